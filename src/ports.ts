@@ -1,0 +1,415 @@
+// What a facade may ask of whatever stands behind it: the local engine, or a remote Kafka or Kinesis. Plain data goes in, plain data or a
+// Refusal comes out; a rejected promise is a bug or a failed disk, never an answer. A backend that lacks a part refuses with 'unsupported'.
+import type { Batch } from './wire/batch.ts'
+
+/** Every way a request can be refused. Facades translate with exhaustive tables, so a new code does not compile until each has a text for it. */
+export type RefusalCode =
+  // topics and partitions
+  | 'unknown-topic' | 'unknown-topic-id' | 'unknown-partition' | 'topic-exists' | 'invalid-topic' | 'invalid-partitions' | 'invalid-replication-factor'
+  | 'invalid-replica-assignment' | 'invalid-config' | 'invalid-request' | 'policy-violation' | 'topic-deletion-disabled'
+  // positions, leadership, storage
+  | 'not-leader' | 'fenced-leader-epoch' | 'unknown-leader-epoch' | 'offset-out-of-range' | 'not-enough-replicas' | 'not-enough-replicas-after-append'
+  | 'storage-error' | 'sealed-partition'
+  // records
+  | 'corrupt-message' | 'message-too-large' | 'record-list-too-large' | 'invalid-record' | 'invalid-timestamp' | 'unsupported-compression-type'
+  // idempotent producers
+  | 'invalid-producer-epoch' | 'out-of-order-sequence-number'
+  // groups
+  | 'invalid-group-id' | 'group-id-not-found' | 'non-empty-group' | 'unknown-member-id' | 'member-id-required' | 'illegal-generation' | 'rebalance-in-progress'
+  | 'inconsistent-group-protocol' | 'invalid-session-timeout' | 'fenced-instance-id' | 'group-max-size-reached' | 'offset-metadata-too-large'
+  | 'coordinator-load-in-progress' | 'coordinator-not-available' | 'group-subscribed-to-topic'
+  // who may do what
+  | 'authorization-failed' | 'duplicate-resource' | 'resource-not-found'
+  | 'request-timed-out' | 'unsupported'
+
+/** One record that was refused: its index in the batch that was sent, and why. */
+export interface RecordError {
+  readonly index: number
+  readonly message: string
+}
+
+/** An expected "no". A value, not a throw; the text names the value that was wrong. */
+export class Refusal {
+  readonly code: RefusalCode
+  readonly message: string
+  /** For 'invalid-record' and 'invalid-timestamp': which records. */
+  readonly recordErrors: readonly RecordError[]
+
+  constructor(code: RefusalCode, message: string, recordErrors: readonly RecordError[] = []) {
+    this.code = code
+    this.message = message
+    this.recordErrors = recordErrors
+  }
+}
+
+// ---------------------------------------------------------------------------------------------------------------- logs
+
+export interface PartitionRef {
+  readonly topic: string
+  readonly partition: number
+}
+
+export interface AppendOptions {
+  /** 'all': durable on min.insync.replicas replicas; 'leader': written; 'none': accepted. */
+  readonly acks: 'none' | 'leader' | 'all'
+  readonly timeoutMs: number
+  /** A leader epoch the caller believes in; undefined skips the check. */
+  readonly leaderEpoch?: number
+  /** Writing to an internal topic is for its own coordinator. */
+  readonly internal?: boolean
+}
+
+export interface Appended {
+  readonly baseOffset: number
+  /** The time given to the whole batch where message.timestamp.type is LogAppendTime, else -1. Milliseconds since the epoch. */
+  readonly logAppendTimeMs: number
+  readonly logStartOffset: number
+}
+
+export interface ReadOptions {
+  /** Batches are whole; the slice ends before the batch that would pass this bound… */
+  readonly bytesMax: number
+  /** …but the first batch is given however large it is (KIP-74). */
+  readonly atLeastOne: boolean
+  /** Only what lies below the last stable offset. */
+  readonly committedOnly: boolean
+  /** A leader epoch the caller believes in; undefined skips the check. */
+  readonly leaderEpoch?: number
+}
+
+export interface Ends {
+  readonly logStartOffset: number
+  readonly lastStableOffset: number
+  readonly highWatermark: number
+  readonly leaderEpoch: number
+}
+
+export interface Slice extends Ends {
+  /** Whole batches in offset order, the first containing the offset asked for (or the next that exists). Views: copy before you keep them. */
+  readonly batches: readonly Batch[]
+}
+
+export interface Position {
+  readonly offset: number
+  readonly timestampMs: number
+  readonly leaderEpoch: number
+}
+
+/** A partition together with the high watermark its reader has already seen. */
+export interface Seen extends PartitionRef {
+  readonly highWatermark: number
+}
+
+export interface Logs {
+  /** Appends exactly one batch. Checks it as Kafka's LogValidator does and gives it its offsets and leader epoch. */
+  append(at: PartitionRef, batch: Batch, how: AppendOptions): Promise<Appended | Refusal>
+  read(at: PartitionRef, from: number, how: ReadOptions): Promise<Slice | Refusal>
+  ends(at: PartitionRef): Promise<Ends | Refusal>
+  /** The first record with a timestamp ≥ `timestampMs`, record-precise; null where there is none. */
+  offsetForTime(at: PartitionRef, timestampMs: number): Promise<Position | null | Refusal>
+  /** The record with the largest timestamp (ListOffsets -3); null in an empty log. */
+  offsetOfMaxTimestamp(at: PartitionRef): Promise<Position | null | Refusal>
+  /** Resolves as soon as any partition's high watermark is past the one seen (at once if it is already), is gone, or the signal aborts. */
+  changed(seen: readonly Seen[], signal: AbortSignal): Promise<void>
+  /** A producer id that was never given before, epoch 0. */
+  allocateProducerId(): Promise<number | Refusal>
+}
+
+// --------------------------------------------------------------------------------------------------------------- admin
+
+export interface Broker {
+  readonly id: number
+  /** The availability zone. */
+  readonly rack: string | null
+}
+
+export interface Cluster {
+  /** 22 characters of base64url, as Kafka prints a UUID. */
+  readonly id: string
+  readonly controllerId: number
+  readonly brokers: readonly Broker[]
+}
+
+export interface Partition {
+  readonly index: number
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly inSyncReplicas: readonly number[]
+  /** When this partition came to be: part of a Kinesis sequence number. Milliseconds since the epoch. */
+  readonly createdAtMs: number
+}
+
+export interface Topic {
+  readonly name: string
+  /** 36-character UUID; a topic that is made again under its old name gets a new one. */
+  readonly id: string
+  readonly internal: boolean
+  readonly createdAtMs: number
+  readonly partitions: readonly Partition[]
+  /** What was set for this topic; what is absent has the default of its kind. */
+  readonly configs: ReadonlyMap<string, string>
+}
+
+export interface NewTopic {
+  readonly name: string
+  /** -1 takes num.partitions. */
+  readonly partitions: number
+  /** -1 takes default.replication.factor. */
+  readonly replicationFactor: number
+  /** Broker ids per partition, in place of the two counts. */
+  readonly assignment?: readonly (readonly number[])[]
+  readonly configs: ReadonlyMap<string, string>
+}
+
+export interface ConfigResource {
+  readonly type: 'topic' | 'broker'
+  /** A topic's name, or a broker's id ('' for the cluster-wide default). */
+  readonly name: string
+}
+
+export interface ConfigEntry {
+  readonly name: string
+  readonly value: string | null
+  readonly source: 'topic' | 'dynamic-broker' | 'static-broker' | 'default'
+  readonly readOnly: boolean
+  readonly sensitive: boolean
+  readonly type: 'boolean' | 'string' | 'int' | 'long' | 'double' | 'list'
+  readonly documentation: string
+  readonly synonyms: readonly { readonly name: string; readonly value: string | null; readonly source: ConfigEntry['source'] }[]
+}
+
+export interface ConfigChange {
+  readonly name: string
+  readonly operation: 'set' | 'delete' | 'append' | 'subtract'
+  readonly value: string | null
+}
+
+export interface Admin {
+  cluster(): Promise<Cluster>
+  /** Every topic, or of the named ones those that exist. Sorted by name. */
+  topics(names?: readonly string[]): Promise<readonly Topic[]>
+  topicById(id: string): Promise<Topic | undefined>
+  /** The effective value of a topic's config: its own, or the default. */
+  config(topic: Topic, name: string): string
+  createTopic(topic: NewTopic, how: { validateOnly: boolean }): Promise<Topic | Refusal>
+  deleteTopic(name: string): Promise<null | Refusal>
+  createPartitions(name: string, count: number, how: { validateOnly: boolean; assignment?: readonly (readonly number[])[] }): Promise<Topic | Refusal>
+  describeConfigs(resource: ConfigResource): Promise<readonly ConfigEntry[] | Refusal>
+  /** All changes or none. */
+  alterConfigs(resource: ConfigResource, changes: readonly ConfigChange[], how: { validateOnly: boolean }): Promise<null | Refusal>
+  /** Everything below `beforeOffset` (-1: the high watermark) becomes unreadable, durably. */
+  deleteRecords(at: PartitionRef, beforeOffset: number): Promise<{ readonly lowWatermark: number } | Refusal>
+}
+
+// -------------------------------------------------------------------------------------------------------------- groups
+
+export interface GroupMember {
+  readonly groupId: string
+  readonly memberId: string
+  /** group.instance.id of a static member (KIP-345). */
+  readonly instanceId: string | null
+}
+
+export interface JoinRequest extends GroupMember {
+  readonly clientId: string
+  readonly clientHost: string
+  readonly protocolType: string
+  readonly protocols: readonly { readonly name: string; readonly metadata: Buffer }[]
+  readonly sessionTimeoutMs: number
+  readonly rebalanceTimeoutMs: number
+  /** JoinGroup v4+: a new dynamic member is first sent away with an id of its own (KIP-394). */
+  readonly requiresKnownMemberId: boolean
+  /** JoinGroup v9+: a static leader that comes back may be told to skip the assignment. */
+  readonly supportsSkippingAssignment: boolean
+  readonly reason: string | null
+}
+
+export interface Joined {
+  readonly generationId: number
+  readonly protocolType: string
+  readonly protocolName: string
+  readonly leader: string
+  readonly memberId: string
+  readonly skipAssignment: boolean
+  /** Only the leader gets them. */
+  readonly members: readonly { readonly memberId: string; readonly instanceId: string | null; readonly metadata: Buffer }[]
+}
+
+/** A refusal of a join that still hands out a member id (MEMBER_ID_REQUIRED). */
+export interface MemberIdRequired {
+  readonly refusal: Refusal
+  readonly memberId: string
+}
+
+export interface SyncRequest extends GroupMember {
+  readonly generationId: number
+  readonly protocolType: string | null
+  readonly protocolName: string | null
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Buffer }[]
+}
+
+export interface Synced {
+  readonly protocolType: string
+  readonly protocolName: string
+  readonly assignment: Buffer
+}
+
+export interface CommitRequest extends GroupMember {
+  /** Negative from a caller outside the group's protocol (simple consumer, admin). */
+  readonly generationId: number
+  readonly offsets: readonly OffsetToCommit[]
+}
+
+export interface OffsetToCommit extends PartitionRef {
+  readonly offset: number
+  readonly leaderEpoch: number
+  readonly metadata: string
+}
+
+export interface CommittedOffset extends OffsetToCommit {
+  readonly commitTimestampMs: number
+}
+
+export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable' | 'Dead'
+
+export interface GroupSummary {
+  readonly groupId: string
+  readonly protocolType: string
+  readonly state: GroupState
+}
+
+export interface GroupDescription extends GroupSummary {
+  readonly generationId: number
+  readonly protocolName: string
+  readonly members: readonly {
+    readonly memberId: string
+    readonly instanceId: string | null
+    readonly clientId: string
+    readonly clientHost: string
+    readonly metadata: Buffer
+    readonly assignment: Buffer
+  }[]
+}
+
+export interface Groups {
+  /** The broker that coordinates the group. */
+  coordinator(groupId: string): Promise<number | Refusal>
+  /** Resolves when the rebalance does; a signal that aborts (the client is gone) gives the wait up. */
+  join(request: JoinRequest, signal: AbortSignal): Promise<Joined | MemberIdRequired | Refusal>
+  sync(request: SyncRequest, signal: AbortSignal): Promise<Synced | Refusal>
+  heartbeat(request: GroupMember & { readonly generationId: number }): Promise<null | Refusal>
+  /** One answer per member, or a refusal of the whole. An empty memberId with an instanceId removes a static member. */
+  leave(groupId: string, members: readonly { readonly memberId: string; readonly instanceId: string | null; readonly reason: string | null }[]): Promise<readonly (null | Refusal)[] | Refusal>
+  /** One answer per offset, or a refusal of the whole. Durable when it resolves. */
+  commit(request: CommitRequest): Promise<readonly (null | Refusal)[] | Refusal>
+  /** Committed offsets, of the named partitions (absent where none is committed) or of all. */
+  committed(groupId: string, partitions?: readonly PartitionRef[]): Promise<readonly CommittedOffset[] | Refusal>
+  describe(groupId: string): Promise<GroupDescription | Refusal>
+  list(): Promise<readonly GroupSummary[]>
+  delete(groupId: string): Promise<null | Refusal>
+}
+
+// -------------------------------------------------------------------------------------------------------------- access
+
+/** Who is calling. Kafka prints it `User:CN=alice`. */
+export interface Principal {
+  readonly type: string
+  readonly name: string
+}
+
+export interface Caller {
+  readonly principal: Principal
+  /** The peer's IP address, as ACLs name hosts. */
+  readonly host: string
+}
+
+export type AclOperation =
+  | 'all' | 'read' | 'write' | 'create' | 'delete' | 'alter' | 'describe' | 'cluster-action' | 'describe-configs' | 'alter-configs' | 'idempotent-write'
+export type ResourceType = 'topic' | 'group' | 'cluster' | 'transactional-id' | 'subject'
+export type PatternType = 'literal' | 'prefixed'
+
+/** The one cluster's resource name, as Kafka has it. */
+export const clusterResource = 'kafka-cluster'
+
+export interface AclBinding {
+  /** `User:CN=alice`, or `User:*`. */
+  readonly principal: string
+  /** An IP address, or `*`. */
+  readonly host: string
+  readonly operation: AclOperation
+  readonly permission: 'allow' | 'deny'
+  readonly resourceType: ResourceType
+  readonly resourceName: string
+  readonly patternType: PatternType
+}
+
+/** Absent members match anything; patternType 'match' also finds the prefixed and wildcard bindings that would apply to resourceName. */
+export interface AclFilter extends Partial<Omit<AclBinding, 'patternType'>> {
+  readonly patternType?: PatternType | 'match'
+}
+
+/** Where ACL bindings are kept: durable when the promise resolves. `all` is the present set; the array is a new one after each change. */
+export interface AclStore {
+  all(): readonly AclBinding[]
+  add(bindings: readonly AclBinding[]): Promise<void>
+  remove(bindings: readonly AclBinding[]): Promise<void>
+}
+
+/** The one authorizer that every way in asks. Each denial and each change is in the audit log. */
+export interface Access {
+  allows(who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string): boolean
+  /** Whether some resource of the type exists, by the ACLs, on which the operation is allowed (KIP-679). */
+  allowsAny(who: Caller, operation: AclOperation, resourceType: ResourceType): boolean
+  /** `allows`, but for filling in what a caller may do: leaves no trace in the audit log. */
+  wouldAllow(who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string): boolean
+  list(filter: AclFilter): readonly AclBinding[]
+  /** One answer per binding. `by` is who changes authority, for the audit log. */
+  create(bindings: readonly AclBinding[], by: Caller): Promise<readonly (null | Refusal)[]>
+  /** Per filter, what it removed. */
+  delete(filters: readonly AclFilter[], by: Caller): Promise<readonly (readonly AclBinding[])[]>
+}
+
+/** A key pair for signing requests as AWS does; whoever signs with it is `principal`. */
+export interface AccessKey {
+  readonly id: string
+  readonly secret: string
+  readonly principal: Principal
+  readonly createdAtMs: number
+}
+
+export interface AccessKeys {
+  /** Undefined for an unknown id; synchronous, because every signed request asks. */
+  find(id: string): AccessKey | undefined
+  all(): readonly AccessKey[]
+  /** Durable when it resolves. */
+  add(key: AccessKey): Promise<null | Refusal>
+  remove(id: string): Promise<null | Refusal>
+}
+
+// ---------------------------------------------------------------------------------------------------------- validation
+
+export interface RecordFault {
+  readonly part: 'key' | 'value'
+  /** JSON pointer to the fault in the part, '' for the whole. */
+  readonly pointer: string
+  readonly reason: string
+}
+
+/** The one validation policy that every way in applies before anything is appended. */
+export interface Validation {
+  /** Whether anything of this topic is validated at all: cheap, so that a plain topic's batches are never opened. */
+  appliesTo(topic: Topic): boolean
+  /** One entry per record, in order: null where it fits. */
+  check(topic: Topic, records: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[]): Promise<readonly (RecordFault | null)[]>
+}
+
+// ------------------------------------------------------------------------------------------------------------- backend
+
+export interface Backend extends AsyncDisposable {
+  readonly logs: Logs
+  readonly admin: Admin
+  readonly groups: Groups
+  readonly acls: AclStore
+  readonly accessKeys: AccessKeys
+}
