@@ -1,0 +1,254 @@
+// A Backend in memory: the simplest thing that keeps the promises of src/ports.ts, for tests of the facades. No durability, no replicas, no group protocol
+// beyond committed offsets; the contract suite holds what it does have equal to the real engine. Time is the test's (`clock`).
+import { randomUUID } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
+import {
+  Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
+  type Ends, type Groups, type Logs, type NewTopic, type PartitionRef, type Position, type ReadOptions, type Seen, type Slice, type Topic,
+} from '../../src/ports.ts'
+import { Batch } from '../../src/wire/batch.ts'
+
+export interface MemoryBackendOptions {
+  /** Milliseconds since the epoch; the real clock unless given. */
+  now?: () => number
+  partitions?: number
+}
+
+const defaults: Readonly<Record<string, string>> = {
+  'cleanup.policy': 'delete', 'compression.type': 'producer', 'retention.ms': '604800000', 'retention.bytes': '-1', 'segment.bytes': '1073741824', 'segment.ms': '604800000',
+  'max.message.bytes': '1048588', 'min.insync.replicas': '1', 'message.timestamp.type': 'CreateTime', 'message.timestamp.before.max.ms': '9223372036854775807',
+  'message.timestamp.after.max.ms': '3600000', 'flush.messages': '9223372036854775807', 'confluent.key.schema.validation': 'false', 'confluent.value.schema.validation': 'false',
+  'confluent.key.subject.name.strategy': 'TopicName', 'confluent.value.subject.name.strategy': 'TopicName', 'sluice.validation.mode': 'id', 'sluice.validation.on.invalid': 'reject',
+}
+
+interface MemoryTopic {
+  topic: Topic
+  logs: { batches: Batch[]; start: number; end: number }[]
+}
+
+export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
+  const now = options.now ?? Date.now
+  const topics = new Map<string, MemoryTopic>()
+  const waiting = new Set<() => void>()
+  const wake = (): void => { for (const check of waiting) check() }
+  let nextProducerId = 1000
+
+  const logOf = (at: PartitionRef): MemoryTopic['logs'][number] | Refusal => {
+    const found = topics.get(at.topic)
+    if (found === undefined) return new Refusal('unknown-topic', `topic '${at.topic}' does not exist`)
+    return found.logs[at.partition] ?? new Refusal('unknown-partition', `topic '${at.topic}' has no partition ${at.partition}`)
+  }
+  const endsOf = (log: MemoryTopic['logs'][number]): Ends => ({ logStartOffset: log.start, lastStableOffset: log.end, highWatermark: log.end, leaderEpoch: 0 })
+  const config = (topic: Topic, name: string): string => {
+    const value = topic.configs.get(name) ?? defaults[name]
+    if (value === undefined) throw new Error(`there is no topic config '${name}'`)
+    return value
+  }
+
+  const logs: Logs = {
+    async append(at: PartitionRef, batch: Batch, _how: AppendOptions): Promise<Appended | Refusal> {
+      await setImmediate()
+      const log = logOf(at)
+      if (log instanceof Refusal) return log
+      const topic = topics.get(at.topic)!.topic
+      if (batch.bytes.length > Number(config(topic, 'max.message.bytes'))) {
+        return new Refusal('message-too-large', `The request included a message larger than the max message size the server will accept: ${batch.bytes.length}`)
+      }
+      if (!batch.crcIsValid()) return new Refusal('corrupt-message', 'the CRC of the batch does not match its bytes')
+      const kept = Batch.parse(Buffer.from(batch.bytes))
+      kept.assign(log.end, 0)
+      const appendTime = config(topic, 'message.timestamp.type') === 'LogAppendTime' ? now() : -1
+      if (appendTime >= 0) kept.stampAppendTime(appendTime)
+      const baseOffset = log.end
+      log.batches.push(kept)
+      log.end = kept.lastOffset + 1
+      wake()
+      return { baseOffset, logAppendTimeMs: appendTime, logStartOffset: log.start }
+    },
+    async read(at: PartitionRef, from: number, how: ReadOptions): Promise<Slice | Refusal> {
+      const log = logOf(at)
+      if (log instanceof Refusal) return log
+      if (from < log.start || from > log.end) return new Refusal('offset-out-of-range', `offset ${from} is outside [${log.start}, ${log.end}]`)
+      const batches: Batch[] = []
+      let bytes = 0
+      for (const batch of log.batches) {
+        if (batch.lastOffset < from) continue
+        if (bytes + batch.bytes.length > how.bytesMax && !(how.atLeastOne && batches.length === 0)) break
+        batches.push(batch)
+        bytes += batch.bytes.length
+      }
+      return { ...endsOf(log), batches }
+    },
+    async ends(at: PartitionRef): Promise<Ends | Refusal> {
+      const log = logOf(at)
+      return log instanceof Refusal ? log : endsOf(log)
+    },
+    async offsetForTime(at: PartitionRef, timestampMs: number): Promise<Position | null | Refusal> {
+      const log = logOf(at)
+      if (log instanceof Refusal) return log
+      for (const batch of log.batches) {
+        for (const record of batch.records()) {
+          if (record.offset >= log.start && record.timestampMs >= timestampMs) return { offset: record.offset, timestampMs: record.timestampMs, leaderEpoch: 0 }
+        }
+      }
+      return null
+    },
+    async offsetOfMaxTimestamp(at: PartitionRef): Promise<Position | null | Refusal> {
+      const log = logOf(at)
+      if (log instanceof Refusal) return log
+      let best: Position | null = null
+      for (const batch of log.batches) {
+        for (const { offset, timestampMs } of batch.records()) {
+          if (offset >= log.start && (best === null || timestampMs > best.timestampMs)) best = { offset, timestampMs, leaderEpoch: 0 }
+        }
+      }
+      return best
+    },
+    changed(seen: readonly Seen[], signal: AbortSignal): Promise<void> {
+      return new Promise(resolve => {
+        const check = (): void => {
+          const moved = seen.some(one => { const log = logOf(one); return log instanceof Refusal || log.end > one.highWatermark })
+          if (!moved && !signal.aborted) return
+          waiting.delete(check)
+          resolve()
+        }
+        waiting.add(check)
+        signal.addEventListener('abort', check, { once: true })
+        check()
+      })
+    },
+    async allocateProducerId(): Promise<number> {
+      return nextProducerId++
+    },
+  }
+
+  const shape = (name: string, id: string, createdAtMs: number, count: number, configs: ReadonlyMap<string, string>): Topic => ({
+    name, id, internal: name.startsWith('__'), createdAtMs, configs,
+    partitions: Array.from({ length: count }, (_, index) => ({ index, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1], createdAtMs })),
+  })
+
+  const admin: Admin = {
+    async cluster() {
+      return { id: 'bWVtb3J5LWJhY2tlbmQtMQ', controllerId: 1, brokers: [{ id: 1, rack: 'a' }] }
+    },
+    async topics(names?: readonly string[]) {
+      const all = [...topics.values()].map(one => one.topic).toSorted((a, b) => (a.name < b.name ? -1 : 1))
+      return names === undefined ? all : all.filter(topic => names.includes(topic.name))
+    },
+    async topicById(id: string) {
+      return [...topics.values()].find(one => one.topic.id === id)?.topic
+    },
+    config,
+    async createTopic(wanted: NewTopic, { validateOnly }) {
+      if (topics.has(wanted.name)) return new Refusal('topic-exists', `Topic '${wanted.name}' already exists.`)
+      if (!/^[a-zA-Z0-9._-]{1,249}$/.test(wanted.name) || /^\.{1,2}$/.test(wanted.name)) return new Refusal('invalid-topic', `topic name '${wanted.name}' is illegal`)
+      const count = wanted.assignment?.length ?? (wanted.partitions === -1 ? options.partitions ?? 1 : wanted.partitions)
+      if (count < 1) return new Refusal('invalid-partitions', `Number of partitions must be larger than 0, not ${count}.`)
+      if (wanted.replicationFactor > 1 || wanted.replicationFactor === 0) {
+        return new Refusal('invalid-replication-factor', `Unable to replicate the partition ${wanted.replicationFactor} time(s): there is only 1 broker.`)
+      }
+      const unknown = [...wanted.configs.keys()].find(name => defaults[name] === undefined)
+      if (unknown !== undefined) return new Refusal('invalid-config', `Unknown topic config name: ${unknown}`)
+      const topic = shape(wanted.name, randomUUID(), now(), count, wanted.configs)
+      if (!validateOnly) topics.set(topic.name, { topic, logs: topic.partitions.map(() => ({ batches: [], start: 0, end: 0 })) })
+      return topic
+    },
+    async deleteTopic(name: string) {
+      if (!topics.delete(name)) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
+      wake()
+      return null
+    },
+    async createPartitions(name: string, count: number, { validateOnly }) {
+      const found = topics.get(name)
+      if (found === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
+      if (count <= found.logs.length) return new Refusal('invalid-partitions', `The topic ${name} currently has ${found.logs.length} partition(s); ${count} would not be an increase.`)
+      const grown = shape(name, found.topic.id, found.topic.createdAtMs, count, found.topic.configs)
+      if (validateOnly) return grown
+      while (found.logs.length < count) found.logs.push({ batches: [], start: 0, end: 0 })
+      found.topic = grown
+      return grown
+    },
+    async describeConfigs(resource) {
+      const topic = resource.type === 'topic' ? topics.get(resource.name)?.topic : undefined
+      if (resource.type === 'topic' && topic === undefined) return new Refusal('unknown-topic', `topic '${resource.name}' does not exist`)
+      return Object.entries(defaults).map(([name, value]): ConfigEntry => {
+        const own = topic?.configs.get(name)
+        return { name, value: own ?? value, source: own === undefined ? 'default' : 'topic', readOnly: false, sensitive: false, type: 'string', documentation: '', synonyms: [] }
+      })
+    },
+    async alterConfigs(resource, changes, { validateOnly }) {
+      const found = topics.get(resource.name)
+      if (found === undefined) return new Refusal('unknown-topic', `topic '${resource.name}' does not exist`)
+      const configs = new Map(found.topic.configs)
+      for (const change of changes) {
+        if (defaults[change.name] === undefined) return new Refusal('invalid-config', `Unknown topic config name: ${change.name}`)
+        if (change.operation === 'delete') configs.delete(change.name)
+        else configs.set(change.name, change.value ?? '')
+      }
+      if (!validateOnly) found.topic = { ...found.topic, configs }
+      return null
+    },
+    async deleteRecords(at: PartitionRef, beforeOffset: number) {
+      const log = logOf(at)
+      if (log instanceof Refusal) return log
+      const before = beforeOffset === -1 ? log.end : beforeOffset
+      if (before < 0 || before > log.end) return new Refusal('offset-out-of-range', `offset ${before} is outside [0, ${log.end}]`)
+      log.start = Math.max(log.start, before)
+      return { lowWatermark: log.start }
+    },
+  }
+
+  const committed = new Map<string, Map<string, CommittedOffset>>()
+  const noProtocol = async (): Promise<Refusal> => new Refusal('coordinator-not-available', 'the in-memory backend has no group protocol')
+  const groups: Groups = {
+    coordinator: async () => 1,
+    join: noProtocol, sync: noProtocol, heartbeat: noProtocol, leave: noProtocol,
+    async commit(request) {
+      const group = committed.get(request.groupId) ?? new Map<string, CommittedOffset>()
+      committed.set(request.groupId, group)
+      for (const one of request.offsets) group.set(`${one.topic}/${one.partition}`, { ...one, commitTimestampMs: now() })
+      return request.offsets.map(() => null)
+    },
+    async committed(groupId, partitions) {
+      const all = [...committed.get(groupId)?.values() ?? []]
+      return partitions === undefined ? all : all.filter(one => partitions.some(at => at.topic === one.topic && at.partition === one.partition))
+    },
+    async describe(groupId) {
+      if (!committed.has(groupId)) return new Refusal('group-id-not-found', `The group id ${groupId} was not found`)
+      return { groupId, protocolType: '', state: 'Empty', generationId: 0, protocolName: '', members: [] }
+    },
+    list: async () => [...committed.keys()].map(groupId => ({ groupId, protocolType: '', state: 'Empty' as const })),
+    async delete(groupId) {
+      return committed.delete(groupId) ? null : new Refusal('group-id-not-found', `The group id ${groupId} was not found`)
+    },
+  }
+
+  let bindings: readonly AclBinding[] = []
+  const key = (binding: AclBinding): string => JSON.stringify(Object.entries(binding).toSorted())
+  const acls: AclStore = {
+    all: () => bindings,
+    async add(added) {
+      bindings = [...new Map([...bindings, ...added].map(one => [key(one), one])).values()]
+    },
+    async remove(removed) {
+      const gone = new Set(removed.map(key))
+      bindings = bindings.filter(one => !gone.has(key(one)))
+    },
+  }
+
+  const keys = new Map<string, AccessKey>()
+  const accessKeys: AccessKeys = {
+    find: id => keys.get(id),
+    all: () => [...keys.values()],
+    async add(added) {
+      if (keys.has(added.id)) return new Refusal('duplicate-resource', `access key '${added.id}' exists`)
+      keys.set(added.id, added)
+      return null
+    },
+    async remove(id) {
+      return keys.delete(id) ? null : new Refusal('resource-not-found', `there is no access key '${id}'`)
+    },
+  }
+
+  return { logs, admin, groups, acls, accessKeys, async [Symbol.asyncDispose]() { topics.clear(); wake() } }
+}
