@@ -1,0 +1,129 @@
+// Every setting of a running Sluice, once: name, type, default, environment variable, one sentence. Sources, strongest first: command line, environment,
+// configuration file. An unknown name or a bad value is refused with one line that names it; nothing is stored and ignored.
+import { z } from 'zod'
+
+/** A setting that was wrong: the message is one line for the operator. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+const port = z.coerce.number().int().min(0).max(65535)
+const bytes = z.coerce.number().int().min(0)
+const milliseconds = z.coerce.number().int().min(0)
+const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(text => text === 'true')])
+const text = z.string().min(1)
+
+function setting<T extends z.ZodType>(type: T, fallback: z.output<T>, sentence: string) {
+  return { type, fallback, sentence }
+}
+
+/** The table of settings. The environment variable of `kafka.tls.port` is SLUICE_KAFKA_TLS_PORT. */
+export const settings = {
+  'dev': setting(flag, false, 'Open profile for development: loopback only, plaintext Kafka, plain-HTTP Kinesis and gateway, everything allowed.'),
+  'data.dir': setting(text, '.sluice', 'Directory of the encrypted log.'),
+  'certs.dir': setting(text, 'certs/local', 'Directory of the private CA, certificates and the key-encryption key.'),
+  'host': setting(text, 'localhost', 'Address to listen on: localhost, an IP address of this machine, or 0.0.0.0 and :: for all.'),
+  'advertised.host': setting(z.string(), '', 'Host name that Kafka clients are told to connect to; empty: the one they reached.'),
+  'port.offset': setting(z.coerce.number().int().min(0).max(50000), 0, 'Added to the port of every listener, so that several can run side by side.'),
+  'kafka.plaintext.port': setting(port, 9092, 'Kafka without TLS; only with dev.'),
+  'kafka.tls.port': setting(port, 9094, 'Kafka over mutual TLS.'),
+  'kinesis.port': setting(port, 4567, 'The Kinesis API: HTTPS with HTTP/1.1 and HTTP/2; with dev also plain HTTP/1.1 and h2c.'),
+  'gateway.port': setting(port, 8443, 'REST, schema registry, bridge and administration: HTTPS; with dev plain HTTP.'),
+  'management.port': setting(port, 9090, 'Liveness, readiness and metrics, on loopback.'),
+  'broker.id': setting(z.coerce.number().int().min(0).max(2147483647), 1, 'Id of this broker.'),
+  'broker.rack': setting(text, 'a', 'Availability zone of this broker.'),
+  'kek.file': setting(z.string(), '', 'File with the 32-byte key-encryption key (mode 0600); empty: kek.key in certs.dir, made on the first start.'),
+  'kek.passphrase.file': setting(z.string(), '', 'File whose first line is the passphrase that the key-encryption key is derived from, in place of kek.file.'),
+  'super.users': setting(text, 'User:CN=admin', 'Principals that every ACL lets through, separated by semicolons.'),
+  'ssl.principal.mapping.rules': setting(text, 'DEFAULT', 'How a certificate\'s name becomes a principal: Kafka\'s RULE:pattern/replacement/[LU], or DEFAULT.'),
+  'token.ttl.seconds': setting(z.coerce.number().int().min(1).max(3600), 300, 'Life of a token that a client gets for its certificate.'),
+  'kinesis.limits': setting(z.enum(['aws', 'off']), 'aws', 'Per-shard limits of the Kinesis API: aws (1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out) or off.'),
+  'kinesis.region': setting(z.string().regex(/^[a-z0-9-]+$/), 'us-east-1', 'Region shown in ARNs.'),
+  'kinesis.account': setting(z.string().regex(/^\d{12}$/), '000000000000', 'Account id shown in ARNs.'),
+  'auto.create.topics.enable': setting(flag, false, 'Whether asking for a topic\'s metadata creates it (always with dev unless set).'),
+  'num.partitions': setting(z.coerce.number().int().min(1).max(10000), 1, 'Partitions of a topic that is created without a count.'),
+  'min.insync.replicas': setting(z.coerce.number().int().min(1), 1, 'Replicas that must hold a record before acks=all is answered, at most as many as there are.'),
+  'message.max.bytes': setting(bytes, 1048588, 'Largest record batch a topic takes unless it says otherwise.'),
+  'log.retention.ms': setting(z.coerce.number().int().min(-1), 604800000, 'How long records are kept unless the topic says otherwise; -1: for ever.'),
+  'log.retention.bytes': setting(z.coerce.number().int().min(-1), -1, 'How many bytes a partition keeps unless the topic says otherwise; -1: no bound.'),
+  'log.segment.bytes': setting(z.coerce.number().int().min(1048576).max(2147483647), 1073741824, 'Size at which a segment is closed and a new one begun.'),
+  'offsets.retention.minutes': setting(z.coerce.number().int().min(1), 10080, 'How long an empty group\'s offsets are kept.'),
+  'group.initial.rebalance.delay.ms': setting(milliseconds, 3000, 'How long an empty group waits for more members before its first rebalance (0 with dev unless set).'),
+  'group.min.session.timeout.ms': setting(milliseconds, 6000, 'Smallest session timeout a group member may ask for.'),
+  'group.max.session.timeout.ms': setting(milliseconds, 1800000, 'Largest session timeout a group member may ask for.'),
+  'group.max.size': setting(z.coerce.number().int().min(1).max(100000), 1000, 'Most members of one group.'),
+  'connections.max.idle.ms': setting(z.coerce.number().int().min(1000), 600000, 'A Kafka connection that is silent for so long is closed.'),
+  'cache.bytes': setting(bytes, 67108864, 'Memory for recent batches, over all partitions.'),
+  'log.level': setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'warn', 'What is printed to standard error besides the start-up lines.'),
+} as const
+
+export type SettingName = keyof typeof settings
+export type Config = { readonly [Name in SettingName]: z.output<(typeof settings)[Name]['type']> }
+/** Values as they come in, by setting name. */
+export type Given = Readonly<Record<string, unknown>>
+
+/** The environment variable of a setting. */
+export function variableOf(name: string): string {
+  return `SLUICE_${name.toUpperCase().replaceAll('.', '_')}`
+}
+
+/**
+ * Merges the sources, strongest first, into one frozen Config.
+ * Throws ConfigError with one line that names the setting, its source and what would be right.
+ */
+export function parseConfig(commandLine: Given, environment: Readonly<Record<string, string | undefined>>, file: { path: string; values: Given } | undefined): Config {
+  const fromEnvironment = Object.fromEntries(Object.keys(settings).flatMap(name => {
+    const value = environment[variableOf(name)]
+    return value === undefined ? [] : [[name, value]]
+  }))
+  const strays = Object.keys(environment).filter(name => name.startsWith('SLUICE_') && !Object.keys(settings).some(one => variableOf(one) === name))
+  if (strays[0] !== undefined) throw new ConfigError(unknownName(strays[0], 'environment', Object.keys(settings).map(variableOf)))
+  const sources = [
+    { from: 'command line', values: commandLine },
+    { from: 'environment', values: fromEnvironment },
+    { from: file?.path ?? '', values: file?.values ?? {} },
+  ]
+  for (const { from, values } of sources) {
+    const stray = Object.keys(values).find(name => !Object.hasOwn(settings, name))
+    if (stray !== undefined) throw new ConfigError(unknownName(stray, from, Object.keys(settings)))
+  }
+  const pick = (name: SettingName): unknown => {
+    const source = sources.find(one => Object.hasOwn(one.values, name) && one.values[name] !== undefined)
+    if (source === undefined) return undefined
+    const parsed = settings[name].type.safeParse(source.values[name])
+    if (!parsed.success) throw new ConfigError(`${name}: ${JSON.stringify(source.values[name])} (from the ${source.from}) is not valid: ${reasonOf(parsed.error)}. ${settings[name].sentence}`)
+    return parsed.data
+  }
+  const dev = pick('dev') === true
+  const names = Object.keys(settings) as SettingName[]
+  const config = Object.fromEntries(names.map(name => [name, pick(name) ?? devDefault(name, dev) ?? settings[name].fallback])) as Config
+  return checked(config)
+}
+
+/** What one setting must know of another. */
+function checked(config: Config): Config {
+  if (config.dev && !['localhost', '127.0.0.1', '::1'].includes(config.host)) {
+    throw new ConfigError(`host: '${config.host}' is not loopback, and dev lets everybody in; leave dev away or listen on localhost`)
+  }
+  if (config['kek.file'] !== '' && config['kek.passphrase.file'] !== '') throw new ConfigError('kek.file and kek.passphrase.file exclude each other; give one of them')
+  if (config['group.min.session.timeout.ms'] > config['group.max.session.timeout.ms']) {
+    throw new ConfigError(`group.min.session.timeout.ms: ${config['group.min.session.timeout.ms']} is above group.max.session.timeout.ms (${config['group.max.session.timeout.ms']})`)
+  }
+  return Object.freeze(config)
+}
+
+function devDefault(name: SettingName, dev: boolean): unknown {
+  if (!dev) return undefined
+  if (name === 'auto.create.topics.enable') return true
+  if (name === 'group.initial.rebalance.delay.ms') return 0
+  return undefined
+}
+
+function unknownName(name: string, from: string, known: readonly string[]): string {
+  const near = known.find(one => one.includes(name) || name.includes(one)) ?? known.find(one => one.replace(/[._-]/g, '') === name.toLowerCase().replace(/[._-]/g, ''))
+  return `unknown setting '${name}' (from the ${from})${near === undefined ? '; `sluice start --help` lists all' : `; did you mean '${near}'?`}`
+}
+
+function reasonOf(error: z.ZodError): string {
+  return error.issues.map(issue => issue.message).join('; ')
+}
