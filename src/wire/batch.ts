@@ -1,0 +1,174 @@
+// Kafka's record batch (magic 2) as bytes with a parsed header: the currency between client, log and client. The plain path never looks
+// at a record; whoever must (validation, Kinesis, REST, times) opens them under a cap. The CRC covers byte 21 to the end, so that
+// base offset and leader epoch are rewritten in place without a new one.
+import { crc32c } from '@node-rs/crc32'
+import { WireError } from './bytes.ts'
+import { type Codec, codecs, compress, decompress } from './compression.ts'
+import { type RecordDraft, type RecordView, readRecords, writeRecords } from './records.ts'
+
+export type { Codec } from './compression.ts'
+export type { Header, RecordDraft, RecordView } from './records.ts'
+
+/** Bytes of a batch before its records. */
+export const batchHeaderBytes = 61
+
+const lengthAt = 8
+const epochAt = 12
+const magicAt = 16
+const crcAt = 17
+const attributesAt = 21
+const lastOffsetDeltaAt = 23
+const baseTimestampAt = 27
+const maxTimestampAt = 35
+const producerIdAt = 43
+const producerEpochAt = 51
+const baseSequenceAt = 53
+const countAt = 57
+
+const codecBits = 0x07
+const appendTimeBit = 0x08
+const transactionalBit = 0x10
+const controlBit = 0x20
+
+// What the records of one batch may decompress to: so many times its size, but never less than the first nor more than the second bound.
+const expansionMax = 100
+const recordsBytesFloor = 1024 * 1024
+const recordsBytesMax = 32 * 1024 * 1024
+
+export class Batch {
+  readonly bytes: Buffer
+
+  private constructor(bytes: Buffer) {
+    this.bytes = bytes
+  }
+
+  /** Exactly one batch: its length and magic are checked, nothing else. A view of `bytes`. */
+  static parse(bytes: Buffer): Batch {
+    const size = batchSize(bytes, 0)
+    if (size !== bytes.length) throw new WireError(`record batch of ${size} bytes in ${bytes.length}`)
+    return new Batch(bytes)
+  }
+
+  /** One or more batches, back to back, each a view of `bytes`. */
+  static split(bytes: Buffer): Batch[] {
+    const batches: Batch[] = []
+    let at = 0
+    do {
+      const size = batchSize(bytes, at)
+      batches.push(new Batch(bytes.subarray(at, at + size)))
+      at += size
+    } while (at < bytes.length)
+    return batches
+  }
+
+  get baseOffset(): number { return readInt64(this.bytes, 0) }
+  get lastOffset(): number { return this.baseOffset + this.lastOffsetDelta }
+  get nextOffset(): number { return this.lastOffset + 1 }
+  get leaderEpoch(): number { return this.bytes.readInt32BE(epochAt) }
+  get crc(): number { return this.bytes.readUInt32BE(crcAt) }
+  get attributes(): number { return this.bytes.readInt16BE(attributesAt) }
+  /** WireError for the three values that name no compression. */
+  get codec(): Codec {
+    const codec = codecs[this.attributes & codecBits]
+    if (codec === undefined) throw new WireError(`compression ${this.attributes & codecBits} is not known`)
+    return codec
+  }
+  get timestampType(): 'create' | 'append' { return this.attributes & appendTimeBit ? 'append' : 'create' }
+  get isTransactional(): boolean { return (this.attributes & transactionalBit) !== 0 }
+  get isControl(): boolean { return (this.attributes & controlBit) !== 0 }
+  get lastOffsetDelta(): number { return this.bytes.readInt32BE(lastOffsetDeltaAt) }
+  get baseTimestampMs(): number { return readInt64(this.bytes, baseTimestampAt) }
+  get maxTimestampMs(): number { return readInt64(this.bytes, maxTimestampAt) }
+  /** -1 where the producer is not idempotent. */
+  get producerId(): number { return readInt64(this.bytes, producerIdAt) }
+  get producerEpoch(): number { return this.bytes.readInt16BE(producerEpochAt) }
+  get baseSequence(): number { return this.bytes.readInt32BE(baseSequenceAt) }
+  get count(): number { return this.bytes.readInt32BE(countAt) }
+
+  crcIsValid(): boolean {
+    return crc32c(this.bytes.subarray(attributesAt)) === this.crc
+  }
+
+  /**
+   * The records, with absolute offsets and times; keys and values are views of the batch or of its decompressed body. `bytesMax` bounds
+   * the body (by default 100 times the batch, at least 1 MiB and at most 32 MiB). WireError where it is larger or damaged.
+   */
+  records(bytesMax = Math.min(Math.max(expansionMax * this.bytes.length, recordsBytesFloor), recordsBytesMax)): RecordView[] {
+    const body = decompress(this.codec, this.bytes.subarray(batchHeaderBytes), bytesMax)
+    const records = readRecords(body, this.count, { offset: this.baseOffset, timestampMs: this.baseTimestampMs })
+    if (this.timestampType === 'append') for (const record of records) record.timestampMs = this.maxTimestampMs
+    return records
+  }
+
+  /** Gives the batch its place in a log, in its own bytes. */
+  assign(baseOffset: number, leaderEpoch: number): void {
+    writeInt64(this.bytes, 0, baseOffset)
+    this.bytes.writeInt32BE(leaderEpoch, epochAt)
+  }
+
+  /** LogAppendTime: `ms` becomes the time of every record, in the batch's own bytes. */
+  stampAppendTime(ms: number): void {
+    this.bytes.writeInt16BE(this.attributes | appendTimeBit, attributesAt)
+    writeInt64(this.bytes, maxTimestampAt, ms)
+    this.bytes.writeUInt32BE(crc32c(this.bytes.subarray(attributesAt)), crcAt)
+  }
+}
+
+export interface BatchOptions {
+  /** The time of records that have none of their own. Milliseconds since the epoch. */
+  readonly timestampMs: number
+  readonly codec?: Codec
+  /** An idempotent producer's id, epoch and the sequence number of the first record. */
+  readonly producer?: { readonly id: number; readonly epoch: number; readonly baseSequence: number }
+  readonly baseOffset?: number
+  readonly leaderEpoch?: number
+  readonly isTransactional?: boolean
+  readonly isControl?: boolean
+}
+
+/** One batch of at least one record, offsets consecutive from `baseOffset` (default 0). */
+export function buildBatch(records: readonly RecordDraft[], options: BatchOptions): Batch {
+  const { codec = 'none', producer } = options
+  let bytes = writeRecords(records, options.timestampMs, batchHeaderBytes)
+  if (codec !== 'none') {
+    const body = compress(codec, bytes.subarray(batchHeaderBytes))
+    bytes = Buffer.concat([bytes.subarray(0, batchHeaderBytes), body])
+  }
+  let maxTimestampMs = -Infinity
+  for (const record of records) maxTimestampMs = Math.max(maxTimestampMs, record.timestampMs ?? options.timestampMs)
+  writeInt64(bytes, 0, options.baseOffset ?? 0)
+  bytes.writeInt32BE(bytes.length - epochAt, lengthAt)
+  bytes.writeInt32BE(options.leaderEpoch ?? -1, epochAt)
+  bytes.writeInt8(2, magicAt)
+  bytes.writeInt16BE(codecs.indexOf(codec) | (options.isTransactional ? transactionalBit : 0) | (options.isControl ? controlBit : 0), attributesAt)
+  bytes.writeInt32BE(records.length - 1, lastOffsetDeltaAt)
+  writeInt64(bytes, baseTimestampAt, options.timestampMs)
+  writeInt64(bytes, maxTimestampAt, records.length === 0 ? options.timestampMs : maxTimestampMs)
+  writeInt64(bytes, producerIdAt, producer?.id ?? -1)
+  bytes.writeInt16BE(producer?.epoch ?? -1, producerEpochAt)
+  bytes.writeInt32BE(producer?.baseSequence ?? -1, baseSequenceAt)
+  bytes.writeInt32BE(records.length, countAt)
+  bytes.writeUInt32BE(crc32c(bytes.subarray(attributesAt)), crcAt)
+  return Batch.parse(bytes)
+}
+
+function batchSize(bytes: Buffer, at: number): number {
+  const left = bytes.length - at
+  if (left < batchHeaderBytes) throw new WireError(`record batch header of ${batchHeaderBytes} bytes in ${left}`, { at })
+  const magic = bytes.readInt8(at + magicAt)
+  if (magic !== 2) throw new WireError(`record batch of magic ${magic}; only magic 2 is taken`, { at: at + magicAt })
+  const size = bytes.readInt32BE(at + lengthAt) + epochAt
+  if (size < batchHeaderBytes || size > left) throw new WireError(`record batch of ${size} bytes in ${left}`, { at: at + lengthAt })
+  return size
+}
+
+// Exact up to 2^53, which offsets and times never reach; a peer's larger number loses its lowest bits and fails the check it is for.
+function readInt64(bytes: Buffer, at: number): number {
+  return bytes.readInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4)
+}
+
+function writeInt64(bytes: Buffer, at: number, value: number): void {
+  const high = Math.floor(value / 2 ** 32)
+  bytes.writeInt32BE(high, at)
+  bytes.writeUInt32BE(value - high * 2 ** 32, at + 4)
+}
