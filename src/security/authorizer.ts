@@ -1,0 +1,130 @@
+// The one authorizer behind every way in. Super users may do anything; otherwise the ACLs of the store decide, and what they do not mention
+// is refused. Each refusal and each change of authority goes to the audit log. The index is rebuilt when the store shows a new set, so a
+// change is seen by the very next question.
+import type { Access, AclBinding, AclFilter, AclOperation, AclStore, Caller, ResourceType } from '../ports.ts'
+import { Refusal } from '../ports.ts'
+import type { AclQuestion } from './acl.ts'
+import { AclIndex } from './acl.ts'
+import { bindingKey, describeBinding, matchesFilter, refuseBinding } from './acl-bindings.ts'
+import type { Audit } from './audit.ts'
+import { formatPrincipal } from './principal.ts'
+
+const bindingsMax = 100_000
+
+export interface AuthorizerOptions {
+  readonly store: AclStore
+  readonly audit: Audit
+  /** `User:CN=admin` and its like: allowed everything, whatever the ACLs say. */
+  readonly superUsers: readonly string[]
+  /** Kafka's allow.everyone.if.no.acl.found: a resource without any ACL is open to all. */
+  readonly allowEveryoneIfNoAcl: boolean
+}
+
+export class Authorizer implements Access {
+  readonly #store: AclStore
+  readonly #audit: Audit
+  readonly #superUsers: ReadonlySet<string>
+  readonly #allowEveryoneIfNoAcl: boolean
+  #bindings: readonly AclBinding[] = []
+  #index = new AclIndex([])
+
+  constructor(options: AuthorizerOptions) {
+    this.#store = options.store
+    this.#audit = options.audit
+    this.#superUsers = new Set(options.superUsers)
+    this.#allowEveryoneIfNoAcl = options.allowEveryoneIfNoAcl
+  }
+
+  allows(who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string): boolean {
+    const allowed = this.wouldAllow(who, operation, resourceType, resourceName)
+    if (!allowed) this.#recordRefusal(who, operation, `${resourceType}:${resourceName}`)
+    return allowed
+  }
+
+  wouldAllow(who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string): boolean {
+    const principal = formatPrincipal(who.principal)
+    if (this.#superUsers.has(principal)) return true
+    const question: AclQuestion = { principal, host: who.host, operation, resourceType }
+    const decision = this.#currentIndex().decide(question, resourceName)
+    return decision === 'allow' || (decision === 'no-acl' && this.#allowEveryoneIfNoAcl)
+  }
+
+  allowsAny(who: Caller, operation: AclOperation, resourceType: ResourceType): boolean {
+    const principal = formatPrincipal(who.principal)
+    if (this.#superUsers.has(principal)) return true
+    const decision = this.#currentIndex().decideAny({ principal, host: who.host, operation, resourceType })
+    const allowed = decision === 'allow' || (decision === 'no-acl' && this.#allowEveryoneIfNoAcl)
+    if (!allowed) this.#recordRefusal(who, operation, `${resourceType}:(any)`)
+    return allowed
+  }
+
+  list(filter: AclFilter): readonly AclBinding[] {
+    return this.#store.all().filter((binding) => matchesFilter(binding, filter))
+  }
+
+  async create(bindings: readonly AclBinding[], by: Caller): Promise<readonly (null | Refusal)[]> {
+    const kept = new Set(this.#store.all().map(bindingKey))
+    const added: AclBinding[] = []
+    const answers = bindings.map((binding) => {
+      const refusal = refuseBinding(binding)
+      if (refusal !== null) return refusal
+      const key = bindingKey(binding)
+      if (kept.has(key)) return null
+      if (kept.size >= bindingsMax) return new Refusal('policy-violation', `there are ${bindingsMax} ACLs, and no more are kept`)
+      kept.add(key)
+      added.push(binding)
+      return null
+    })
+    if (added.length > 0) await this.#store.add(added)
+    for (const binding of added) this.#recordChange(by, 'create-acl', binding)
+    return answers
+  }
+
+  async delete(filters: readonly AclFilter[], by: Caller): Promise<readonly (readonly AclBinding[])[]> {
+    const all = this.#store.all()
+    const answers = filters.map((filter) => all.filter((binding) => matchesFilter(binding, filter)))
+    const removed = [...new Set(answers.flat())]
+    if (removed.length > 0) await this.#store.remove(removed)
+    for (const binding of removed) this.#recordChange(by, 'delete-acl', binding)
+    return answers
+  }
+
+  #currentIndex(): AclIndex {
+    const bindings = this.#store.all()
+    if (bindings !== this.#bindings) {
+      this.#index = new AclIndex(bindings)
+      this.#bindings = bindings
+    }
+    return this.#index
+  }
+
+  #recordRefusal(who: Caller, operation: AclOperation, resource: string): void {
+    this.#audit.record({ kind: 'access', outcome: 'denied', principal: formatPrincipal(who.principal), host: who.host, operation, resource })
+  }
+
+  #recordChange(by: Caller, operation: string, binding: AclBinding): void {
+    const { resourceType, resourceName } = binding
+    this.#audit.record({
+      kind: 'authority', outcome: 'allowed', principal: formatPrincipal(by.principal), host: by.host, operation,
+      resource: `${resourceType}:${resourceName}`, reason: describeBinding(binding),
+    })
+  }
+}
+
+/** The access of `--dev`: everything is allowed, and since no ACL would mean anything, none is kept. Attempts to change ACLs are audited. */
+export function allowAll(audit: Audit): Access {
+  return {
+    allows: () => true,
+    allowsAny: () => true,
+    wouldAllow: () => true,
+    list: () => [],
+    create: async (bindings, by) => bindings.map((binding) => {
+      audit.record({
+        kind: 'authority', outcome: 'denied', principal: formatPrincipal(by.principal), host: by.host, operation: 'create-acl',
+        resource: `${binding.resourceType}:${binding.resourceName}`, reason: describeBinding(binding),
+      })
+      return new Refusal('unsupported', 'this server was started with --dev: everything is allowed, and ACLs are not kept')
+    }),
+    delete: async (filters) => filters.map(() => []),
+  }
+}
