@@ -37,6 +37,7 @@ export interface Random {
 export interface Disk {
   /** Opens for reading and positional writing. 'create' makes a new empty file and fails with EEXIST where there is one. */
   open(path: string, how: 'read' | 'write' | 'create'): Promise<DiskFile>
+  /** Makes the directory and those above it that are missing; one that is there is left as it is. */
   makeDirectory(path: string): Promise<void>
   /** Names in a directory, sorted; a missing directory is ENOENT. */
   list(path: string): Promise<string[]>
@@ -45,6 +46,8 @@ export interface Disk {
   remove(path: string): Promise<void>
   removeDirectory(path: string): Promise<void>
   syncDirectory(path: string): Promise<void>
+  /** The bytes of a small file that nobody but its owner may read; rejects where it is a link or others have access. */
+  readSecret(path: string): Promise<Buffer>
   /** Takes the exclusive lock file at `path` for this process; undefined where another living process holds it. */
   lock(path: string): Promise<AsyncDisposable | undefined>
 }
