@@ -1,0 +1,42 @@
+// Binds a message definition to its access rule and its handler: what an API file of this facade exports.
+import type { Api, Decoded, Draft, Shape } from '../wire/schema.ts'
+import type { Reader, Writer } from '../wire/bytes.ts'
+import type { AccessRule } from './access.ts'
+import type { Context } from './context.ts'
+
+/** An API that is served, with its message types hidden, so that all lie in one array. */
+export interface Served {
+  readonly definition: Api<Shape, Shape>
+  /** In words, what the ACLs are asked. */
+  readonly needs: string
+  /** Whether the client waits for an answer to this request (Produce with acks=0 does not). */
+  answers(request: unknown): boolean
+  decode(reader: Reader, version: number): unknown
+  /** Judges access, then handles. Rejects on bugs and failed disks only. */
+  handle(request: unknown, context: Context): Promise<unknown>
+  encode(writer: Writer, response: unknown, version: number): void
+}
+
+/** Serves an API. Leaving out `access` does not compile; `handle` writes its return type, so that misspelt fields do not compile either. */
+export function serve<Q extends Shape, R extends Shape>(
+  definition: Api<Q, R>,
+  how: {
+    readonly access: AccessRule<Decoded<Q>, Draft<R>>
+    readonly answers?: (request: Decoded<Q>) => boolean
+  },
+  handle: (request: Decoded<Q>, context: Context) => Promise<Draft<R>>,
+): Served {
+  return {
+    definition: definition as unknown as Api<Shape, Shape>,
+    needs: how.access.needs,
+    answers: request => how.answers?.(request as Decoded<Q>) ?? true,
+    decode: (reader, version) => definition.request.decode(reader, version),
+    async handle(request, context) {
+      const verdict = await how.access.judge(request as Decoded<Q>, context)
+      if ('answer' in verdict) return verdict.answer
+      const response = await handle(verdict.request, context)
+      return verdict.complete === undefined ? response : verdict.complete(response)
+    },
+    encode: (writer, response, version) => definition.response.write(writer, response as Draft<R>, version),
+  }
+}
