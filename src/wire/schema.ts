@@ -66,6 +66,8 @@ export type Draft<S extends Shape> =
 /** Record batches: read as one view, written as one buffer or as slices that are never joined. */
 export type RecordsDraft = Buffer | readonly Buffer[]
 
+const always: VersionRange = { first: 0, last: Number.POSITIVE_INFINITY }
+
 export const boolean = kind<boolean>('boolean')
 export const int8 = kind<number>('int8')
 export const int16 = kind<number>('int16')
@@ -89,12 +91,13 @@ export const uuid = kind<string>('uuid')
 export function array<Out, In>(element: Field<Out, In, boolean>): Field<readonly Out[], readonly In[]>
 export function array<S extends Shape>(shape: S): Field<readonly Decoded<S>[], readonly Draft<S>[]>
 export function array(element: any): any {
-  return new Builder({ ...plain('array'), element: element instanceof Builder ? element.spec : structSpec(element) })
+  // A shape may have a field named 'spec', but that one has no kind.
+  return field({ ...plain('array'), element: typeof element.spec?.kind === 'string' ? element.spec : structSpec(element) })
 }
 
 /** A nested struct. Tagged ones are given `.default(null)`: absent reads as null, and null is not sent. */
 export function struct<S extends Shape>(shape: S): Field<Decoded<S>, Draft<S>> {
-  return new Builder(structSpec(shape)) as any
+  return field(structSpec(shape))
 }
 
 /** The uuid of nothing. */
@@ -205,38 +208,19 @@ export function defaultOf(spec: Spec): unknown {
 
 // ------------------------------------------------------------------------------------------------------- describing
 
-const always: VersionRange = { first: 0, last: Number.POSITIVE_INFINITY }
-
-class Builder {
-  readonly spec: Spec
-
-  constructor(spec: Spec) {
-    this.spec = Object.freeze(spec)
-  }
-
-  in(versions: string): Builder {
-    return new Builder({ ...this.spec, versions: versionRange(versions) })
-  }
-
-  nullable(versions = '0+'): Builder {
-    return new Builder({ ...this.spec, nullable: versionRange(versions) })
-  }
-
-  default(value: unknown): Builder {
-    return new Builder({ ...this.spec, default: Array.isArray(value) ? Object.freeze(value) : value })
-  }
-
-  tag(tag: number, versions: string): Builder {
-    return new Builder({ ...this.spec, tag, versions: versionRange(versions) })
-  }
-
-  essential(): Builder {
-    return new Builder({ ...this.spec, essential: true })
-  }
+function field(spec: Spec): Field<any, any, any> {
+  return Object.freeze({
+    spec: Object.freeze(spec),
+    in: (versions: string) => field({ ...spec, versions: versionRange(versions) }),
+    nullable: (versions = '0+') => field({ ...spec, nullable: versionRange(versions) }),
+    default: (value: unknown) => field({ ...spec, default: Array.isArray(value) ? Object.freeze(value) : value }),
+    tag: (tag: number, versions: string) => field({ ...spec, tag, versions: versionRange(versions) }),
+    essential: () => field({ ...spec, essential: true }),
+  }) as Field<any, any, any>
 }
 
 function kind<Out, In = Out>(name: Kind): Field<Out, In> {
-  return new Builder(plain(name)) as any
+  return field(plain(name))
 }
 
 function plain(name: Kind): Spec {
@@ -244,7 +228,7 @@ function plain(name: Kind): Spec {
 }
 
 function structSpec(shape: Shape): Spec {
-  return Object.freeze({ ...plain('struct'), fields: Object.freeze(Object.entries(shape).map(([name, field]) => Object.freeze({ name, spec: field.spec }))) })
+  return Object.freeze({ ...plain('struct'), fields: Object.freeze(Object.entries(shape).map(([name, { spec }]) => Object.freeze({ name, spec }))) })
 }
 
 function zeroOf(spec: Spec): unknown {
