@@ -1,0 +1,136 @@
+// The Kafka side of a scenario: @platformatic/kafka, every API call of it recorded by its own diagnostics channels.
+import { Admin, connectionsApiChannel, Consumer, Producer, protocolAPIsById, stringSerializers, type Message } from '@platformatic/kafka'
+import { Recording } from './recording.ts'
+import type { KafkaTarget } from './target.ts'
+
+interface Sent {
+  key?: string
+  value: string
+  partition?: number
+  timestampMs?: number
+}
+
+/** Where a record came to lie. */
+export interface KafkaPlace {
+  readonly partition: number
+  readonly offset: number
+}
+
+export class KafkaSide implements AsyncDisposable {
+  readonly recording = new Recording()
+  readonly #base: { clientId: string; bootstrapBrokers: string[]; retries: number; tls?: { ca: string; cert: string; key: string } }
+  readonly #admin: Admin
+  readonly #producer: Producer<string, string, string, string>
+  readonly #consumers: Consumer<string, string, string, string>[] = []
+  readonly #stopRecording: () => void
+
+  constructor(target: KafkaTarget) {
+    this.#stopRecording = recordCalls(this.recording)
+    this.#base = { clientId: 'sluice-compare', bootstrapBrokers: [...target.bootstrap], retries: 3, ...(target.tls === undefined ? {} : { tls: target.tls }) }
+    this.#admin = new Admin(this.#base)
+    this.#producer = new Producer({ ...this.#base, serializers: stringSerializers, acks: -1, autocreateTopics: false })
+  }
+
+  async createTopic(topic: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.#admin.createTopics({ topics: [topic], partitions, replicas: -1, configs: Object.entries(configs).map(([name, value]) => ({ name, value })) })
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    await this.#admin.deleteTopics({ topics: [topic] })
+  }
+
+  /** Sends with acks=all; one record batch per partition. Throws what the client throws. */
+  async send(topic: string, records: readonly Sent[]): Promise<readonly KafkaPlace[]> {
+    const messages = records.map(({ timestampMs, ...record }) => ({ topic, ...record, ...(timestampMs === undefined ? {} : { timestamp: BigInt(timestampMs) }) }))
+    const { offsets = [] } = await this.#producer.send({ messages })
+    return offsets.map(one => ({ partition: one.partition, offset: Number(one.offset) }))
+  }
+
+  /** Offset of the first record at or after a time (-2: the earliest there is, -1: the end), per partition. */
+  async offsets(topic: string, timestampMs: number): Promise<readonly number[]> {
+    const consumer = this.#consumer()
+    const found = await consumer.listOffsets({ topics: [topic], timestamp: BigInt(timestampMs) })
+    return (found.get(topic) ?? []).map(Number)
+  }
+
+  /** Reads in a new consumer group, from the start or from given offsets, until `count` records came. */
+  async read(topic: string, count: number, from: 'earliest' | readonly KafkaPlace[]): Promise<readonly Message<string, string, string, string>[]> {
+    const consumer = this.#consumer()
+    const where = from === 'earliest' ? { mode: from } : { mode: 'manual' as const, offsets: from.map(one => ({ topic, partition: one.partition, offset: BigInt(one.offset) })) }
+    const stream = await consumer.consume({ topics: [topic], ...where, autocommit: false, maxWaitTime: 200, minBytes: 1 })
+    const records: Message<string, string, string, string>[] = []
+    for await (const record of stream) {
+      records.push(record)
+      if (records.length >= count) break
+    }
+    await stream.close()
+    return records
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.allSettled(this.#consumers.map(consumer => consumer.close(true)))
+    await Promise.allSettled([this.#producer.close(), this.#admin.close()])
+    this.#stopRecording()
+  }
+
+  #consumer(): Consumer<string, string, string, string> {
+    const groupId = `compare-${process.pid}-${this.#consumers.length}-${Date.now()}`
+    const consumer = new Consumer({
+      ...this.#base, groupId, deserializers: { key: text, value: text, headerKey: text, headerValue: text }, sessionTimeout: 10_000, heartbeatInterval: 3_000,
+    })
+    this.#consumers.push(consumer)
+    return consumer
+  }
+}
+
+const text = (bytes?: Buffer): string => bytes?.toString() ?? ''
+
+interface ApiEvent {
+  readonly connection: { readonly socket?: { readonly bytesWritten: number; readonly bytesRead: number } }
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly result?: unknown
+  readonly error?: unknown
+}
+
+/** Listens to the client's diagnostics: `start` and `end` frame the write of a request, `asyncStart` comes with its response. */
+function recordCalls(recording: Recording): () => void {
+  const begun = new WeakMap<object, { at: number; written: number; bytesOut: number }>()
+  const readBefore = new WeakMap<object, number>()
+  const written = (event: ApiEvent): number => event.connection.socket?.bytesWritten ?? 0
+  const listeners = {
+    start: (event: ApiEvent) => { begun.set(event, { at: performance.now(), written: written(event), bytesOut: 0 }) },
+    end: (event: ApiEvent) => {
+      const call = begun.get(event)
+      if (call !== undefined) call.bytesOut = written(event) - call.written
+    },
+    asyncStart: (event: ApiEvent) => {
+      const call = begun.get(event)
+      if (call === undefined) return
+      const read = event.connection.socket?.bytesRead ?? 0
+      const bytesIn = read - (readBefore.get(event.connection) ?? 0)
+      readBefore.set(event.connection, read)
+      recording.add({
+        name: `${protocolAPIsById[event.apiKey] ?? event.apiKey} v${event.apiVersion}`,
+        request: { apiKey: event.apiKey, apiVersion: event.apiVersion },
+        response: event.result ?? null,
+        bytesOut: call.bytesOut, bytesIn, durationMs: performance.now() - call.at,
+        error: event.error === undefined ? null : innermost(event.error),
+      })
+    },
+    asyncEnd: () => {},
+    error: () => {},
+  }
+  const subscribers = listeners as unknown as Parameters<typeof connectionsApiChannel.subscribe>[0]
+  connectionsApiChannel.subscribe(subscribers)
+  return () => { connectionsApiChannel.unsubscribe(subscribers) }
+}
+
+/** The most telling text of the client's nested errors: the protocol's own error name where there is one. */
+export function innermost(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const nested: unknown = error.cause ?? (error as { errors?: unknown[] }).errors?.[0]
+  const apiId = (error as { apiId?: unknown }).apiId
+  if (typeof apiId === 'string') return apiId
+  return nested === undefined ? error.message : innermost(nested)
+}
