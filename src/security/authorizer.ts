@@ -59,13 +59,13 @@ export class Authorizer implements Access {
   }
 
   list(filter: AclFilter): readonly AclBinding[] {
-    return this.#store.all().filter((binding) => matchesFilter(binding, filter))
+    return this.#store.all().filter(binding => matchesFilter(binding, filter))
   }
 
   async create(bindings: readonly AclBinding[], by: Caller): Promise<readonly (null | Refusal)[]> {
     const kept = new Set(this.#store.all().map(bindingKey))
     const added: AclBinding[] = []
-    const answers = bindings.map((binding) => {
+    const answers = bindings.map(binding => {
       const refusal = refuseBinding(binding)
       if (refusal !== null) return refusal
       const key = bindingKey(binding)
@@ -82,7 +82,7 @@ export class Authorizer implements Access {
 
   async delete(filters: readonly AclFilter[], by: Caller): Promise<readonly (readonly AclBinding[])[]> {
     const all = this.#store.all()
-    const answers = filters.map((filter) => all.filter((binding) => matchesFilter(binding, filter)))
+    const answers = filters.map((filter) => all.filter(binding => matchesFilter(binding, filter)))
     const removed = [...new Set(answers.flat())]
     if (removed.length > 0) await this.#store.remove(removed)
     for (const binding of removed) this.#recordChange(by, 'delete-acl', binding)
@@ -118,7 +118,7 @@ export function allowAll(audit: Audit): Access {
     allowsAny: () => true,
     wouldAllow: () => true,
     list: () => [],
-    create: async (bindings, by) => bindings.map((binding) => {
+    create: async (bindings, by) => bindings.map(binding => {
       audit.record({
         kind: 'authority', outcome: 'denied', principal: formatPrincipal(by.principal), host: by.host, operation: 'create-acl',
         resource: `${binding.resourceType}:${binding.resourceName}`, reason: describeBinding(binding),

@@ -64,7 +64,7 @@ function readText(der: Buffer, keyword: string): string {
   }
   const bytes = reader.take(type)
   if (!reader.atEnd) throw new SubjectError(`${keyword} has bytes after its value`)
-  if (type !== tag.utf8 && bytes.some((byte) => byte > 0x7e)) throw new SubjectError(`${keyword} has bytes that its string type does not allow`)
+  if (type !== tag.utf8 && bytes.some(byte => byte > 0x7e)) throw new SubjectError(`${keyword} has bytes that its string type does not allow`)
   let text: string
   try {
     text = utf8.decode(bytes)
@@ -79,7 +79,7 @@ function readText(der: Buffer, keyword: string): string {
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 function escape(text: string): string {
-  return text.replace(/[,=+<>#;"\\]/g, '\\$&').replace(/^ +| +$/g, (spaces) => '\\ '.repeat(spaces.length))
+  return text.replace(/[,=+<>#;"\\]/g, '\\$&').replace(/^ +| +$/g, spaces => '\\ '.repeat(spaces.length))
 }
 
 function dotted(bytes: Buffer): string {

@@ -11,7 +11,7 @@ export interface PrincipalMapping {
 }
 
 /** The whole distinguished name, as with the rule DEFAULT alone. */
-export const wholeName: PrincipalMapping = { nameOf: (distinguishedName) => distinguishedName }
+export const wholeName: PrincipalMapping = { nameOf: distinguishedName => distinguishedName }
 
 const rulesMax = 64
 
@@ -47,7 +47,7 @@ function splitRules(text: string): Rule[] {
 }
 
 function compile(rule: Rule): (distinguishedName: string) => string | undefined {
-  if (rule === 'default') return (distinguishedName) => distinguishedName
+  if (rule === 'default') return distinguishedName => distinguishedName
   let pattern: RE2JS
   try {
     pattern = re2().compile(rule.pattern)
@@ -55,10 +55,10 @@ function compile(rule: Rule): (distinguishedName: string) => string | undefined 
     throw new Error(`ssl.principal.mapping.rules: the pattern ${JSON.stringify(rule.pattern)} is not one RE2 takes: ${(error as Error).message}`, { cause: error })
   }
   const pieces = readReplacement(rule.replacement, pattern.groupCount())
-  return (distinguishedName) => {
+  return distinguishedName => {
     const match = pattern.matcher(distinguishedName)
     if (!match.matches()) return undefined
-    const name = pieces.map((piece) => (typeof piece === 'string' ? piece : (match.group(piece) ?? ''))).join('')
+    const name = pieces.map(piece => (typeof piece === 'string' ? piece : (match.group(piece) ?? ''))).join('')
     return rule.change === 'L' ? name.toLowerCase() : rule.change === 'U' ? name.toUpperCase() : name
   }
 }

@@ -17,8 +17,6 @@ export interface TlsMaterial {
   readonly key: string
   /** The certificates that client certificates must chain to. */
   readonly authorities: readonly string[]
-  /** One per authority, or none at all: OpenSSL refuses everyone where the list of some authority is missing. */
-  readonly revocationLists: readonly string[]
 }
 
 const handshakeTimeoutMs = 10_000
@@ -42,7 +40,6 @@ export function secureContext(material: TlsMaterial) {
     cert: material.certificate,
     key: material.key,
     ca: [...material.authorities],
-    ...(material.revocationLists.length === 0 ? undefined : { crl: [...material.revocationLists] }),
     minVersion: 'TLSv1.2' as const,
     honorCipherOrder: true,
     sessionTimeout: sessionTimeoutS,
