@@ -12,20 +12,22 @@ export function startCommand(): Command {
     const shown = `${sentence} [${variableOf(name)}, default ${fallback === '' ? 'empty' : String(fallback)}]`
     command.addOption(new Option(typeof fallback === 'boolean' ? `${flag} [true|false]` : `${flag} <value>`, shown).preset(true))
   }
+  command.option('--json', 'print one line of JSON when ready, in place of the lines for people')
   return command.action(async (options: Record<string, unknown>) => {
-    const startedAt = process.hrtime.bigint()
-    const { startSluice } = await import('../main.ts')
     const config = readConfig(options)
-    const sluice = await startSluice(config, { print: line => process.stdout.write(`${line}\n`), startedAt })
+    const { startSluice } = await import('../main.ts')
+    const { welcome } = await import('./welcome.ts')
+    const sluice = await startSluice(config, { onProgress: line => process.stderr.write(`${line}\n`) })
+    const { close: _, ...ready } = sluice
+    process.stdout.write(options['json'] === true ? `${JSON.stringify({ ...ready, startedInMs: Math.round(performance.now()) })}\n` : `${welcome(sluice, performance.now())}\n`)
     await stopRequested()
-    process.stdout.write('stopping: clients are answered, the log is synced\n')
     await sluice.close()
   })
 }
 
 function readConfig(options: Record<string, unknown>): Config {
   const byFlag = new Map(Object.keys(settings).map(name => [camelCase(name), name]))
-  const given = Object.fromEntries(Object.entries(options).flatMap(([key, value]) => (key === 'config' ? [] : [[byFlag.get(key) ?? key, value]])))
+  const given = Object.fromEntries(Object.entries(options).flatMap(([key, value]) => (key === 'config' || key === 'json' ? [] : [[byFlag.get(key) ?? key, value]])))
   const path = typeof options['config'] === 'string' ? options['config'] : undefined
   return parseConfig(given, process.env, path === undefined ? undefined : { path, values: readSettingsFile(path) })
 }

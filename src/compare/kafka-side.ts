@@ -18,7 +18,7 @@ export interface KafkaPlace {
 
 export class KafkaSide implements AsyncDisposable {
   readonly recording = new Recording()
-  readonly #base: { clientId: string; bootstrapBrokers: string[]; retries: number; tls?: { ca: string; cert: string; key: string } }
+  readonly #base: { clientId: string; bootstrapBrokers: string[]; retries: number; tls?: NonNullable<KafkaTarget['tls']> }
   readonly #admin: Admin
   readonly #producer: Producer<string, string, string, string>
   readonly #consumers: Consumer<string, string, string, string>[] = []

@@ -3,7 +3,7 @@
 export interface KafkaTarget {
   /** host:port of one or more brokers. */
   readonly bootstrap: readonly string[]
-  readonly tls?: { readonly ca: string; readonly cert: string; readonly key: string }
+  readonly tls?: { readonly ca: string; readonly cert?: string; readonly key?: string }
 }
 
 export interface KinesisTarget {

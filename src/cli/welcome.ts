@@ -1,0 +1,67 @@
+// What `sluice start` prints once it is ready: what listens where, where things lie, and lines to copy.
+import { relative } from 'node:path'
+import type { Sluice } from '../main.ts'
+
+/** The lines, for a terminal. `startedInMs` is the time from the process's start to ready. */
+export function welcome(sluice: Sluice, startedInMs: number): string {
+  return [`Sluice is ready in ${Math.round(startedInMs)} ms`, '', ...listeners(sluice), '', ...places(sluice), '', 'Try it:', ...(sluice.dev ? openLines(sluice) : secureLines(sluice)), ''].join('\n')
+}
+
+function listeners({ dev, host, ports }: Sluice): string[] {
+  const name = shownHost(host)
+  return [
+    ...(ports.kafkaPlaintext === undefined ? [] : [`  Kafka       ${name}:${ports.kafkaPlaintext}  plaintext, everything allowed`]),
+    `  Kafka       ${name}:${ports.kafkaTls}  mutual TLS`,
+    `  Kinesis     https://${name}:${ports.kinesis}  signed requests${dev ? `; also http://${name}:${ports.kinesis}` : ''}`,
+    `  Gateway     ${dev ? 'http' : 'https'}://${name}:${ports.gateway}  REST, schema registry, bridge, administration`,
+    `  Management  http://127.0.0.1:${ports.management}  /livez /readyz /metrics`,
+  ]
+}
+
+function places({ dataDirectory, certificatesDirectory, caFingerprint, kekFile }: Sluice): string[] {
+  return [
+    `  data          ${shown(dataDirectory)} (encrypted; ${kekFile === undefined ? 'key from the passphrase' : `key-encryption key ${shown(kekFile)}`})`,
+    `  certificates  ${shown(certificatesDirectory)}`,
+    `  CA            SHA-256 ${caFingerprint}`,
+  ]
+}
+
+function openLines({ host, ports, accessKey }: Sluice): string[] {
+  const name = shownHost(host)
+  const kafka = `${name}:${ports.kafkaPlaintext}`
+  return [
+    `  echo 'k1:{"a":1}' | kcat -b ${kafka} -P -t hello -K:`,
+    `  kcat -b ${kafka} -C -t hello -e`,
+    `  new Kafka({ brokers: ['${kafka}'] })                                      # kafkajs`,
+    `  AWS_ACCESS_KEY_ID=${accessKey.id} AWS_SECRET_ACCESS_KEY=${accessKey.secret} aws --region us-east-1 --endpoint-url http://${name}:${ports.kinesis} kinesis list-streams`,
+    `  curl -H 'content-type: application/vnd.kafka.json.v2+json' -d '{"records":[{"value":{"a":1}}]}' http://${name}:${ports.gateway}/topics/hello`,
+    '  npm run compare',
+  ]
+}
+
+function secureLines({ host, ports, certificatesDirectory, accessKey }: Sluice): string[] {
+  const name = shownHost(host)
+  const dir = shown(certificatesDirectory)
+  const kafka = `${name}:${ports.kafkaTls}`
+  const tls = `-X security.protocol=ssl -X ssl.ca.location=${dir}/ca.pem -X ssl.certificate.location=${dir}/admin.pem -X ssl.key.location=${dir}/admin.key`
+  const curl = `curl --cacert ${dir}/ca.pem --cert ${dir}/admin.pem --key ${dir}/admin.key`
+  return [
+    `  curl ... is: ${curl}`,
+    `  ${curl} -H 'content-type: application/json' -d '{"name":"hello"}' https://${name}:${ports.gateway}/admin/topics`,
+    `  echo 'k1:{"a":1}' | kcat -b ${kafka} ${tls} -P -t hello -K:`,
+    `  kcat -b ${kafka} ${tls} -C -t hello -e`,
+    `  new Kafka({ brokers: ['${kafka}'], ssl: { ca: [read('${dir}/ca.pem')], cert: read('${dir}/admin.pem'), key: read('${dir}/admin.key') } })  # kafkajs`,
+    `  AWS_SHARED_CREDENTIALS_FILE=${dir}/admin.aws aws --region us-east-1 --ca-bundle ${dir}/ca.pem --endpoint-url https://${name}:${ports.kinesis} kinesis list-streams   # ${accessKey.id}`,
+    '  npm run compare',
+  ]
+}
+
+function shownHost(host: string): string {
+  return host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host
+}
+
+/** A path from here where that is shorter. */
+function shown(path: string): string {
+  const near = relative(process.cwd(), path)
+  return near.length > 0 && near.length < path.length ? near : path
+}
