@@ -1,0 +1,122 @@
+// The records of `__cluster_metadata`: one kind per entity, each record the whole of its entity, so that the latest record of a key wins and a
+// snapshot is simply every entity once. Versions only grow, and only by tagged fields.
+import type { AccessKey, AclBinding, Broker, Topic } from '../../ports.ts'
+import type { RecordDraft, RecordView } from '../../wire/batch.ts'
+import { array, boolean, int32, int64, Message, string, uuid } from '../../wire/schema.ts'
+import { kindOf, RecordFormat } from '../record-format.ts'
+
+export type CatalogRecord =
+  | { readonly type: 'cluster'; readonly clusterId: string }
+  | { readonly type: 'broker'; readonly broker: Broker }
+  | { readonly type: 'topic'; readonly topic: Topic }
+  | { readonly type: 'topic-removed'; readonly topicId: string }
+  /** `broker` is '' for the default of all brokers; a null value takes the setting away. */
+  | { readonly type: 'broker-config'; readonly broker: string; readonly name: string; readonly value: string | null }
+  | { readonly type: 'acl'; readonly binding: AclBinding }
+  | { readonly type: 'acl-removed'; readonly binding: AclBinding }
+  | { readonly type: 'access-key'; readonly key: AccessKey }
+  | { readonly type: 'access-key-removed'; readonly id: string }
+  /** Ids below `next` have been given out, or may have been. */
+  | { readonly type: 'producer-ids'; readonly next: number }
+
+const one = { versions: '0', flexible: '0+' } as const
+
+const cluster = new RecordFormat({ name: 'Cluster', kind: 1, version: 0, key: {}, value: new Message({ clusterId: string }, one) })
+const broker = new RecordFormat({ name: 'Broker', kind: 2, version: 0, key: { id: int32 }, value: new Message({ rack: string.nullable() }, one) })
+const topic = new RecordFormat({
+  name: 'Topic',
+  kind: 3,
+  version: 0,
+  key: { topicId: uuid },
+  value: new Message({
+    name: string,
+    internal: boolean,
+    createdAtMs: int64,
+    partitions: array({ leader: int32, leaderEpoch: int32, replicas: array(int32), inSyncReplicas: array(int32), createdAtMs: int64 }),
+    configs: array({ name: string, value: string }),
+  }, one),
+})
+const brokerConfig = new RecordFormat({ name: 'BrokerConfig', kind: 4, version: 0, key: { broker: string, name: string }, value: new Message({ value: string }, one) })
+const acl = new RecordFormat({
+  name: 'Acl',
+  kind: 5,
+  version: 0,
+  key: { principal: string, host: string, operation: string, permission: string, resourceType: string, resourceName: string, patternType: string },
+  value: new Message({}, one),
+})
+const accessKey = new RecordFormat({
+  name: 'AccessKey',
+  kind: 6,
+  version: 0,
+  key: { id: string },
+  value: new Message({ secret: string, principalType: string, principalName: string, createdAtMs: int64 }, one),
+})
+const producerIds = new RecordFormat({ name: 'ProducerIds', kind: 7, version: 0, key: {}, value: new Message({ next: int64 }, one) })
+
+export function encodeRecord(record: CatalogRecord): RecordDraft {
+  switch (record.type) {
+    case 'cluster': return cluster.encode({}, { clusterId: record.clusterId })
+    case 'broker': return broker.encode({ id: record.broker.id }, { rack: record.broker.rack })
+    case 'topic': return topic.encode({ topicId: record.topic.id }, { ...record.topic, configs: [...record.topic.configs].map(([name, value]) => ({ name, value })) })
+    case 'topic-removed': return topic.encode({ topicId: record.topicId }, null)
+    case 'broker-config': return brokerConfig.encode(record, record.value === null ? null : { value: record.value })
+    case 'acl': return acl.encode(record.binding, {})
+    case 'acl-removed': return acl.encode(record.binding, null)
+    case 'access-key': {
+      const { id, secret, principal, createdAtMs } = record.key
+      return accessKey.encode({ id }, { secret, principalType: principal.type, principalName: principal.name, createdAtMs })
+    }
+    case 'access-key-removed': return accessKey.encode({ id: record.id }, null)
+    case 'producer-ids': return producerIds.encode({}, { next: record.next })
+  }
+}
+
+/** Undefined for a kind that this version does not know. */
+export function decodeRecord(view: RecordView): CatalogRecord | undefined {
+  switch (kindOf(view)) {
+    case cluster.kind: {
+      const { value } = cluster.decode(view)
+      return value === null ? undefined : { type: 'cluster', clusterId: value.clusterId }
+    }
+    case broker.kind: {
+      const { key, value } = broker.decode(view)
+      return value === null ? undefined : { type: 'broker', broker: { id: key.id, rack: value.rack } }
+    }
+    case topic.kind: return decodeTopic(view)
+    case brokerConfig.kind: {
+      const { key, value } = brokerConfig.decode(view)
+      return { type: 'broker-config', ...key, value: value?.value ?? null }
+    }
+    case acl.kind: {
+      const { key, value } = acl.decode(view)
+      return { type: value === null ? 'acl-removed' : 'acl', binding: key as AclBinding }
+    }
+    case accessKey.kind: {
+      const { key, value } = accessKey.decode(view)
+      if (value === null) return { type: 'access-key-removed', id: key.id }
+      const { secret, principalType, principalName, createdAtMs } = value
+      return { type: 'access-key', key: { id: key.id, secret, principal: { type: principalType, name: principalName }, createdAtMs } }
+    }
+    case producerIds.kind: {
+      const { value } = producerIds.decode(view)
+      return value === null ? undefined : { type: 'producer-ids', next: value.next }
+    }
+    default: return undefined
+  }
+}
+
+function decodeTopic(view: RecordView): CatalogRecord {
+  const { key, value } = topic.decode(view)
+  if (value === null) return { type: 'topic-removed', topicId: key.topicId }
+  return {
+    type: 'topic',
+    topic: {
+      name: value.name,
+      id: key.topicId,
+      internal: value.internal,
+      createdAtMs: value.createdAtMs,
+      partitions: value.partitions.map((partition, index) => ({ index, ...partition })),
+      configs: new Map(value.configs.map(({ name, value: text }) => [name, text])),
+    },
+  }
+}

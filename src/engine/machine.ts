@@ -1,0 +1,302 @@
+// The decide/apply runtime. A command decides records, a reply and timers and changes nothing; the records are appended as one batch to the
+// partition of an internal topic; `apply` is the only thing that changes state; the reply waits for the commit; recovery is replay.
+// Everything up to and including `apply` runs without an await, so commands of one machine are served strictly one after the other, while
+// their commits overlap. A commit that fails is final: nothing more is decided until the next start replays what the disk holds.
+import { assert } from '../base/assert.ts'
+import { type Deferred, deferred } from '../base/deferred.ts'
+import { Refusal } from '../ports.ts'
+import { type Batch, buildBatch, type RecordDraft, type RecordView } from '../wire/batch.ts'
+import type { Clock, Logger, Timer } from '../world/world.ts'
+
+export interface Machine<Command, Rec, Reply> {
+  /** Reads state and changes nothing. */
+  decide(command: Command, nowMs: number): Decision<Command, Rec, Reply>
+  /** The only place that changes state; recovery calls it too. */
+  apply(record: Rec): void
+  /** How a record is kept; undefined for what need not outlive the process. */
+  encode(record: Rec): RecordDraft | undefined
+  /** Undefined for a record of a kind this version does not know. Must copy what it keeps: the view's bytes are not its own. */
+  decode(view: RecordView): Rec | undefined
+  /** The whole state as records, one per entity: replaying them alone leads to the same state. */
+  snapshot(): Iterable<Rec>
+  /** How many records `snapshot` would give, about. */
+  readonly size: number
+  /** The timers that the replayed state asks for. */
+  resume(nowMs: number): readonly TimerChange<Command>[]
+}
+
+export interface Decision<Command, Rec, Reply> {
+  /** Appended as one batch, so either all of them are or none. */
+  readonly records?: readonly Rec[]
+  /** What the caller gets, or where its answer is kept until a later decision gives it. */
+  readonly reply: Reply | Refusal | Parked
+  /** Replies to callers that were parked earlier. A key nobody waits under is passed over. */
+  readonly answers?: readonly Answer<Reply>[]
+  readonly timers?: readonly TimerChange<Command>[]
+}
+
+/** The caller waits under this key. A second caller under one key takes the first one's place. */
+export class Parked {
+  readonly key: string
+
+  constructor(key: string) {
+    this.key = key
+  }
+}
+
+export interface Answer<Reply> {
+  readonly key: string
+  readonly reply: Reply | Refusal
+}
+
+/** A keyed timer: set (in place of the one that runs under the key), or cancelled where `command` is undefined. */
+export interface TimerChange<Command> {
+  readonly key: string
+  readonly afterMs?: number
+  readonly command: Command | undefined
+}
+
+/** What the runtime needs of the partition that keeps its records. */
+export interface MachineLog {
+  readonly startOffset: number
+  readonly endOffset: number
+  append(batch: Batch): { readonly durable: Promise<void> } | Refusal
+  /** Whole batches from `from` on, at least one where there is any. */
+  read(from: number, bytesMax: number): Promise<readonly Batch[] | Refusal>
+  /** Durable when it resolves. */
+  deleteBefore(offset: number): Promise<void>
+}
+
+export interface MachineOptions<Command, Rec, Reply> {
+  readonly name: string
+  readonly machine: Machine<Command, Rec, Reply>
+  readonly log: MachineLog
+  readonly clock: Clock
+  readonly logger: Logger
+  /** A snapshot is written once the log holds more than this many records, and four times as many as the state. */
+  readonly snapshotRecordsMin?: number
+}
+
+const replayBytesMax = 1024 * 1024
+const snapshotBatchBytes = 256 * 1024
+const snapshotRecordsMinDefault = 10_000
+const snapshotFactor = 4
+
+export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
+  readonly #name: string
+  readonly #machine: Machine<Command, Rec, Reply>
+  readonly #log: MachineLog
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #snapshotRecordsMin: number
+  readonly #parked = new Map<string, Deferred<Reply | Refusal>>()
+  readonly #timers = new Map<string, Timer>()
+  /** Settles with the commit of everything appended so far; never rejects. */
+  #committed: Promise<void> = Promise.resolve()
+  #recordsInLog = 0
+  #snapshot: Promise<void> | undefined
+  #failure: Refusal | undefined
+  #closed = false
+
+  private constructor(options: MachineOptions<Command, Rec, Reply>) {
+    this.#name = options.name
+    this.#machine = options.machine
+    this.#log = options.log
+    this.#clock = options.clock
+    this.#logger = options.logger
+    this.#snapshotRecordsMin = options.snapshotRecordsMin ?? snapshotRecordsMinDefault
+  }
+
+  /** Replays the log, a piece at a time, and starts the timers that the state asks for. */
+  static async open<Command, Rec, Reply>(options: MachineOptions<Command, Rec, Reply>): Promise<MachineRuntime<Command, Rec, Reply>> {
+    const runtime = new MachineRuntime(options)
+    await runtime.#replay()
+    runtime.#maybeSnapshot()
+    runtime.#setTimers(options.machine.resume(options.clock.now()))
+    return runtime
+  }
+
+  /**
+   * Decides, appends and applies at once, and resolves with the reply once what it rests on is committed. A signal that aborts gives a
+   * parked wait up; what was decided stands.
+   */
+  async submit(command: Command, signal?: AbortSignal): Promise<Reply | Refusal> {
+    if (this.#failure !== undefined) return this.#failure
+    if (this.#closed) return closing(this.#name)
+    const decision = this.#machine.decide(command, this.#clock.now())
+    const refusal = this.#commit(decision.records ?? [])
+    if (refusal !== undefined) return refusal
+    const { reply } = decision
+    const waiting = reply instanceof Parked ? this.#park(reply.key, signal) : undefined
+    this.#setTimers(decision.timers ?? [])
+    this.#answer(decision.answers ?? [])
+    this.#maybeSnapshot()
+    if (waiting !== undefined) return waiting
+    await this.#committed
+    return this.#failure ?? (reply as Reply | Refusal)
+  }
+
+  /** Asks the state as it is now; the answer is given once that state is committed. */
+  async ask<T>(question: () => T): Promise<T | Refusal> {
+    const answer = question()
+    await this.#committed
+    return this.#failure ?? answer
+  }
+
+  /** Cancels the timers, refuses who still waits, and lets the commits under way end. */
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    for (const timer of this.#timers.values()) timer.cancel()
+    this.#timers.clear()
+    this.#releaseParked(closing(this.#name))
+    await this.#committed
+    await this.#snapshot
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  async #replay(): Promise<void> {
+    let offset = this.#log.startOffset
+    let unknown = 0
+    while (offset < this.#log.endOffset) {
+      const batches = await this.#log.read(offset, replayBytesMax)
+      if (batches instanceof Refusal) throw new Error(`${this.#name} cannot be replayed from offset ${offset}: ${batches.message}`)
+      assert(batches.length > 0, `${this.#name} ends at ${offset}, before its end offset ${this.#log.endOffset}`)
+      for (const batch of batches) {
+        for (const view of batch.records()) {
+          if (view.offset < offset) continue
+          const record = this.#machine.decode(view)
+          if (record === undefined) unknown++
+          else this.#machine.apply(record)
+          this.#recordsInLog++
+        }
+        offset = Math.max(offset, batch.nextOffset)
+      }
+    }
+    if (unknown > 0) this.#logger.warn({ machine: this.#name, records: unknown }, 'records of an unknown kind were passed over')
+  }
+
+  /** Appends and applies; a refusal of the log means that nothing was. */
+  #commit(records: readonly Rec[]): Refusal | undefined {
+    const drafts = records.map(record => this.#machine.encode(record)).filter(draft => draft !== undefined)
+    if (drafts.length > 0) {
+      const appended = this.#log.append(buildBatch(drafts, { timestampMs: this.#clock.now() }))
+      if (appended instanceof Refusal) return appended
+      this.#recordsInLog += drafts.length
+      this.#committed = this.#watch(appended.durable)
+    }
+    for (const record of records) this.#machine.apply(record)
+    return undefined
+  }
+
+  async #watch(durable: Promise<void>): Promise<void> {
+    const before = this.#committed
+    try {
+      await durable
+    } catch (error) {
+      this.#failure ??= new Refusal('storage-error', `${this.#name} could not be written: ${error instanceof Error ? error.message : String(error)}`)
+      this.#logger.error({ machine: this.#name, error: String(error) }, 'an internal topic could not be written; nothing more is accepted until the next start')
+      this.#releaseParked(this.#failure)
+    }
+    await before
+  }
+
+  #park(key: string, signal: AbortSignal | undefined): Promise<Reply | Refusal> {
+    this.#parked.get(key)?.resolve(new Refusal('rebalance-in-progress', `another request took the place of the one waiting as ${key}`))
+    const waiting = deferred<Reply | Refusal>()
+    this.#parked.set(key, waiting)
+    const giveUp = (): void => {
+      if (this.#parked.get(key) === waiting) this.#parked.delete(key)
+      waiting.resolve(new Refusal('request-timed-out', `the request waiting as ${key} was given up by its caller`))
+    }
+    if (signal?.aborted) giveUp()
+    else signal?.addEventListener('abort', giveUp, { once: true })
+    return waiting.promise.finally(() => signal?.removeEventListener('abort', giveUp))
+  }
+
+  /** Takes the waiting callers out now, so that nobody takes their place, and answers them with the commit. */
+  #answer(answers: readonly Answer<Reply>[]): void {
+    if (answers.length === 0) return
+    const due = answers.flatMap(({ key, reply }) => {
+      const waiting = this.#parked.get(key)
+      this.#parked.delete(key)
+      return waiting === undefined ? [] : [{ waiting, reply }]
+    })
+    void this.#committed.then(() => {
+      for (const { waiting, reply } of due) waiting.resolve(this.#failure ?? reply)
+    })
+  }
+
+  #releaseParked(refusal: Refusal): void {
+    const waiting = [...this.#parked.values()]
+    this.#parked.clear()
+    for (const one of waiting) one.resolve(refusal)
+  }
+
+  #setTimers(changes: readonly TimerChange<Command>[]): void {
+    for (const { key, afterMs = 0, command } of changes) {
+      this.#timers.get(key)?.cancel()
+      this.#timers.delete(key)
+      if (command === undefined || this.#closed) continue
+      const timer = this.#clock.after(afterMs, () => {
+        if (this.#timers.get(key) === timer) this.#timers.delete(key)
+        void this.submit(command)
+      })
+      this.#timers.set(key, timer)
+    }
+  }
+
+  /**
+   * Keeps the log in proportion to the state: appends the whole state, waits until that is durable, and only then deletes what came
+   * before. Whatever of it a crash cuts off, replaying the rest leads to the same state, since each record stands for one whole entity.
+   */
+  #maybeSnapshot(): void {
+    if (this.#snapshot !== undefined || this.#closed || this.#failure !== undefined) return
+    if (this.#recordsInLog <= Math.max(this.#snapshotRecordsMin, snapshotFactor * this.#machine.size)) return
+    const from = this.#log.endOffset
+    const drafts = [...this.#machine.snapshot()].map(record => this.#machine.encode(record)).filter(draft => draft !== undefined)
+    for (const some of portions(drafts)) {
+      const appended = this.#log.append(buildBatch(some, { timestampMs: this.#clock.now() }))
+      if (appended instanceof Refusal) {
+        this.#logger.warn({ machine: this.#name, reason: appended.message }, 'no snapshot could be written; the log keeps growing')
+        this.#recordsInLog = 0
+        return
+      }
+      this.#committed = this.#watch(appended.durable)
+    }
+    this.#recordsInLog = drafts.length
+    this.#snapshot = this.#deleteBefore(from).finally(() => { this.#snapshot = undefined })
+  }
+
+  async #deleteBefore(offset: number): Promise<void> {
+    await this.#committed
+    if (this.#failure !== undefined) return
+    try {
+      await this.#log.deleteBefore(offset)
+    } catch (error) {
+      this.#logger.warn({ machine: this.#name, error: String(error) }, 'records before a snapshot could not be deleted')
+    }
+  }
+}
+
+function closing(name: string): Refusal {
+  return new Refusal('coordinator-not-available', `${name} is shutting down`)
+}
+
+/** Cuts a snapshot into batches of about `snapshotBatchBytes`. */
+function* portions(drafts: readonly RecordDraft[]): Generator<RecordDraft[]> {
+  let some: RecordDraft[] = []
+  let bytes = 0
+  for (const draft of drafts) {
+    some.push(draft)
+    bytes += (draft.key?.length ?? 0) + (draft.value?.length ?? 0)
+    if (bytes < snapshotBatchBytes) continue
+    yield some
+    some = []
+    bytes = 0
+  }
+  if (some.length > 0) yield some
+}
