@@ -7,6 +7,7 @@ import { CertificateError } from './error.ts'
 import { CertificateFiles } from './files.ts'
 import type { CertificateRequest } from './issue.ts'
 import { generateKey, isAddress } from './issue.ts'
+import { readRevoked } from './revocation.ts'
 
 export interface Certificates {
   readonly directory: string
@@ -84,7 +85,8 @@ async function readAll(files: CertificateFiles, { hostnames, now }: EnsureOption
   if (authority === undefined) return undefined
   const [server, admin, tokenKey] = await Promise.all([readLeaf(files, serverName), readLeaf(files, adminName), files.readSecret(tokenKeyName)])
   if (server === undefined || admin === undefined || tokenKey === undefined) return undefined
-  if (!isFresh(server.certificate, authority, now) || !covers(server.certificate, hostnames) || !isFresh(admin.certificate, authority, now)) return undefined
+  const isFresh = await freshness(files, authority, now)
+  if (!isFresh(server.certificate) || !covers(server.certificate, hostnames) || !isFresh(admin.certificate)) return undefined
   return {
     directory: files.directory,
     material: { certificate: server.pem, key: server.key, authorities: [authority.root, authority.intermediate] },
@@ -111,13 +113,14 @@ async function makeMissing(files: CertificateFiles, options: EnsureOptions): Pro
   const keys = { server: existing === undefined ? generateKey('server') : undefined, admin: existing === undefined ? generateKey('client') : undefined }
   const authority = existing === undefined ? await createAuthority(files, caLabel(hostnames), now) : await renewAuthority(files, existing, now)
 
+  const isFresh = await freshness(files, authority, now)
   const server = await readLeaf(files, serverName)
-  if (server === undefined || !isFresh(server.certificate, authority, now) || !covers(server.certificate, hostnames)) {
+  if (server === undefined || !isFresh(server.certificate) || !covers(server.certificate, hostnames)) {
     announce(`a server certificate for ${hostnames.join(', ')}`)
     await issueLeaf(files, authority, serverName, serverRequest(hostnames, now), keys.server)
   }
   const admin = await readLeaf(files, adminName)
-  if (admin === undefined || !isFresh(admin.certificate, authority, now)) {
+  if (admin === undefined || !isFresh(admin.certificate)) {
     announce(`a client certificate for ${adminName}`)
     await issueLeaf(files, authority, adminName, clientRequest(adminName, now, leafDays), keys.admin)
   }
@@ -157,11 +160,15 @@ async function readLeaf(files: CertificateFiles, name: string): Promise<Leaf | u
   return { pem, key: key.toString('utf8'), certificate }
 }
 
-/** Issued by this authority, and in the first two thirds of its life. */
-function isFresh(certificate: X509Certificate, authority: Authority, now: number): boolean {
-  const begin = certificate.validFromDate.getTime()
-  const end = certificate.validToDate.getTime()
-  return begin <= now && now < begin + (end - begin) * (2 / 3) && certificate.verify(new X509Certificate(authority.intermediate).publicKey)
+/** Tells which certificates need not be renewed: issued by this authority, in the first two thirds of their life, not withdrawn. */
+async function freshness(files: CertificateFiles, authority: Authority, now: number): Promise<(certificate: X509Certificate) => boolean> {
+  const revoked = await readRevoked(files)
+  const issuer = new X509Certificate(authority.intermediate).publicKey
+  return certificate => {
+    const begin = certificate.validFromDate.getTime()
+    const end = certificate.validToDate.getTime()
+    return begin <= now && now < begin + (end - begin) * (2 / 3) && !revoked.has(certificate.serialNumber) && certificate.verify(issuer)
+  }
 }
 
 function covers(certificate: X509Certificate, hostnames: readonly string[]): boolean {

@@ -63,19 +63,33 @@ export interface PeerPolicy {
   readonly certificate: 'required' | 'optional'
   /** Milliseconds since the epoch; a resumed session's certificate may have expired since its handshake. */
   readonly now: () => number
-  /** Whether the certificate with this serial number (upper-case hexadecimal, as X509Certificate prints it) was withdrawn. */
-  readonly isRevoked?: (serialNumber: string) => boolean
+  /** Withdrawn certificates; absent where none can be. */
+  readonly revocations?: Revocations
+}
+
+/** Serial numbers are upper-case hexadecimal, as X509Certificate prints them. */
+export interface Revocations {
+  isRevoked(serialNumber: string): boolean
+  /** Calls `end` once if the certificate is withdrawn before the result is disposed of. */
+  onRevoked(serialNumber: string, end: () => void): Disposable
 }
 
 /**
- * Who is at the other end. Judges and audits on the first call, remembers on the socket, and costs nothing after that, so that an HTTP
- * listener may ask per request (an HTTP/2 session's `socket` works too). A rejected socket is the caller's to destroy.
+ * Who is at the other end. Judges and audits on the first call, remembers on the socket, and costs nothing after that: an HTTP listener
+ * judges in 'secureConnection' and asks again per request (there an HTTP/2 session's `socket` works too). A rejected socket is the
+ * caller's to destroy.
  */
 export function judgePeer(socket: TLSSocket, policy: PeerPolicy): Verdict {
   const judged = socket as TLSSocket & { [verdict]?: Verdict }
   const known = judged[verdict]
   if (known !== undefined) return known
   const found = decide(socket, policy)
+  judged[verdict] = found
+  record(socket, policy, found)
+  return found
+}
+
+function record(socket: TLSSocket, policy: PeerPolicy, found: Verdict): void {
   policy.audit.record({
     kind: 'connection',
     outcome: 'rejected' in found ? 'denied' : 'allowed',
@@ -85,8 +99,6 @@ export function judgePeer(socket: TLSSocket, policy: PeerPolicy): Verdict {
     resource: `listener:${policy.listener}`,
     ...('rejected' in found ? { reason: found.rejected } : undefined),
   })
-  judged[verdict] = found
-  return found
 }
 
 /** A symbol on the socket, not a WeakMap: HTTP/2 hands out a proxy of the socket, through which a property is found and an identity is not. */
@@ -98,14 +110,24 @@ function decide(socket: TLSSocket, policy: PeerPolicy): Verdict {
     return policy.certificate === 'optional' ? { principal: anonymous, certificateSha256: null } : { rejected: 'no client certificate' }
   }
   if (!socket.authorized) return { rejected: reasonOf(socket.authorizationError) }
-  return identify(certificate, policy)
+  const found = identify(certificate, policy)
+  if (policy.revocations !== undefined && !('rejected' in found)) endWhenRevoked(socket, certificate.serialNumber, policy, policy.revocations)
+  return found
+}
+
+function endWhenRevoked(socket: TLSSocket, serialNumber: string, policy: PeerPolicy, revocations: Revocations): void {
+  const watch = revocations.onRevoked(serialNumber, () => {
+    record(socket, policy, { rejected: `CERT_REVOKED: serial number ${serialNumber}, while the connection stood` })
+    socket.destroy()
+  })
+  socket.once('close', () => watch[Symbol.dispose]())
 }
 
 /** What a certificate that OpenSSL has verified says about its holder. */
-function identify(certificate: X509Certificate, policy: Pick<PeerPolicy, 'mapping' | 'now' | 'isRevoked'>): Verdict {
+function identify(certificate: X509Certificate, policy: Pick<PeerPolicy, 'mapping' | 'now' | 'revocations'>): Verdict {
   const now = policy.now()
   if (now > certificate.validToDate.getTime()) return { rejected: `CERT_HAS_EXPIRED: the certificate was valid until ${certificate.validToDate.toISOString()}` }
-  if (policy.isRevoked?.(certificate.serialNumber) === true) return { rejected: `CERT_REVOKED: serial number ${certificate.serialNumber}` }
+  if (policy.revocations?.isRevoked(certificate.serialNumber) === true) return { rejected: `CERT_REVOKED: serial number ${certificate.serialNumber}` }
   const subject = subjectOf(certificate.raw)
   if ('refused' in subject) return { rejected: subject.refused }
   const name = policy.mapping.nameOf(subject.text)

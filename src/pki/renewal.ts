@@ -1,0 +1,48 @@
+// Keeps a running server's certificate young: looks once an hour, and gives the listeners what was renewed, be it by this process, by another
+// one that shares the directory, or by hand.
+import type { Certificates, EnsureOptions } from './certificates.ts'
+import { ensureCertificates } from './certificates.ts'
+import type { Clock, Logger, Timer } from '../world/world.ts'
+
+export interface RenewalOptions extends Omit<EnsureOptions, 'now' | 'onProgress'> {
+  readonly clock: Clock
+  readonly logger: Logger
+  /** What the server started with. */
+  readonly current: Certificates
+  /** Called when the server's certificate is another than before; new handshakes should use it. */
+  readonly onRenewed: (certificates: Certificates) => void
+}
+
+const intervalMs = 3_600_000
+
+/** Dispose of the result to stop. */
+export function keepRenewed(options: RenewalOptions): Disposable {
+  const { clock, logger, directory, hostnames } = options
+  let { material } = options.current
+  let timer: Timer
+  let isStopped = false
+
+  const look = async (): Promise<void> => {
+    try {
+      const found = await ensureCertificates({ directory, hostnames, now: clock.now() })
+      if (isStopped || (found.material.certificate === material.certificate && found.material.authorities.join() === material.authorities.join())) return
+      material = found.material
+      options.onRenewed(found)
+      logger.info({ validTo: new Date(found.serverValidTo).toISOString() }, 'the server certificate was renewed')
+    } catch (error) {
+      logger.error({ error: (error as Error).message, validTo: new Date(options.current.serverValidTo).toISOString() }, 'the server certificate could not be renewed')
+    }
+  }
+  const schedule = (): Timer => clock.after(intervalMs, () => {
+    void look().then(() => {
+      if (!isStopped) timer = schedule()
+    })
+  })
+  timer = schedule()
+  return {
+    [Symbol.dispose]: () => {
+      isStopped = true
+      timer.cancel()
+    },
+  }
+}
