@@ -1,0 +1,99 @@
+// The gateway: one Express app in front of both APIs. REST produce and read, schema registry, the Kinesis API over HTTP/1.1, the two views of the same data, the bridge
+// between them, and administration. Authentication stands before everything but what brings its own (`/kinesis`: AWS signatures; `/oauth2/token`: the certificate).
+import express, { type RequestHandler, type Router } from 'express'
+import type { Place } from '../kinesis/errors.ts'
+import type { Throughput } from '../kinesis/throughput.ts'
+import type { Access, AccessKeys, Admin, Groups, Logs, Validation } from '../ports.ts'
+import type { Audit } from '../security/audit.ts'
+import type { Clock, Logger, Random } from '../world/world.ts'
+import { accessKeyRoutes } from './admin/access-keys.ts'
+import { aclRoutes } from './admin/acls.ts'
+import { overviewRoutes } from './admin/overview.ts'
+import { adminTopicRoutes } from './admin/topics.ts'
+import { authenticate, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
+import { BodyBudget } from './body.ts'
+import { bridgeRoutes } from './bridge.ts'
+import { kafkaView } from './kafka-view.ts'
+import { kinesisRoute, type KinesisHandler } from './kinesis-route.ts'
+import { kinesisView } from './kinesis-view.ts'
+import type { Observe } from './management.ts'
+import { answerProblems, noSuchPath } from './problem.ts'
+import { Payloads, type PayloadSchemas } from './rest/payload.ts'
+import { produceHandler } from './rest/produce.ts'
+import { recordRoutes } from './rest/records.ts'
+import { topicRoutes } from './rest/topics.ts'
+
+export interface GatewayParts {
+  readonly logs: Logs
+  readonly admin: Admin
+  readonly groups: Groups
+  readonly access: Access
+  readonly accessKeys: AccessKeys
+  readonly validation: Validation
+  readonly schemas: PayloadSchemas
+  /** The registry's own routes; they find their caller with `callerOf`. */
+  readonly registryRoutes: Router
+  readonly kinesis: { readonly handler: KinesisHandler; readonly throughput: Throughput; readonly place: Place }
+  /** Undefined with dev: no connection is judged and everybody is anonymous. */
+  readonly door: Door | undefined
+  readonly audit: Audit
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly observe?: Observe
+  /** What all request bodies in flight may take together. */
+  readonly bodyBytesInFlightMax?: number
+}
+
+const bodyBytesInFlightDefault = 128 * 1024 * 1024
+
+/** To be served by `startGateway`, or by supertest. */
+export function createGateway(parts: GatewayParts): express.Express {
+  const budget = new BodyBudget(parts.bodyBytesInFlightMax ?? bodyBytesInFlightDefault)
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', 'simple')
+  app.set('json replacer', undefined)
+  app.enable('case sensitive routing')
+  app.enable('strict routing')
+
+  if (parts.observe !== undefined) app.use(observed(parts.observe, parts.clock))
+  app.use(refuseRejectedPeers(parts.door))
+  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget }))
+  app.use(tokenRoutes(parts.door, budget))
+  app.use(authenticate(parts.door))
+  const payloads = new Payloads(parts.schemas)
+  app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget })))
+  app.use(recordRoutes({ ...parts, payloads }))
+  app.use(kafkaView(parts))
+  app.use(kinesisView({ ...parts, ...parts.kinesis }))
+  app.use(bridgeRoutes(parts))
+  app.use(aclRoutes({ ...parts, budget }))
+  app.use(accessKeyRoutes({ ...parts, budget }))
+  app.use(adminTopicRoutes({ ...parts, budget }))
+  app.use(overviewRoutes({ ...parts, startedAtMs: parts.clock.now() }))
+  app.use(parts.registryRoutes)
+  app.use(noSuchPath)
+  app.use(answerProblems(parts.logger))
+  return app
+}
+
+/** Tells of each request when its answer is out. The operation is the route's pattern, never the path that came. */
+function observed(observe: Observe, clock: Clock): RequestHandler {
+  return (request, response, next) => {
+    const startedAt = clock.monotonic()
+    response.once('close', () => {
+      const route: unknown = request.route?.path
+      observe({
+        facade: 'gateway',
+        operation: typeof route === 'string' ? `${request.method} ${route}` : 'none',
+        failed: response.statusCode >= 400,
+        durationMs: clock.monotonic() - startedAt,
+        bytesIn: Number(request.headers['content-length'] ?? 0),
+        bytesOut: Number(response.getHeader('content-length') ?? 0),
+      })
+    })
+    next()
+  }
+}

@@ -1,0 +1,109 @@
+// The bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so that a consumer can
+// change from one API to the other with no gap and no re-read.
+import { Router, type Request } from 'express'
+import { isOfShard, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardIndexOf } from '../kinesis/shard-map.ts'
+import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
+import type { RecordView } from '../wire/batch.ts'
+import { callerOf, partitionOf, topicFor } from './callers.ts'
+import { allowOnly, Problem } from './problem.ts'
+import { badParameter, textParameter } from './query.ts'
+import { problemOf } from './refusals.ts'
+
+const sequenceDigitsMax = 129
+
+interface Parts {
+  readonly logs: Logs
+  readonly admin: Admin
+  readonly access: Access
+}
+
+/**
+ * `GET /bridge/positions?topic=orders&partition=0&offset=41` or `?stream=orders[&shard=shardId-000000000000]&sequence=4957…`; the names may be mixed. Answers with both names
+ * and the time of the record: `{topic, partition, offset, stream, shardId, sequenceNumber, timestamp, timestampMs}`. DESCRIBE on the topic.
+ */
+export function bridgeRoutes(parts: Parts): Router {
+  const router = Router({ caseSensitive: true, strict: true })
+  router.route('/bridge/positions')
+    .get(async (request, response) => {
+      const name = oneOf(request, 'topic', 'stream', true).value
+      const place = oneOf(request, 'partition', 'shard', false)
+      const position = oneOf(request, 'offset', 'sequence', true)
+      const topic = await topicFor(parts, callerOf(response), 'describe', name)
+      const { partition, offset } = position.name === 'offset'
+        ? { partition: partitionAt(topic, place), offset: parseOffset(position.value) }
+        : parseSequence(topic, place, position.value)
+      const record = await recordAt(parts.logs, topic, partition, offset)
+      const sequenceNumber = sequenceNumberOf(partition, offset, record.timestampMs)
+      if (position.name === 'sequence' && BigInt(position.value) !== BigInt(sequenceNumber)) {
+        throw new Problem(404, `No record of ${shardIdOf(partition.index)} in stream '${topic.name}' has sequence number ${position.value}`, { errorCode: 40403 })
+      }
+      response.json({
+        topic: topic.name, partition: partition.index, offset,
+        stream: topic.name, shardId: shardIdOf(partition.index), sequenceNumber,
+        timestamp: new Date(record.timestampMs).toISOString(), timestampMs: record.timestampMs,
+      })
+    })
+    .all(allowOnly('GET'))
+  return router
+}
+
+interface Given<Name extends string> {
+  readonly name: Name
+  readonly value: string
+}
+
+/** The one of two parameters that was given. 400 for both, and for none where one is required. */
+function oneOf<A extends string, B extends string>(request: Request, a: A, b: B, isRequired: true): Given<A | B>
+function oneOf<A extends string, B extends string>(request: Request, a: A, b: B, isRequired: false): Given<A | B> | undefined
+function oneOf<A extends string, B extends string>(request: Request, a: A, b: B, isRequired: boolean): Given<A | B> | undefined {
+  const first = textParameter(request, a)
+  const second = textParameter(request, b)
+  if (first !== undefined && second !== undefined) throw badParameter(b, `cannot be given together with '${a}': they name the same thing`)
+  if (first !== undefined) return { name: a, value: first }
+  if (second !== undefined) return { name: b, value: second }
+  if (isRequired) throw badParameter(a, `or '${b}' must be given`)
+  return undefined
+}
+
+function partitionAt(topic: Topic, place: Given<'partition' | 'shard'> | undefined): Partition {
+  if (place === undefined) throw badParameter('partition', 'or \'shard\' must be given with an offset')
+  if (place.name === 'partition') return partitionOf(topic, place.value)
+  const index = shardIndexOf(place.value)
+  if (index === undefined || topic.partitions[index] === undefined) {
+    throw new Problem(404, `Shard '${place.value.slice(0, 64)}' of stream '${topic.name}' not found.`, { errorCode: 40402 })
+  }
+  return topic.partitions[index]
+}
+
+function parseOffset(text: string): number {
+  const offset = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (!Number.isSafeInteger(offset)) throw badParameter('offset', `must be a whole number, not '${text.slice(0, 32)}'`)
+  return offset
+}
+
+/** A sequence number names its shard itself; a shard that is given as well must be the same. */
+function parseSequence(topic: Topic, place: Given<'partition' | 'shard'> | undefined, text: string): { partition: Partition; offset: number } {
+  if (!/^\d+$/.test(text) || text.length > sequenceDigitsMax) throw badParameter('sequence', `must be a sequence number of digits, not '${text.slice(0, 64)}'`)
+  const position = parseSequenceNumber(text)
+  if (position === undefined) throw badParameter('sequence', `is no Kinesis sequence number: ${text}`)
+  const partition = topic.partitions[position.shardIndex]
+  if (partition === undefined || !isOfShard(position, partition)) {
+    throw new Problem(404, `Sequence number ${text} did not come from stream '${topic.name}'`, { errorCode: 40402 })
+  }
+  if (place !== undefined && partitionAt(topic, place).index !== partition.index) {
+    throw badParameter('sequence', `encodes ${shardIdOf(partition.index)}, while ${place.name} '${place.value.slice(0, 64)}' was given`)
+  }
+  if (position.offset < 0) throw badParameter('sequence', `is where ${shardIdOf(partition.index)} starts, before its first record; give the number of a record`)
+  return { partition, offset: position.offset }
+}
+
+async function recordAt(logs: Logs, topic: Topic, partition: Partition, offset: number): Promise<RecordView> {
+  const slice = await logs.read({ topic: topic.name, partition: partition.index }, offset, { bytesMax: 1, atLeastOne: true, committedOnly: false })
+  if (slice instanceof Refusal) throw problemOf(slice)
+  const batch = slice.batches.find(one => one.lastOffset >= offset)
+  const record = batch === undefined || batch.isControl ? undefined : batch.records().find(one => one.offset === offset)
+  if (record !== undefined) return record
+  throw new Problem(404, `No record at offset ${offset} of partition ${partition.index} of topic '${topic.name}' (offsets ${slice.logStartOffset} to ${slice.highWatermark - 1})`, {
+    errorCode: 40403,
+  })
+}

@@ -1,0 +1,84 @@
+// The streams in AWS's words: shards with hash key ranges, sequence numbers, and the throughput used against its limit. The same data as `GET /kafka/topics`, name for name.
+import { Router } from 'express'
+import type { Place } from '../kinesis/errors.ts'
+import { sequenceNumberOf } from '../kinesis/shard-map.ts'
+import { describeShard, retentionHours, showsAsStream, streamArnOf } from '../kinesis/streams.ts'
+import type { Throughput } from '../kinesis/throughput.ts'
+import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
+import { callerOf, describableTopics, topicFor } from './callers.ts'
+import { allowOnly, Problem } from './problem.ts'
+import { integerParameter, textParameter } from './query.ts'
+
+const streamsPerPageMax = 1000
+
+interface Parts {
+  readonly logs: Logs
+  readonly admin: Admin
+  readonly access: Access
+  readonly throughput: Throughput
+  readonly place: Place
+}
+
+/** `GET /kinesis/streams?after=&limit=` and `GET /kinesis/streams/{s}`. DESCRIBE on the topic. */
+export function kinesisView(parts: Parts): Router {
+  const router = Router({ caseSensitive: true, strict: true })
+
+  router.route('/kinesis/streams')
+    .get(async (request, response) => {
+      const limit = integerParameter(request, 'limit', { min: 1, max: streamsPerPageMax, fallback: 100 })
+      const after = textParameter(request, 'after') ?? ''
+      const streams = (await describableTopics(parts, callerOf(response))).filter(topic => topic.name > after && showsAsStream(topic))
+      const page = streams.slice(0, limit)
+      response.json({ Streams: await Promise.all(page.map(topic => streamBody(parts, topic))), Next: streams.length > page.length ? page.at(-1)!.name : null })
+    })
+    .all(allowOnly('GET'))
+
+  router.route('/kinesis/streams/:stream')
+    .get(async (request, response) => {
+      const topic = await topicFor(parts, callerOf(response), 'describe', request.params.stream)
+      if (!showsAsStream(topic)) throw new Problem(404, `Stream '${topic.name}' not found.`, { errorCode: 40401 })
+      response.json(await streamBody(parts, topic))
+    })
+    .all(allowOnly('GET'))
+
+  return router
+}
+
+async function streamBody(parts: Parts, topic: Topic): Promise<object> {
+  return {
+    StreamName: topic.name,
+    StreamARN: streamArnOf(topic.name, parts.place),
+    StreamStatus: 'ACTIVE',
+    StreamModeDetails: { StreamMode: 'PROVISIONED' },
+    StreamCreationTimestamp: topic.createdAtMs / 1000,
+    RetentionPeriodHours: retentionHours(topic, parts),
+    OpenShardCount: topic.partitions.length,
+    Shards: await Promise.all(topic.partitions.map(partition => shardBody(parts, topic, partition))),
+  }
+}
+
+async function shardBody({ logs, throughput }: Parts, topic: Topic, partition: Partition): Promise<object> {
+  const used = throughput.used(topic.id, partition.index)
+  const against = (value: number, limit: number | undefined): object => ({ Used: value, Limit: limit ?? null })
+  return {
+    ...describeShard(topic, partition.index),
+    LatestSequenceNumber: await latestSequenceNumber(logs, topic, partition),
+    ThroughputWithinLastSecond: {
+      WriteBytes: against(used.writeBytesPerSecond, used.limits?.writeBytesPerSecond),
+      WriteRecords: against(used.writeRecordsPerSecond, used.limits?.writeRecordsPerSecond),
+      ReadBytes: against(used.readBytesPerSecond, used.limits?.readBytesPerSecond),
+      ReadCalls: against(used.readCallsPerSecond, used.limits?.readCallsPerSecond),
+    },
+  }
+}
+
+/** Of the newest record that can be read; null in an empty shard. */
+async function latestSequenceNumber(logs: Logs, topic: Topic, partition: Partition): Promise<string | null> {
+  const at = { topic: topic.name, partition: partition.index }
+  const ends = await logs.ends(at)
+  if (ends instanceof Refusal || ends.highWatermark === ends.logStartOffset) return null
+  const slice = await logs.read(at, ends.highWatermark - 1, { bytesMax: 1, atLeastOne: true, committedOnly: false })
+  if (slice instanceof Refusal) return null
+  const record = slice.batches.findLast(batch => !batch.isControl)?.records().at(-1)
+  return record === undefined ? null : sequenceNumberOf(partition, record.offset, record.timestampMs)
+}

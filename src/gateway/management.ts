@@ -1,0 +1,141 @@
+// The management port, on loopback: is the process alive, is it ready, and its figures for Prometheus. Nothing here needs a certificate and nothing names a record.
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import express from 'express'
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Refusal, type Admin, type Logs } from '../ports.ts'
+import type { Logger } from '../world/world.ts'
+import { allowOnly, answerProblems, noSuchPath } from './problem.ts'
+
+/** One request of one facade, when it is answered. */
+export interface Observation {
+  readonly facade: 'kafka' | 'kinesis' | 'gateway'
+  /** The API's, operation's or route's own name: from a fixed set, never a path that a client made up. */
+  readonly operation: string
+  readonly failed: boolean
+  readonly durationMs: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** Takes observations. Cheap, and never throws. */
+export type Observe = (observation: Observation) => void
+
+const operationsMax = 500
+const partitionsShownMax = 2_000
+const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
+
+/** The figures of one server: `observe` feeds them, `text` gives them in Prometheus' format. */
+export class Metrics implements Disposable {
+  readonly #registry = new Registry()
+  readonly #operations = new Set<string>()
+  readonly #requests: Counter<'facade' | 'operation' | 'outcome'>
+  readonly #durations: Histogram<'facade' | 'operation'>
+  readonly #bytes: Counter<'facade' | 'direction'>
+  #refresh = async (): Promise<void> => {}
+  readonly #eventLoopDelay = monitorEventLoopDelay({ resolution: 20 })
+
+  constructor() {
+    const registers = [this.#registry]
+    this.#requests = new Counter({ name: 'sluice_requests_total', help: 'Requests answered.', labelNames: ['facade', 'operation', 'outcome'], registers })
+    this.#durations = new Histogram({ name: 'sluice_request_seconds', help: 'Time from a request\'s last byte to its answer.', labelNames: ['facade', 'operation'], buckets, registers })
+    this.#bytes = new Counter({ name: 'sluice_bytes_total', help: 'Bytes of requests (in) and answers (out).', labelNames: ['facade', 'direction'], registers })
+    this.#eventLoopDelay.enable()
+    const delay = this.#eventLoopDelay
+    new Gauge({
+      name: 'sluice_event_loop_delay_seconds', help: 'How late the event loop came round, since the last scrape.', labelNames: ['quantile'], registers,
+      collect() {
+        for (const percentile of [50, 99, 100]) this.set({ quantile: String(percentile / 100) }, delay.percentile(percentile) / 1e9)
+        delay.reset()
+      },
+    })
+    new Gauge({
+      name: 'sluice_memory_bytes', help: 'Memory of the process.', labelNames: ['kind'], registers,
+      collect() {
+        for (const [kind, bytes] of Object.entries(process.memoryUsage())) this.set({ kind }, bytes)
+      },
+    })
+    new Counter({
+      name: 'sluice_cpu_seconds_total', help: 'Processor time of the process.', labelNames: ['mode'], registers,
+      collect() {
+        const { user, system } = process.cpuUsage()
+        this.reset()
+        this.inc({ mode: 'user' }, user / 1e6)
+        this.inc({ mode: 'system' }, system / 1e6)
+      },
+    })
+    new Gauge({ name: 'sluice_start_time_seconds', help: 'When the process started, since the epoch.', registers }).set(Math.round((Date.now() - performance.now()) / 1000))
+  }
+
+  readonly observe: Observe = ({ facade, operation, failed, durationMs, bytesIn, bytesOut }) => {
+    // A label per name that a peer can choose would grow without end.
+    const key = `${facade} ${operation}`
+    const label = this.#operations.has(key) || this.#operations.size < operationsMax ? operation : 'other'
+    if (label === operation) this.#operations.add(key)
+    this.#requests.inc({ facade, operation: label, outcome: failed ? 'error' : 'ok' })
+    this.#durations.observe({ facade, operation: label }, durationMs / 1000)
+    this.#bytes.inc({ facade, direction: 'in' }, bytesIn)
+    this.#bytes.inc({ facade, direction: 'out' }, bytesOut)
+  }
+
+  /** Log start and high watermark of each partition, up to partitionsShownMax of them, asked for at each scrape. */
+  watch({ logs, admin }: { logs: Logs; admin: Admin }): void {
+    const registers = [this.#registry]
+    const labelNames = ['topic', 'partition'] as const
+    const start = new Gauge({ name: 'sluice_log_start_offset', help: 'First offset that can be read.', labelNames, registers })
+    const end = new Gauge({ name: 'sluice_high_watermark', help: 'First offset that cannot be read yet.', labelNames, registers })
+    this.#refresh = async () => {
+      start.reset()
+      end.reset()
+      let shown = 0
+      for (const topic of await admin.topics()) {
+        for (const { index: partition } of topic.partitions) {
+          if (++shown > partitionsShownMax) return
+          const ends = await logs.ends({ topic: topic.name, partition })
+          if (ends instanceof Refusal) continue
+          start.set({ topic: topic.name, partition }, ends.logStartOffset)
+          end.set({ topic: topic.name, partition }, ends.highWatermark)
+        }
+      }
+    }
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  async text(): Promise<string> {
+    await this.#refresh()
+    return await this.#registry.metrics()
+  }
+
+  [Symbol.dispose](): void {
+    this.#eventLoopDelay.disable()
+  }
+}
+
+/**
+ * `GET /livez` (the process answers), `/readyz` (200, or 503 with the reason that `notReady` gives), `/metrics`.
+ * To be bound to loopback only.
+ */
+export function createManagement({ metrics, notReady, logger }: { metrics: Metrics; notReady: () => string | undefined; logger: Logger }): express.Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.disable('etag')
+  app.set('query parser', 'simple')
+  app.route('/livez').get((_request, response) => void response.type('text/plain').send('ok\n')).all(allowOnly('GET'))
+  app.route('/readyz')
+    .get((_request, response) => {
+      const reason = notReady()
+      response.status(reason === undefined ? 200 : 503).type('text/plain').send(reason === undefined ? 'ok\n' : `${reason}\n`)
+    })
+    .all(allowOnly('GET'))
+  app.route('/metrics')
+    .get(async (_request, response) => {
+      response.type(metrics.contentType)
+      response.end(await metrics.text())
+    })
+    .all(allowOnly('GET'))
+  app.use(noSuchPath)
+  app.use(answerProblems(logger))
+  return app
+}

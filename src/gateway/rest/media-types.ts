@@ -1,0 +1,60 @@
+// The media types of the REST proxy API v2: what a body holds by its Content-Type, what an answer may be by its Accept. `application/vnd.kafka.json.v2+json` names
+// the embedded format `json`; plain `application/json` leaves the format to the topic ('auto': see payload.ts).
+import type { Request } from 'express'
+import { Problem } from '../problem.ts'
+
+export type EmbeddedFormat = 'binary' | 'json' | 'avro' | 'jsonschema'
+
+/** What an answer without embedded records is, most wanted first. */
+const plainTypes = ['application/vnd.kafka.v2+json', 'application/vnd.kafka+json', 'application/json'] as const
+
+const formats: Readonly<Record<string, EmbeddedFormat | 'auto'>> = {
+  'application/vnd.kafka.binary.v2+json': 'binary',
+  'application/vnd.kafka.json.v2+json': 'json',
+  'application/vnd.kafka.avro.v2+json': 'avro',
+  'application/vnd.kafka.jsonschema.v2+json': 'jsonschema',
+  'application/vnd.kafka.v2+json': 'binary',
+  'application/vnd.kafka+json': 'binary',
+  'application/json': 'auto',
+}
+
+/** The embedded format of a produce request. 415 for a type that is none; a request without one is taken as `application/json`. */
+export function formatOfBody(request: Request): EmbeddedFormat | 'auto' {
+  const type = mediaType(request.headers['content-type'] ?? 'application/json')
+  const format = Object.hasOwn(formats, type) ? formats[type] : undefined
+  if (format === undefined) throw new Problem(415, `HTTP 415 Unsupported Media Type: '${type}'; taken are ${Object.keys(formats).join(', ')}`)
+  return format
+}
+
+/** The embedded format of a read and the type of its answer. 406, error code 40601, where no type of ours is accepted. */
+export function formatOfAnswer(request: Request): { format: EmbeddedFormat | 'auto'; type: string } {
+  // `*/*` (curl's own) takes the first.
+  const type = request.accepts('application/json', ...Object.keys(formats).filter(one => one !== 'application/json'))
+  if (type === false) throw notAcceptable(request, Object.keys(formats), 40601)
+  return { format: formats[type]!, type }
+}
+
+/** The type of an answer without embedded records. 406 where the client accepts none of them. */
+export function plainAnswerType(request: Request): string {
+  const type = request.accepts(...plainTypes)
+  if (type === false) throw notAcceptable(request, plainTypes, 406)
+  return type
+}
+
+/** Refuses, with 415, a body that is not `application/json` (or, with `types`, one of them). */
+export function expectBody(request: Request, ...types: readonly string[]): void {
+  const wanted = types.length === 0 ? ['application/json'] : types
+  const given = request.headers['content-type']
+  if (given !== undefined && wanted.includes(mediaType(given))) return
+  throw new Problem(415, `HTTP 415 Unsupported Media Type: ${given === undefined ? 'no content-type' : `'${mediaType(given)}'`}; taken is ${wanted.join(', ')}`)
+}
+
+/** The type without its parameters, in lower case. */
+function mediaType(header: string): string {
+  const end = header.indexOf(';')
+  return (end === -1 ? header : header.slice(0, end)).trim().toLowerCase()
+}
+
+function notAcceptable(request: Request, types: readonly string[], errorCode: number): Problem {
+  return new Problem(406, `HTTP 406 Not Acceptable: '${request.headers.accept ?? ''}'; given are ${types.join(', ')}`, { errorCode })
+}

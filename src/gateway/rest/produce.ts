@@ -1,0 +1,152 @@
+// REST proxy v2, produce: `POST /topics/{t}` and `POST /topics/{t}/partitions/{p}`. Everything is judged before anything is appended: a request with one record that
+// does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition, acknowledged when durable.
+import type { Request, RequestHandler, Response } from 'express'
+import { Refusal, type Access, type Admin, type Appended, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
+import { buildBatch, type Batch, type RecordDraft } from '../../wire/batch.ts'
+import type { Clock } from '../../world/world.ts'
+import { readBody, type BodyBudget } from '../body.ts'
+import { callerOf, expectOnTopic, partitionOf, topicFor } from '../callers.ts'
+import { Problem } from '../problem.ts'
+import { answerTo, problemOf } from '../refusals.ts'
+import { formatOfBody, plainAnswerType } from './media-types.ts'
+import { Partitioner, partitionOfKey } from './partitioner.ts'
+import type { PartCodec, Payloads } from './payload.ts'
+import { parseProduceRequest, type ProduceRequest } from './produce-request.ts'
+
+/** Larger than one batch may be by default (1 MiB), because base64, member names and several partitions come on top. */
+export const produceBytesMax = 4 * 1024 * 1024
+
+const appendTimeoutMs = 30_000
+const faultsShownMax = 100
+/** Confluent's number for a payload that does not fit. */
+const invalidPayload = 42206
+
+export interface ProduceParts {
+  readonly logs: Logs
+  readonly admin: Admin
+  readonly access: Access
+  readonly validation: Validation
+  readonly payloads: Payloads
+  readonly clock: Clock
+  readonly budget: BodyBudget
+}
+
+/** One record that does not fit. */
+interface IndexedFault extends RecordFault {
+  readonly index: number
+}
+
+export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: string; partition?: string }> {
+  const partitioner = new Partitioner()
+  return async (request, response) => {
+    const { topic: name, partition: wanted } = request.params
+    const caller = callerOf(response)
+    response.type(plainAnswerType(request as Request))
+    expectOnTopic(parts.access, caller, 'write', name)
+    const format = formatOfBody(request as Request)
+    const body = parseProduceRequest(await readBody(request, response, { bytesMax: produceBytesMax, budget: parts.budget }))
+    const topic = await topicFor(parts, caller, 'write', name)
+    if (topic.internal) throw new Problem(403, `Topic '${name}' is internal: only the server writes it`, { errorCode: 40301 })
+    const pinned = wanted === undefined ? undefined : partitionOf(topic, wanted).index
+
+    const codecs = {
+      key: await parts.payloads.codecFor({ topic, part: 'key', format, choice: body.keySchema, caller, isNeeded: body.records.some(record => record.key !== undefined) }),
+      value: await parts.payloads.codecFor({ topic, part: 'value', format, choice: body.valueSchema, caller, isNeeded: body.records.some(record => record.value !== undefined) }),
+    }
+    const drafts = encode(body, codecs)
+    await validate(parts.validation, topic, drafts)
+    const assigned = assign({ body, drafts, topic, pinned, sticky: () => partitioner.sticky(name, topic.partitions.length) })
+    const batches = build(assigned, drafts, parts, topic)
+    const outcomes = await append(parts.logs, name, batches)
+    answer(response, assigned, outcomes, { key_schema_id: codecs.key.schemaId, value_schema_id: codecs.value.schemaId })
+  }
+}
+
+/** The records as they will be stored. Throws 422 with every fault found, up to a bound. */
+function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): RecordDraft[] {
+  const faults: IndexedFault[] = []
+  const drafts = body.records.map((record, index): RecordDraft => {
+    const bytes = { key: null as Buffer | null, value: null as Buffer | null }
+    for (const name of ['key', 'value'] as const) {
+      const part = record[name]
+      if (part === undefined) continue
+      const encoded = part.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codecs[name].encode(part)
+      if (Buffer.isBuffer(encoded)) bytes[name] = encoded
+      else faults.push({ index, part: name, ...encoded })
+    }
+    return { ...bytes, headers: record.headers, ...record.timestampMs !== undefined && { timestampMs: record.timestampMs } }
+  })
+  if (faults.length > 0) throw unfit(faults)
+  return drafts
+}
+
+/** The topic's own policy, the same as at every other way in. */
+async function validate(validation: Validation, topic: Topic, drafts: readonly RecordDraft[]): Promise<void> {
+  if (!validation.appliesTo(topic)) return
+  const verdicts = await validation.check(topic, drafts)
+  const faults = verdicts.flatMap((fault, index): IndexedFault[] => (fault === null ? [] : [{ index, ...fault }]))
+  if (faults.length > 0) throw unfit(faults)
+}
+
+/** The partition of each record: the path's, else the record's own, else its key's, else this request's turn. */
+function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; topic: Topic; pinned: number | undefined; sticky: () => number }): number[] {
+  const { body, drafts, topic, pinned } = how
+  const count = topic.partitions.length
+  let turn: number | undefined
+  return body.records.map(({ partition }, index) => {
+    if (pinned !== undefined) {
+      if (partition !== undefined && partition !== pinned) throw new Problem(422, `records[${index}].partition is ${partition}, in a request for partition ${pinned}`)
+      return pinned
+    }
+    if (partition !== undefined) {
+      if (partition >= count) throw new Problem(404, `Partition '${partition}' of topic '${topic.name}' not found.`, { errorCode: 40402 })
+      return partition
+    }
+    const { key } = drafts[index]!
+    return key === null ? turn ??= how.sticky() : partitionOfKey(key, count)
+  })
+}
+
+/** One batch per partition. A batch that the topic would refuse for its size refuses the request, before any other is appended. */
+function build(assigned: readonly number[], drafts: readonly RecordDraft[], { admin, clock }: ProduceParts, topic: Topic): Map<number, Batch> {
+  const groups = Map.groupBy(drafts.keys(), index => assigned[index]!)
+  const bytesMax = Number(admin.config(topic, 'max.message.bytes'))
+  const timestampMs = clock.now()
+  return new Map([...groups].map(([partition, indexes]) => {
+    const batch = buildBatch(indexes.length === drafts.length ? drafts : indexes.map(index => drafts[index]!), { timestampMs })
+    if (batch.bytes.length > bytesMax) {
+      throw new Problem(413, `The records for partition ${partition} make a batch of ${batch.bytes.length} bytes, where topic '${topic.name}' takes ${bytesMax}`)
+    }
+    return [partition, batch]
+  }))
+}
+
+async function append(logs: Logs, topic: string, batches: ReadonlyMap<number, Batch>): Promise<Map<number, Appended | Refusal>> {
+  return new Map(await Promise.all([...batches].map(async ([partition, batch]) =>
+    [partition, await logs.append({ topic, partition }, batch, { acks: 'all', timeoutMs: appendTimeoutMs })] as const)))
+}
+
+/** One entry per record, in the order of the request. Where every partition refused, the status says so too: nobody may take that for stored. */
+function answer(response: Response, assigned: readonly number[], outcomes: ReadonlyMap<number, Appended | Refusal>, schemaIds: object): void {
+  const next = new Map<number, number>()
+  const offsets = assigned.map(partition => {
+    const outcome = outcomes.get(partition)!
+    if (outcome instanceof Refusal) return { partition, offset: null, error_code: answerTo(outcome).errorCode, error: outcome.message }
+    const at = next.get(partition) ?? outcome.baseOffset
+    next.set(partition, at + 1)
+    return { partition, offset: at, error_code: null, error: null }
+  })
+  const all = [...outcomes.values()]
+  const [first] = all
+  if (first instanceof Refusal && all.every(outcome => outcome instanceof Refusal)) throw problemOf(first, { offsets, ...schemaIds })
+  response.send(JSON.stringify({ offsets, ...schemaIds }))
+}
+
+function unfit(faults: readonly IndexedFault[]): Problem {
+  const { index, part, pointer, reason } = faults[0]!
+  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`
+  return new Problem(422, `records[${index}].${part}${pointer === '' ? '' : ` at ${pointer}`}: ${reason}${more}; nothing was stored`, {
+    errorCode: invalidPayload,
+    details: { fault_count: faults.length, faults: faults.slice(0, faultsShownMax) },
+  })
+}

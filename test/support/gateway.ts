@@ -1,0 +1,86 @@
+// A gateway over the in-memory backend, in process: `as('alice')` asks as a client with alice's certificate, `as()` as one without any.
+import { Router } from 'express'
+import supertest from 'supertest'
+import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
+import type { Door } from '../../src/gateway/authentication.ts'
+import { Throughput } from '../../src/kinesis/throughput.ts'
+import type { AclBinding, Backend, Caller, NewTopic, Topic, Validation } from '../../src/ports.ts'
+import { Refusal } from '../../src/ports.ts'
+import type { AuditEvent } from '../../src/security/audit.ts'
+import { Authorizer } from '../../src/security/authorizer.ts'
+import { TokenService } from '../../src/security/jwt.ts'
+import { anonymous } from '../../src/security/principal.ts'
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import { memoryBackend } from './memory-backend.ts'
+
+export interface TestGateway {
+  readonly backend: Backend
+  readonly audited: AuditEvent[]
+  readonly logged: object[]
+  /** Milliseconds since the epoch; moves only when a test moves it. */
+  readonly time: { now: number }
+  readonly parts: GatewayParts
+  as(name?: string): ReturnType<typeof supertest>
+  createTopic(name: string, options?: { partitions?: number; configs?: Record<string, string> }): Promise<Topic>
+  allow(name: string, operation: AclBinding['operation'], resourceType: AclBinding['resourceType'], resourceName: string): Promise<void>
+  /** The values of all records of a partition, as text. */
+  values(topic: string, partition?: number): Promise<(string | null)[]>
+}
+
+/** The super user of every test gateway. */
+export const admin = 'admin'
+
+export const validatesNothing: Validation = { appliesTo: () => false, check: async (_topic, records) => records.map(() => null) }
+
+export function testGateway(overrides: Partial<GatewayParts> = {}): TestGateway {
+  const time = { now: 1_700_000_000_000 }
+  const backend = memoryBackend({ now: () => time.now })
+  const audited: AuditEvent[] = []
+  const logged: object[] = []
+  const audit = { record: (event: AuditEvent): void => void audited.push(event) }
+  const clock = { now: () => time.now, monotonic: () => time.now, after: () => ({ cancel() {}, [Symbol.dispose]() {} }) }
+  const log = (fields: object): void => void logged.push(fields)
+  const access = new Authorizer({ store: backend.acls, audit, superUsers: [`User:CN=${admin}`], allowEveryoneIfNoAcl: false })
+  const tokens = new TokenService({ key: tokenKey, issuer: 'sluice-test', audience: 'sluice-test', now: () => time.now })
+  const parts: GatewayParts = {
+    logs: backend.logs, admin: backend.admin, groups: backend.groups, accessKeys: backend.accessKeys, access,
+    validation: validatesNothing,
+    schemas: { latest: () => undefined, byId: () => undefined, belongs: () => false, registered: async () => { throw new Error('there is no registry') } },
+    registryRoutes: Router(),
+    kinesis: {
+      handler: async () => ({ status: 501, headers: {}, body: '' }),
+      throughput: new Throughput(clock, 'aws'),
+      place: { account: '000000000000', region: 'us-east-1' },
+    },
+    door: undefined, audit, clock,
+    random: { bytes: randomBytes, uuid: randomUUID },
+    logger: { debug: log, info: log, warn: log, error: log },
+    ...overrides,
+  }
+  const doorOf = (name: string | undefined): Door => ({
+    judge: () => (name === undefined ? { principal: anonymous, certificateSha256: null } : { principal: { type: 'User', name: `CN=${name}` }, certificateSha256: `thumbprint-of-${name}` }),
+    tokens, tokenTtlS: 300, audit,
+  })
+  return {
+    backend, audited, logged, time, parts,
+    as: name => supertest(createGateway({ ...parts, door: doorOf(name) })),
+    async createTopic(name, { partitions = 1, configs = {} } = {}) {
+      const topic: NewTopic = { name, partitions, replicationFactor: -1, configs: new Map(Object.entries(configs)) }
+      const created = await backend.admin.createTopic(topic, { validateOnly: false })
+      if (created instanceof Refusal) throw new Error(created.message)
+      return created
+    },
+    async allow(name, operation, resourceType, resourceName) {
+      const by: Caller = { principal: { type: 'User', name: `CN=${admin}` }, host: '127.0.0.1' }
+      const binding: AclBinding = { principal: `User:CN=${name}`, host: '*', operation, permission: 'allow', resourceType, resourceName, patternType: 'literal' }
+      for (const refusal of await access.create([binding], by)) if (refusal !== null) throw new Error(refusal.message)
+    },
+    async values(topic, partition = 0) {
+      const slice = await backend.logs.read({ topic, partition }, 0, { bytesMax: 2 ** 30, atLeastOne: true, committedOnly: false })
+      if (slice instanceof Refusal) throw new Error(slice.message)
+      return slice.batches.flatMap(batch => batch.records().map(record => record.value?.toString() ?? null))
+    },
+  }
+}
+
+const tokenKey = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
