@@ -1,0 +1,69 @@
+// Every "no" of the registry: HTTP status, Confluent's error code and Confluent's words, because clients compare the texts. A RegistryRefusal is a
+// value, as a Refusal of the ports is; the router writes it as { "error_code", "message" }.
+
+export class RegistryRefusal {
+  readonly status: number
+  readonly code: number
+  readonly message: string
+
+  constructor(status: number, code: number, message: string) {
+    this.status = status
+    this.code = code
+    this.message = message
+  }
+}
+
+/** Schema text that is none: what is wrong with it, and where. Thrown by the parsers, and turned into refusal 42201 by schema.ts. */
+export class InvalidSchema extends Error {
+  override readonly name = 'InvalidSchema'
+}
+
+/** Schema text in a message is cut here: an error must not be larger than what it is about. */
+const quotedCharactersMax = 10 * 1024
+
+export const refusals = {
+  subjectNotFound: (subject: string) => new RegistryRefusal(404, 40401, `Subject '${subject}' not found.`),
+  versionNotFound: (version: number | string) => new RegistryRefusal(404, 40402, `Version ${version} not found.`),
+  schemaNotFound: (id?: number | string) => new RegistryRefusal(404, 40403, id === undefined ? 'Schema not found' : `Schema ${id} not found`),
+  subjectSoftDeleted: (subject: string) => new RegistryRefusal(404, 40404, `Subject '${subject}' was soft deleted.Set permanent=true to delete permanently`),
+  subjectNotSoftDeleted: (subject: string) =>
+    new RegistryRefusal(404, 40405, `Subject '${subject}' was not deleted first before being permanently deleted`),
+  versionSoftDeleted: (subject: string, version: number) =>
+    new RegistryRefusal(404, 40406, `Subject '${subject}' Version ${version} was soft deleted.Set permanent=true to delete permanently`),
+  versionNotSoftDeleted: (subject: string, version: number) =>
+    new RegistryRefusal(404, 40407, `Subject '${subject}' Version ${version} was not deleted first before being permanently deleted`),
+  noSubjectConfig: (subject: string) =>
+    new RegistryRefusal(404, 40408, `Subject '${subject}' does not have subject-level compatibility configured`),
+  noSubjectMode: (subject: string) => new RegistryRefusal(404, 40409, `Subject '${subject}' does not have subject-level mode configured`),
+  incompatible: (subject: string, details: readonly string[]) =>
+    new RegistryRefusal(409, 40901, `Schema being registered is incompatible with an earlier schema for subject "${subject}", details: [${details.join(', ')}]`),
+  invalidSchema: (text: string, type: string, reason: string) =>
+    new RegistryRefusal(422, 42201, `Invalid schema ${quoted(text)} with refs [] of type ${type}, details: ${reason}`),
+  invalidSchemaType: (type: string, known: readonly string[]) =>
+    new RegistryRefusal(422, 42201, `Invalid schema type ${type.slice(0, 64)}. Schema types that are supported: ${known.join(', ')}`),
+  invalidVersion: (version: string) =>
+    new RegistryRefusal(
+      422, 42202, `The specified version '${version}' is not a valid version id. Allowed values are between [1, 2^31-1] and the string "latest"`,
+    ),
+  invalidLevel: () =>
+    new RegistryRefusal(
+      422, 42203,
+      'Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, forward_transitive, and full_transitive',
+    ),
+  invalidMode: (mode: string) => new RegistryRefusal(422, 42204, `Invalid mode '${mode.slice(0, 64)}'. Valid values are READWRITE and READONLY`),
+  readOnly: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} is in read-only mode`),
+  notInImportMode: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} is not in import mode`),
+  referenceExists: (subject: string, version: number) =>
+    new RegistryRefusal(422, 42206, `One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=${subject},version=${version}}.`),
+  invalidSubject: (subject: string, reason: string) => new RegistryRefusal(422, 42208, `The specified subject '${subject.slice(0, 255)}' is not a valid subject: ${reason}`),
+  schemaTooLarge: (bytes: number, bytesMax: number) =>
+    new RegistryRefusal(422, 42209, `The schema is too large: ${bytes} bytes, where at most ${bytesMax} are allowed`),
+  invalidRuleSet: (reason: string) => new RegistryRefusal(422, 42210, `Invalid rule set: ${reason}`),
+  storeFailed: (reason: string) => new RegistryRefusal(500, 50001, `Error in the backend data store: ${reason}`),
+  storeTimedOut: (reason: string) => new RegistryRefusal(500, 50002, `Register operation timed out: ${reason}`),
+  tooManyWrites: (count: number) => new RegistryRefusal(503, 50001, `Error in the backend data store: ${count} writes are waiting already`),
+} as const
+
+function quoted(text: string): string {
+  return text.length <= quotedCharactersMax ? text : `${text.slice(0, quotedCharactersMax)}...`
+}

@@ -1,0 +1,125 @@
+// Validation against a JSON Schema with ajv, tamed for schemas and payloads nobody vouches for: patterns run in a linear-time engine, uniqueItems takes one
+// pass, references fan out under a budget, nothing is fetched, and $data is off.
+import { Ajv, type Options, type ValidateFunction } from 'ajv'
+import { Ajv2019 } from 'ajv/dist/2019.js'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import addFormats from 'ajv-formats'
+import { RE2JS } from 're2js'
+import { InvalidSchema } from './errors.ts'
+import { isObject } from './exact-json.ts'
+import type { Draft, JsonDocument } from './json-schema.ts'
+
+export interface SchemaFault {
+  /** JSON pointer to the value that does not fit; '' for the whole. */
+  readonly pointer: string
+  readonly reason: string
+}
+
+/** The faults of a value; empty where it fits. */
+export type JsonValidator = (value: unknown) => readonly SchemaFault[]
+
+/** Faults told of one value; ajv may find one per array item. */
+const faultsMax = 100
+/** How many times one validation may follow a reference: recursion through anyOf and its like grows exponentially with the depth of the value. */
+const referencesFollowedMax = 100_000
+const schemaNodesMax = 100_000
+/** A keyword of ours beside each reference, which counts. No schema can name it: the `$` forms are all taken, and unknown ones are dropped here. */
+const counter = '$sluiceCounted'
+
+const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const satisfies Record<Draft, unknown>
+const none: readonly SchemaFault[] = []
+
+/** Throws InvalidSchema where the document does not compile: a keyword with a bad value, a reference to nowhere, a pattern that no linear-time engine takes. */
+export function compileJsonSchema(document: JsonDocument): JsonValidator {
+  const budget = { left: 0 }
+  const options: Options = {
+    allErrors: true, strict: false, validateFormats: true, addUsedSchema: false, logger: false, messages: true, inlineRefs: false,
+    code: { regExp: linearPattern },
+  }
+  const ajv = new classes[document.draft](options)
+  addFormats.default(ajv)
+  ajv.removeKeyword('uniqueItems')
+  ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
+  ajv.addKeyword({
+    keyword: counter, schemaType: 'boolean', errors: false,
+    validate: () => {
+      if (--budget.left < 0) throw new TooComplex()
+      return true
+    },
+  })
+  let validate: ValidateFunction
+  try {
+    for (const [name, known] of document.known) ajv.addSchema(counted(known.root) as object, name)
+    validate = ajv.compile(counted(document.root) as object)
+  } catch (error) {
+    throw new InvalidSchema((error as Error).message.slice(0, 1000))
+  }
+  return value => {
+    budget.left = referencesFollowedMax
+    try {
+      if (validate(value)) return none
+    } catch (error) {
+      if (error instanceof TooComplex || error instanceof RangeError) return [{ pointer: '', reason: 'is too complex to be validated against this schema' }]
+      throw error
+    }
+    return (validate.errors ?? []).slice(0, faultsMax).map(error => {
+      const extra: unknown = error.params['additionalProperty'] ?? error.params['unevaluatedProperty'] ?? error.params['propertyName']
+      const pointer = typeof extra === 'string' ? `${error.instancePath}/${escapePointer(extra)}` : error.instancePath
+      return { pointer, reason: reasonOf(error.keyword, error.message ?? 'does not fit', error.params) }
+    })
+  }
+}
+
+/** A member name as a token of a JSON pointer (RFC 6901). */
+export function escapePointer(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+class TooComplex extends Error {}
+
+function reasonOf(keyword: string, message: string, params: Record<string, unknown>): string {
+  switch (keyword) {
+    case 'enum': return `${message}: ${JSON.stringify(params['allowedValues']).slice(0, 200)}`
+    case 'const': return `${message} ${JSON.stringify(params['allowedValue']).slice(0, 200)}`
+    default: return message
+  }
+}
+
+/** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
+const linearPattern = Object.assign(
+  (pattern: string, _flags: string) => {
+    const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern))
+    return { test: (text: string): boolean => compiled.test(text) }
+  },
+  { code: 'RE2JS' },
+)
+
+/** uniqueItems in one pass: ajv compares each item with each other, which a payload of 100,000 numbers turns into minutes. */
+function isUnique(wanted: boolean, items: readonly unknown[]): boolean {
+  if (!wanted || items.length < 2) return true
+  const seen = new Set<string>()
+  for (const item of items) seen.add(comparable(item))
+  return seen.size === items.length
+}
+
+/** Text that is equal for equal JSON values: members sorted, numbers as JavaScript prints them (1 and 1.0 are one value). */
+function comparable(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(comparable).join(',')}]`
+  if (!isObject(value)) return JSON.stringify(value)
+  return `{${Object.keys(value).toSorted().map(name => `${JSON.stringify(name)}:${comparable(value[name])}`).join(',')}}`
+}
+
+/** A copy with the counter beside every reference, and `$schema` gone, since the class of ajv says the draft. */
+function counted(root: unknown): unknown {
+  let nodes = 0
+  const copy = (value: unknown): unknown => {
+    if (++nodes > schemaNodesMax) throw new InvalidSchema(`the schema has more than ${schemaNodesMax} nodes`)
+    if (Array.isArray(value)) return value.map(copy)
+    if (!isObject(value)) return value
+    const members: [string, unknown][] = []
+    for (const [name, member] of Object.entries(value)) if (name !== '$schema' && name !== counter) members.push([name, copy(member)])
+    if (typeof value['$ref'] === 'string' || typeof value['$dynamicRef'] === 'string' || typeof value['$recursiveRef'] === 'string') members.push([counter, true])
+    return Object.fromEntries(members)
+  }
+  return copy(root)
+}
