@@ -1,0 +1,116 @@
+// Errors as Kinesis words them. An AwsError is a value that operations return; `toAwsError` turns each refusal of the ports into one, exhaustively.
+import type { Refusal, RefusalCode } from '../ports.ts'
+
+export type AwsErrorType =
+  | 'AccessDeniedException' | 'DryRunOperationException' | 'ExpiredIteratorException' | 'ExpiredNextTokenException' | 'InternalFailure' | 'InvalidArgumentException'
+  | 'LimitExceededException' | 'ProvisionedThroughputExceededException' | 'ResourceInUseException' | 'ResourceNotFoundException' | 'SerializationException'
+  | 'UnknownOperationException' | 'ValidationException' | 'MissingAuthenticationTokenException' | 'IncompleteSignatureException' | 'InvalidSignatureException'
+  | 'UnrecognizedClientException'
+
+/** What a request gets in place of its answer. */
+export class AwsError {
+  readonly type: AwsErrorType
+  /** Undefined where AWS sends the type alone. */
+  readonly message: string | undefined
+
+  constructor(type: AwsErrorType, message?: string) {
+    this.type = type
+    this.message = message
+  }
+
+  get status(): 400 | 500 {
+    return this.type === 'InternalFailure' ? 500 : 400
+  }
+}
+
+export function invalidArgument(message: string): AwsError {
+  return new AwsError('InvalidArgumentException', message)
+}
+
+export function validation(message: string): AwsError {
+  return new AwsError('ValidationException', message)
+}
+
+export function notFound(message: string): AwsError {
+  return new AwsError('ResourceNotFoundException', message)
+}
+
+/** What a request with DryRun gets when everything about it is right. */
+export function wouldHaveSucceeded(): AwsError {
+  return new AwsError('DryRunOperationException', 'Request would have succeeded, but DryRun flag is set.')
+}
+
+/** Whose stream it is and where, for texts and ARNs. */
+export interface Place {
+  readonly account: string
+  readonly region: string
+}
+
+export const texts = {
+  streamNotFound: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} not found.`,
+  streamExists: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} already exists.`,
+  shardNotFound: (shardId: string, stream: string, { account }: Place): string => `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
+  badShardId: (shardId: string, stream: string, { account }: Place): string => `Could not find shard ${shardId} in stream ${stream} under account ${account}.`,
+  rateExceeded: (shardId: string, stream: string, { account }: Place): string => `Rate exceeded for shard ${shardId} in stream ${stream} under account ${account}.`,
+  invalidIterator: 'Invalid ShardIterator.',
+  futureTimestamp: (askedMs: number, nowMs: number): string =>
+    'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. ' +
+    `timestampInMillis: ${askedMs}, currentTimestampInMillis: ${nowMs}`,
+}
+
+/** A refusal of the ports in Kinesis's words. Refusals that no Kinesis request can meet are bugs and so internal failures. */
+export function toAwsError(refusal: Refusal): AwsError {
+  const type = awsTypes[refusal.code]
+  return type === 'InternalFailure' ? new AwsError(type) : new AwsError(type, refusal.message)
+}
+
+const awsTypes = {
+  'unknown-topic': 'ResourceNotFoundException',
+  'unknown-topic-id': 'ResourceNotFoundException',
+  'unknown-partition': 'ResourceNotFoundException',
+  'topic-exists': 'ResourceInUseException',
+  'invalid-topic': 'InvalidArgumentException',
+  'invalid-partitions': 'InvalidArgumentException',
+  'invalid-replication-factor': 'InvalidArgumentException',
+  'invalid-replica-assignment': 'InvalidArgumentException',
+  'invalid-config': 'InvalidArgumentException',
+  'invalid-request': 'InvalidArgumentException',
+  'policy-violation': 'InvalidArgumentException',
+  'topic-deletion-disabled': 'InvalidArgumentException',
+  'not-leader': 'InternalFailure',
+  'fenced-leader-epoch': 'InternalFailure',
+  'unknown-leader-epoch': 'InternalFailure',
+  'offset-out-of-range': 'InternalFailure',
+  'not-enough-replicas': 'InternalFailure',
+  'not-enough-replicas-after-append': 'InternalFailure',
+  'storage-error': 'InternalFailure',
+  'sealed-partition': 'ResourceInUseException',
+  'corrupt-message': 'InternalFailure',
+  'message-too-large': 'InvalidArgumentException',
+  'record-list-too-large': 'InvalidArgumentException',
+  'invalid-record': 'InvalidArgumentException',
+  'invalid-timestamp': 'InvalidArgumentException',
+  'unsupported-compression-type': 'InvalidArgumentException',
+  'invalid-producer-epoch': 'InternalFailure',
+  'out-of-order-sequence-number': 'InternalFailure',
+  'invalid-group-id': 'InternalFailure',
+  'group-id-not-found': 'InternalFailure',
+  'non-empty-group': 'InternalFailure',
+  'unknown-member-id': 'InternalFailure',
+  'member-id-required': 'InternalFailure',
+  'illegal-generation': 'InternalFailure',
+  'rebalance-in-progress': 'InternalFailure',
+  'inconsistent-group-protocol': 'InternalFailure',
+  'invalid-session-timeout': 'InternalFailure',
+  'fenced-instance-id': 'InternalFailure',
+  'group-max-size-reached': 'InternalFailure',
+  'offset-metadata-too-large': 'InternalFailure',
+  'coordinator-load-in-progress': 'InternalFailure',
+  'coordinator-not-available': 'InternalFailure',
+  'group-subscribed-to-topic': 'InternalFailure',
+  'authorization-failed': 'AccessDeniedException',
+  'duplicate-resource': 'InternalFailure',
+  'resource-not-found': 'ResourceNotFoundException',
+  'request-timed-out': 'InternalFailure',
+  'unsupported': 'InvalidArgumentException',
+} as const satisfies Record<RefusalCode, AwsErrorType>

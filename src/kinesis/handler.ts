@@ -1,0 +1,199 @@
+// One Kinesis request from its bytes to its answer, whatever transport brought it. The checks come in AWS's order, top to bottom: CORS, method, body,
+// content type, JSON, operation, signature, types, constraints, rules across members, access, and then the operation itself.
+import type { Access, AccessKeys, Admin, Logs, Validation } from '../ports.ts'
+import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
+import { type Operation, type Violation, unsupportedMember, violations, violationsMessage } from '../wire/operation.ts'
+import type { Clock, Logger, Random } from '../world/world.ts'
+import { type Context, type Served, type Services, judgeAccess } from './context.ts'
+import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
+import { SerializationFault, decodeMembers, encodeMembers, parseBody } from './json.ts'
+import { operations } from './operations/index.ts'
+import { Throughput, type ThroughputProfile } from './throughput.ts'
+import { Tokens } from './tokens.ts'
+
+export interface KinesisHandlerOptions {
+  readonly logs: Logs
+  readonly admin: Admin
+  readonly access: Access
+  readonly accessKeys: AccessKeys
+  readonly validation: Validation
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly region: string
+  readonly account: string
+  readonly profile: ThroughputProfile
+  /** How many shards all streams together may have. */
+  readonly shardLimit?: number
+  /** 32 secret bytes that seal iterators; with them iterators live through a restart. */
+  readonly tokenKey?: Buffer
+  /** Told of each request that got as far as an operation, after its answer is known. */
+  readonly observe?: (observed: ObservedRequest) => void
+}
+
+export interface ObservedRequest {
+  readonly operation: string
+  /** 200, or the status of the error. */
+  readonly status: number
+  readonly error: AwsErrorType | undefined
+  readonly milliseconds: number
+  readonly bytesIn: number
+  readonly bytesOut: number
+}
+
+/** A request as it arrived: see SignedRequest for path, query and headers. */
+export interface KinesisRequest extends SignedRequest {
+  readonly body: Buffer
+  /** The peer's IP address. */
+  readonly host: string
+}
+
+export interface KinesisResponse {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: Buffer
+}
+
+export interface KinesisHandler {
+  handle(request: KinesisRequest): Promise<KinesisResponse>
+  readonly throughput: Throughput
+}
+
+const targetPrefix = 'Kinesis_20131202'
+const jsonType = 'application/x-amz-json-1.1'
+const deprecatedJsonType = 'application/json'
+const cborType = 'application/x-amz-cbor-1.1'
+const shardLimitDefault = 1_000
+const served: ReadonlyMap<string, Served> = new Map(operations.map((one) => [one.operation.name, one]))
+
+export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHandler {
+  const { clock, random, region, account } = options
+  const throughput = new Throughput(clock, options.profile)
+  const verifier = new SigV4Verifier({ clock, accessKeys: options.accessKeys, region, service: 'kinesis' })
+  const services: Services = {
+    logs: options.logs, admin: options.admin, access: options.access, validation: options.validation, clock, region, account, throughput,
+    tokens: new Tokens(random, options.tokenKey),
+    shardLimit: options.shardLimit ?? shardLimitDefault,
+  }
+
+  async function handle(request: KinesisRequest): Promise<KinesisResponse> {
+    const headers: Record<string, string> = { 'x-amzn-requestid': random.uuid(), date: new Date(clock.now()).toUTCString() }
+    const origin = header(request, 'origin')
+    if (origin !== undefined && request.method === 'OPTIONS') return preflight(request, headers)
+    headers['x-amz-id-2'] = random.bytes(72).toString('base64')
+    if (origin !== undefined) {
+      headers['access-control-allow-origin'] = '*'
+      headers['access-control-expose-headers'] = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
+    }
+    if (request.method !== 'POST') return xmlError(headers, 'AccessDeniedException', unknownService)
+
+    const contentType = (header(request, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase()
+    const target = (header(request, 'x-amz-target') ?? '').split('.')
+    const operation = target.length === 2 && target[0] === targetPrefix ? served.get(target[1]!) : undefined
+    if (contentType === cborType) return cborError(headers)
+    if (request.body.length === 0 && contentType === jsonType) {
+      return jsonError(headers, new AwsError(operation === undefined ? 'UnknownOperationException' : 'SerializationException'))
+    }
+    if (contentType !== jsonType && contentType !== deprecatedJsonType) {
+      if (!target[0] || !target[1]) return xmlError(headers, 'AccessDeniedException', unknownService)
+      return respond(headers, 404, undefined, '<UnknownOperationException/>\n')
+    }
+    const raw = parseBody(request.body)
+    // AWS answers plain application/json in the manner of an older protocol, and serves nothing through it.
+    if (contentType === deprecatedJsonType) return respond(headers, 200, deprecatedJsonType, deprecated(raw === undefined))
+    if (raw === undefined) return jsonError(headers, new AwsError('SerializationException'))
+    if (operation === undefined) return jsonError(headers, new AwsError('UnknownOperationException'))
+
+    const startedMs = clock.monotonic()
+    const answer = await perform(operation, raw, request)
+    const response = answer instanceof AwsError
+      ? jsonError(headers, answer)
+      : respond(headers, 200, jsonType, answer === null ? '' : encodeMembers(operation.operation.output!, answer as Record<string, unknown>))
+    options.observe?.({
+      operation: operation.operation.name,
+      status: response.status,
+      error: answer instanceof AwsError ? answer.type : undefined,
+      milliseconds: clock.monotonic() - startedMs,
+      bytesIn: request.body.length,
+      bytesOut: response.body.length,
+    })
+    return response
+  }
+
+  async function perform(one: Served, raw: Readonly<Record<string, unknown>>, request: KinesisRequest): Promise<object | null | AwsError> {
+    const key = verifier.verify(request)
+    if (key instanceof SignatureFault) return new AwsError(key.type, key.message)
+    const context: Context = { ...services, caller: { principal: key.principal, host: request.host } }
+    try {
+      const input = decodeMembers(one.operation.input, raw)
+      const wrong = judgeInput(one.operation, input)
+      if (wrong !== null) return wrong
+      return judgeAccess(one.action, one.access, input as never, context) ?? await one.handle(input as never, context)
+    } catch (error) {
+      if (error instanceof SerializationFault) return new AwsError('SerializationException', error.message)
+      options.logger.error({ operation: one.operation.name, err: error }, 'a Kinesis request failed')
+      return new AwsError('InternalFailure')
+    }
+  }
+
+  return { handle, throughput }
+}
+
+const unknownService = 'Unable to determine service/operation name to be authorized'
+
+/** Constraints of the members, then members that are known but not honoured, then the rules across members. */
+function judgeInput(operation: Operation, input: Record<string, unknown>): AwsError | null {
+  const found = violations(operation.input, input)
+  if (found.length > 0) return validation(violationsMessage(found))
+  const unsupported = unsupportedMember(operation.input, input)
+  if (unsupported !== undefined) return invalidArgument(`${unsupported.name} is not supported by this endpoint: ${unsupported.because}.`)
+  const broken: Violation | undefined = operation.check?.(input)
+  return broken === undefined ? null : new AwsError(broken.type as AwsErrorType, broken.message)
+}
+
+function preflight(request: KinesisRequest, headers: Record<string, string>): KinesisResponse {
+  headers['access-control-allow-origin'] = '*'
+  headers['access-control-max-age'] = '172800'
+  const asked = { 'access-control-allow-headers': 'access-control-request-headers', 'access-control-allow-methods': 'access-control-request-method' }
+  for (const [name, from] of Object.entries(asked)) {
+    const value = header(request, from)
+    if (value !== undefined) headers[name] = value
+  }
+  return respond(headers, 200, undefined, '')
+}
+
+/** AWS says the type in the body; `Message` has a capital for serialization errors only. */
+function jsonError(headers: Record<string, string>, error: AwsError): KinesisResponse {
+  const name = error.type === 'SerializationException' ? 'Message' : 'message'
+  return respond(headers, error.status, jsonType, JSON.stringify({ __type: error.type, [name]: error.message }))
+}
+
+function xmlError(headers: Record<string, string>, type: string, message: string): KinesisResponse {
+  return respond(headers, 403, undefined, `<${type}>\n  <Message>${message}</Message>\n</${type}>\n`)
+}
+
+function deprecated(isDamaged: boolean): string {
+  const [type, message] = isDamaged ? ['SerializationException', 'Message'] : ['UnknownOperationException', 'message']
+  return JSON.stringify({ Output: { __type: `com.amazon.coral.service#${type}`, [message!]: null }, Version: '1.0' })
+}
+
+const cborAdvice = 'CBOR is not spoken here: set AWS_CBOR_DISABLE=true (or -Daws.cborEnabled=false) to use JSON.'
+
+/** The one thing said in CBOR: that it is not spoken. A map of two texts, so that the caller's SDK can read the reason. */
+function cborError(headers: Record<string, string>): KinesisResponse {
+  const text = (value: string): Buffer => Buffer.concat([Buffer.from([0x78, value.length]), Buffer.from(value)])
+  const body = Buffer.concat([Buffer.from([0xa2]), ...['__type', 'UnknownOperationException', 'message', cborAdvice].map(text)])
+  return respond(headers, 400, cborType, body)
+}
+
+function respond(headers: Record<string, string>, status: number, contentType: string | undefined, body: string | Buffer): KinesisResponse {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body
+  if (contentType !== undefined) headers['content-type'] = contentType
+  headers['content-length'] = String(bytes.length)
+  return { status, headers, body: bytes }
+}
+
+function header(request: KinesisRequest, name: string): string | undefined {
+  const value = request.headers[name]
+  return typeof value === 'string' || value === undefined ? value : value[0]
+}

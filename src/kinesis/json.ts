@@ -1,0 +1,188 @@
+// AWS JSON 1.1: the first of the two passes over an input (types, in the words of AWS's own deserializer) and the writing of answers. Blobs are base64,
+// timestamps fractional seconds since the epoch. Bodies are scanned for depth before anything parses them.
+import { assert } from '../base/assert.ts'
+import type { AnyMember, Members } from '../wire/operation.ts'
+
+/** Nested arrays and objects a body may have; no operation needs more than four. */
+export const depthMax = 64
+
+/** A body that does not have the types its operation declares. The text is AWS's; without one AWS sends the type alone. */
+export class SerializationFault extends Error {
+  override readonly name = 'SerializationFault'
+}
+
+/** The value of a JSON body, or undefined where it is not JSON, not an object, or nested too deep. */
+export function parseBody(body: Buffer): Readonly<Record<string, unknown>> | undefined {
+  if (isTooDeep(body)) return undefined
+  try {
+    const value = JSON.parse(body.toString()) as unknown
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Decoded members by name; unknown ones are dropped, null ones are absent. Throws SerializationFault. */
+export function decodeMembers(members: Members, raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const decoded: Record<string, unknown> = {}
+  for (const name in members) {
+    const value = Object.hasOwn(raw, name) ? raw[name] : undefined
+    if (value !== undefined && value !== null) decoded[name] = decode(members[name] as AnyMember, value)
+  }
+  return decoded
+}
+
+/** An answer's members as JSON text, in the order of the definition; undefined ones are left out. */
+export function encodeMembers(members: Members, output: Readonly<Record<string, unknown>>): string {
+  let json = ''
+  for (const name in members) {
+    const value = output[name]
+    if (value !== undefined) json += `${json === '' ? '' : ','}"${name}":${encode(members[name] as AnyMember, value)}`
+  }
+  return `{${json}}`
+}
+
+const javaNumber = 'class com.amazon.coral.value.json.numbers.TruncatingBigNumber'
+const javaString = 'class java.lang.String'
+const javaBoolean = 'class java.lang.Boolean'
+const int32Max = 2 ** 31 - 1
+
+function decode(member: AnyMember, value: unknown): unknown {
+  switch (member.kind) {
+    case 'text':
+      if (typeof value === 'string') return value
+      throw wrongScalar(value, 'an String')
+    case 'blob':
+      if (typeof value === 'string') return decodeBase64(value)
+      throw wrongScalar(value, 'a Blob')
+    case 'integer':
+      if (typeof value !== 'number') throw wrongScalar(value, `an ${member.javaType}`)
+      return clamp(Math.trunc(value), member.javaType === 'Integer' ? int32Max : Number.MAX_SAFE_INTEGER)
+    case 'timestamp':
+      if (typeof value !== 'number') throw wrongScalar(value, 'milliseconds since epoch')
+      return Math.round(value * 1_000)
+    case 'flag':
+      return decodeFlag(value)
+    case 'list':
+      // A null item stays in its place, as undefined, for the constraint pass to complain of.
+      if (Array.isArray(value)) return value.map((item) => (item === null ? undefined : decode(member.item as AnyMember, item)))
+      throw new SerializationFault(typeof value === 'object' ? 'Start of structure or map found where not expected.' : 'Expected list or null')
+    case 'map':
+      return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
+        if (typeof item !== 'string') throw wrongScalar(item, 'an String')
+        return [key, item]
+      }))
+    case 'structure':
+      return decodeMembers(member.members, plainObject(value, 'Expected null'))
+  }
+}
+
+/** AWS takes the words of YAML for a boolean too. */
+function decodeFlag(value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  if (typeof value !== 'string') throw wrongScalar(value, 'an Boolean')
+  const word = value.toUpperCase()
+  if (word === 'TRUE' || word === 'YES' || word === '1') return true
+  if (word === 'FALSE' || word === 'NO' || word === '0') return false
+  throw new SerializationFault(`'${word}' can not be converted to an Boolean`)
+}
+
+function plainObject(value: unknown, otherwise: string): Readonly<Record<string, unknown>> {
+  if (Array.isArray(value)) throw new SerializationFault('Start of list found where not expected')
+  if (typeof value !== 'object') throw new SerializationFault(otherwise)
+  return value as Record<string, unknown>
+}
+
+function wrongScalar(value: unknown, wanted: string): SerializationFault {
+  if (Array.isArray(value)) return new SerializationFault('Start of list found where not expected')
+  if (typeof value === 'object') return new SerializationFault('Start of structure or map found where not expected.')
+  const from = typeof value === 'string' ? javaString : typeof value === 'boolean' ? javaBoolean : javaNumber
+  return new SerializationFault(`${from} can not be converted to ${wanted}`)
+}
+
+function clamp(value: number, most: number): number {
+  return Math.min(Math.max(value, -most - 1), most)
+}
+
+/**
+ * Strict base64. Node decodes leniently, so what it skipped shows in the length, what it takes beyond the alphabet ('-', '_') and unclean last
+ * characters are looked for; the slow search for what to blame runs only where something is wrong.
+ */
+function decodeBase64(value: string): Buffer {
+  if (value.length % 4 !== 0) {
+    throw notABlob(value, `Base64 encoded length is expected a multiple of 4 bytes but found: ${value.length}`)
+  }
+  const bytes = Buffer.from(value, 'base64')
+  const padding = value.endsWith('==') ? 2 : value.endsWith('=') ? 1 : 0
+  if (bytes.length !== (value.length / 4) * 3 - padding || value.includes('-') || value.includes('_')) {
+    const bad = /[^a-zA-Z0-9+/=]|=[^=]|=(?=={2})/.exec(value)
+    throw notABlob(value, `Invalid Base64 character: '${bad === null ? '=' : bad[0][0]}'`)
+  }
+  if (padding > 0 && Buffer.from(value.slice(-4), 'base64').toString('base64') !== value.slice(-4)) {
+    throw notABlob(value, 'Invalid last non-pad Base64 character dectected')
+  }
+  return bytes
+}
+
+const quotedMax = 1_024
+
+function notABlob(value: string, why: string): SerializationFault {
+  const quoted = value.length <= quotedMax ? value : `${value.slice(0, quotedMax)}…`
+  return new SerializationFault(`'${quoted}' can not be converted to a Blob: ${why}`)
+}
+
+function encode(member: AnyMember, value: unknown): string {
+  switch (member.kind) {
+    case 'blob':
+      return `"${(value as Buffer).toString('base64')}"`
+    case 'timestamp':
+      return String((value as number) / 1_000)
+    case 'list':
+      return encodeList(member.item as AnyMember, value as readonly unknown[])
+    case 'map':
+      return JSON.stringify(Object.fromEntries(value as ReadonlyMap<string, string>))
+    case 'structure':
+      return encodeMembers(member.members, value as Record<string, unknown>)
+    default:
+      assert(value !== null, 'an answer has null for nothing')
+      return JSON.stringify(value)
+  }
+}
+
+function encodeList(item: AnyMember, values: readonly unknown[]): string {
+  let json = ''
+  for (let at = 0; at < values.length; at++) json += `${at === 0 ? '' : ','}${encode(item, values[at])}`
+  return `[${json}]`
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const openBrace = 0x7b
+const openBracket = 0x5b
+const closeBrace = 0x7d
+const closeBracket = 0x5d
+
+/** Whether arrays and objects nest deeper than `depthMax`: one pass over the bytes, strings skipped by searching for their end. */
+function isTooDeep(body: Buffer): boolean {
+  let depth = 0
+  for (let at = 0; at < body.length; at++) {
+    const byte = body[at]!
+    if (byte === quote) {
+      at = endOfString(body, at + 1)
+      if (at < 0) return false
+    } else if (byte === openBrace || byte === openBracket) {
+      if (++depth > depthMax) return true
+    } else if (byte === closeBrace || byte === closeBracket) depth--
+  }
+  return false
+}
+
+/** The position of the quote that ends a string; -1 where none does, which the parser will complain of. */
+function endOfString(body: Buffer, from: number): number {
+  for (let at = body.indexOf(quote, from); at >= 0; at = body.indexOf(quote, at + 1)) {
+    let slashes = 0
+    while (body[at - 1 - slashes] === backslash) slashes++
+    if (slashes % 2 === 0) return at
+  }
+  return -1
+}

@@ -1,0 +1,82 @@
+// GetRecords. A page of a shard from an iterator on, and the iterator of the next page, always a new one. The iterator says which stream it is, so access
+// is asked for that stream again at each use; a stream that was made again does not take the old one's iterators.
+import { type InputOf, type OutputOf, blob, flag, integer, list, long, operation, structure, text, timestamp } from '../../wire/operation.ts'
+import { type Context, serve } from '../context.ts'
+import { AwsError, invalidArgument, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
+import { readPage } from '../records.ts'
+import { shardIdOf } from '../shard-map.ts'
+import { findStreamByName, streamArn, streamArnOf, streamId } from '../streams.ts'
+import { type Issued, type ShardPosition, tokenLifetimeMs } from '../tokens.ts'
+
+const recordsMax = 10_000
+
+export const GetRecords = operation({
+  name: 'GetRecords',
+  input: {
+    Limit: integer().min(1).max(recordsMax),
+    ShardIterator: text().minLength(1).maxLength(512).required.sensitive,
+    StreamARN: streamArn,
+    StreamId: streamId,
+    DryRun: flag(),
+  },
+  output: {
+    Records: list(structure({
+      SequenceNumber: text().required,
+      ApproximateArrivalTimestamp: timestamp(),
+      Data: blob().required.sensitive,
+      PartitionKey: text(),
+    })).required,
+    NextShardIterator: text(),
+    MillisBehindLatest: long(),
+  },
+})
+
+type Input = InputOf<typeof GetRecords>
+
+export const getRecords = serve(GetRecords, { action: 'kinesis:GetRecords', access: { kind: 'needs', operation: 'read', stream: (input, context) => {
+  const opened = openIterator(input, context)
+  return opened instanceof AwsError ? opened : opened.value.stream
+} } }, handle)
+
+async function handle(input: Input, context: Context): Promise<OutputOf<typeof GetRecords> | AwsError> {
+  const opened = openIterator(input, context)
+  if (opened instanceof AwsError) return opened
+  const { stream, topicId, shardIndex, offset } = opened.value
+  const nowMs = context.clock.now()
+  if (nowMs - opened.issuedAtMs > tokenLifetimeMs) {
+    return new AwsError('ExpiredIteratorException', `Iterator expired. The iterator was created at time ${amazonDate(opened.issuedAtMs)} ` +
+      `while right now it is ${amazonDate(nowMs)} which is further in the future than the tolerated delay of ${tokenLifetimeMs} milliseconds.`)
+  }
+  const topic = await findStreamByName(stream, context)
+  if (topic === undefined || topic.id !== topicId || shardIndex >= topic.partitions.length) {
+    return notFound(texts.shardNotFound(shardIdOf(shardIndex), stream, context))
+  }
+  if (input.DryRun === true) return wouldHaveSucceeded()
+  if (!context.throughput.admitRead(topicId, shardIndex)) {
+    return new AwsError('ProvisionedThroughputExceededException', texts.rateExceeded(shardIdOf(shardIndex), stream, context))
+  }
+  const page = await readPage(topic, shardIndex, { offset, limit: input.Limit ?? recordsMax }, context)
+  if (page instanceof AwsError) return page
+  context.throughput.gave(topicId, shardIndex, page)
+  const next = { ...opened.value, offset: page.nextOffset }
+  return {
+    Records: page.records,
+    NextShardIterator: context.tokens.issueIterator(next, context.caller.principal, context.clock.now()),
+    MillisBehindLatest: page.millisBehindLatest,
+  }
+}
+
+function openIterator(input: Input, context: Context): Issued<ShardPosition> | AwsError {
+  const opened = context.tokens.openIterator(input.ShardIterator, context.caller.principal)
+  if (opened === undefined) return invalidArgument(texts.invalidIterator)
+  if (input.StreamARN !== undefined && input.StreamARN !== streamArnOf(opened.value.stream, context)) {
+    return invalidArgument(`StreamARN ${input.StreamARN} is not that of the stream the ShardIterator was made for.`)
+  }
+  return opened
+}
+
+/** Thu Jan 22 01:22:02 UTC 2015 */
+function amazonDate(ms: number): string {
+  const [weekday, day, month, year, time] = new Date(ms).toUTCString().replace(',', '').split(' ')
+  return `${weekday} ${month} ${day} ${time} UTC ${year}`
+}

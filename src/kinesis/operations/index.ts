@@ -1,0 +1,15 @@
+// Every operation that is served. Routing, the coverage table and the tests of exact texts iterate this array.
+import { createStream } from './create-stream.ts'
+import { deleteStream } from './delete-stream.ts'
+import { describeStream } from './describe-stream.ts'
+import { describeStreamSummary } from './describe-stream-summary.ts'
+import { getRecords } from './get-records.ts'
+import { getShardIterator } from './get-shard-iterator.ts'
+import { listShards } from './list-shards.ts'
+import { listStreams } from './list-streams.ts'
+import { putRecord } from './put-record.ts'
+import { putRecords } from './put-records.ts'
+
+export const operations = [
+  createStream, deleteStream, describeStream, describeStreamSummary, getRecords, getShardIterator, listShards, listStreams, putRecord, putRecords,
+]

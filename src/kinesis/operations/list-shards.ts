@@ -1,0 +1,108 @@
+// ListShards. Shards by index, at most 1000 a page. Nothing is resharded yet, so every filter by time or state selects all shards there are, and none has
+// a hole; a token names the stream's incarnation and is good for five minutes.
+import type { Topic } from '../../ports.ts'
+import { type OutputOf, type Shape, type Violation, integer, list, oneOf, operation, structure, text, timestamp } from '../../wire/operation.ts'
+import { type Context, serve } from '../context.ts'
+import { AwsError, invalidArgument, notFound, texts } from '../errors.ts'
+import { openPage } from '../pages.ts'
+import { shardIndexOf } from '../shard-map.ts'
+import { describeShard, findStream, findStreamByName, namedStream, shardId, shardShape, streamMembers } from '../streams.ts'
+
+const shardsMax = 1_000
+
+const input = {
+  ...streamMembers,
+  NextToken: text().minLength(1).maxLength(1_048_576),
+  ExclusiveStartShardId: shardId,
+  MaxResults: integer().min(1).max(10_000),
+  StreamCreationTimestamp: timestamp(),
+  ShardFilter: structure({
+    Type: oneOf('AFTER_SHARD_ID', 'AT_TRIM_HORIZON', 'FROM_TRIM_HORIZON', 'AT_LATEST', 'AT_TIMESTAMP', 'FROM_TIMESTAMP').required,
+    ShardId: shardId,
+    Timestamp: timestamp(),
+  }),
+}
+type Input = Shape<typeof input>
+
+export const ListShards = operation({
+  name: 'ListShards',
+  input,
+  output: { Shards: list(shardShape), NextToken: text() },
+  check: streamOrToken,
+})
+
+export const listShards = serve(ListShards, { action: 'kinesis:ListShards', access: { kind: 'needs', operation: 'describe', stream: streamOf } }, handle)
+
+function streamOrToken(input: Input): Violation | undefined {
+  const isNamed = input.StreamName !== undefined || input.StreamARN !== undefined
+  if (!isNamed && input.NextToken === undefined) return invalid('Either NextToken or StreamName should be provided.')
+  if (isNamed && input.NextToken !== undefined) return invalid('NextToken and StreamName cannot be provided together.')
+  for (const name of ['ExclusiveStartShardId', 'StreamCreationTimestamp', 'ShardFilter'] as const) {
+    if (input.NextToken !== undefined && input[name] !== undefined) return invalid(`NextToken and ${name} cannot be provided together.`)
+  }
+  const filter = input.ShardFilter
+  if (filter?.Type === 'AFTER_SHARD_ID' && filter.ShardId === undefined) return invalid('ShardId must be provided for ShardFilter type AFTER_SHARD_ID.')
+  if ((filter?.Type === 'AT_TIMESTAMP' || filter?.Type === 'FROM_TIMESTAMP') && filter.Timestamp === undefined) {
+    return invalid(`Timestamp must be provided for ShardFilter type ${filter.Type}.`)
+  }
+  return undefined
+}
+
+function invalid(message: string): Violation {
+  return { type: 'InvalidArgumentException', message }
+}
+
+/** What a page goes on with. */
+interface Place {
+  readonly stream: string
+  readonly topicId: string
+  /** The first shard index of the page. */
+  readonly first: number
+}
+
+function streamOf(input: Input, context: Context): string | AwsError {
+  if (input.NextToken === undefined) return namedStream(input, context)
+  const page = openPage<Place>('list-shards', input.NextToken, context)
+  return page instanceof AwsError ? page : page.stream
+}
+
+async function handle(input: Input, context: Context): Promise<OutputOf<typeof ListShards> | AwsError> {
+  const start = input.NextToken === undefined ? await firstPage(input, context) : await nextPage(input.NextToken, context)
+  if (start instanceof AwsError) return start
+  const { topic, first } = start
+  const end = Math.min(first + Math.min(input.MaxResults ?? shardsMax, shardsMax), topic.partitions.length)
+  const goesOn: Place = { stream: topic.name, topicId: topic.id, first: end }
+  return {
+    Shards: topic.partitions.slice(first, end).map((partition) => describeShard(topic, partition.index)),
+    NextToken: end < topic.partitions.length ? context.tokens.issuePage('list-shards', goesOn, context.caller.principal, context.clock.now()) : undefined,
+  }
+}
+
+async function firstPage(input: Input, context: Context): Promise<{ topic: Topic; first: number } | AwsError> {
+  const topic = await findStream(input, context)
+  if (topic instanceof AwsError) return topic
+  // Clients echo the creation time as they got it, in seconds with or without a fraction.
+  if (input.StreamCreationTimestamp !== undefined && Math.floor(input.StreamCreationTimestamp / 1_000) !== Math.floor(topic.createdAtMs / 1_000)) {
+    return notFound(`${texts.streamNotFound(topic.name, context).slice(0, -1)} with creation timestamp ${new Date(input.StreamCreationTimestamp).toISOString()}.`)
+  }
+  const filter = input.ShardFilter
+  if (filter?.Timestamp !== undefined && filter.Timestamp > context.clock.now()) {
+    return invalidArgument(texts.futureTimestamp(filter.Timestamp, context.clock.now()))
+  }
+  let first = 0
+  for (const id of [input.ExclusiveStartShardId, filter?.Type === 'AFTER_SHARD_ID' ? filter.ShardId : undefined]) {
+    if (id === undefined) continue
+    const after = shardIndexOf(id)
+    if (after === undefined) return notFound(texts.badShardId(id, topic.name, context))
+    first = Math.max(first, after + 1)
+  }
+  return { topic, first }
+}
+
+async function nextPage(token: string, context: Context): Promise<{ topic: Topic; first: number } | AwsError> {
+  const page = openPage<Place>('list-shards', token, context)
+  if (page instanceof AwsError) return page
+  const topic = await findStreamByName(page.stream, context)
+  if (topic === undefined || topic.id !== page.topicId) return notFound(texts.streamNotFound(page.stream, context))
+  return { topic, first: page.first }
+}

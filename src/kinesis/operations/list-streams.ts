@@ -1,0 +1,42 @@
+// ListStreams. The streams the caller may describe, by name, at most 100 a page. A page goes on from a name or from a token, which is good for five minutes.
+import { type InputOf, type OutputOf, flag, integer, list, operation, text } from '../../wire/operation.ts'
+import { type Context, serve } from '../context.ts'
+import { AwsError } from '../errors.ts'
+import { openPage } from '../pages.ts'
+import { showsAsStream, streamArnOf, streamName, streamSummaryShape } from '../streams.ts'
+
+const streamsMax = 100
+
+export const ListStreams = operation({
+  name: 'ListStreams',
+  input: { Limit: integer().min(1).max(10_000), ExclusiveStartStreamName: streamName, NextToken: text().minLength(1).maxLength(1_048_576) },
+  output: { StreamNames: list(text()).required, HasMoreStreams: flag().required, NextToken: text(), StreamSummaries: list(streamSummaryShape) },
+})
+
+export const listStreams = serve(ListStreams, { action: 'kinesis:ListStreams', access: { kind: 'filters' } }, handle)
+
+async function handle(input: InputOf<typeof ListStreams>, context: Context): Promise<OutputOf<typeof ListStreams> | AwsError> {
+  let after = input.ExclusiveStartStreamName ?? ''
+  if (input.NextToken !== undefined) {
+    const page = openPage<{ after: string }>('list-streams', input.NextToken, context)
+    if (page instanceof AwsError) return page
+    after = page.after
+  }
+  const topics = await context.admin.topics()
+  const visible = topics.filter((topic) => topic.name > after && showsAsStream(topic) && context.access.wouldAllow(context.caller, 'describe', 'topic', topic.name))
+  const page = visible.slice(0, Math.min(input.Limit ?? streamsMax, streamsMax))
+  const hasMore = page.length < visible.length
+  const last = page.at(-1)?.name ?? after
+  return {
+    StreamNames: page.map((topic) => topic.name),
+    HasMoreStreams: hasMore,
+    NextToken: hasMore ? context.tokens.issuePage('list-streams', { after: last }, context.caller.principal, context.clock.now()) : undefined,
+    StreamSummaries: page.map((topic) => ({
+      StreamName: topic.name,
+      StreamARN: streamArnOf(topic.name, context),
+      StreamStatus: 'ACTIVE',
+      StreamModeDetails: { StreamMode: 'PROVISIONED' },
+      StreamCreationTimestamp: topic.createdAtMs,
+    })),
+  }
+}

@@ -1,0 +1,70 @@
+// PutRecord. Hashes the partition key (or takes the explicit hash key) to a shard and appends one record, durably. Sequence numbers of a shard only ever
+// grow, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
+import type { Topic } from '../../ports.ts'
+import { Refusal } from '../../ports.ts'
+import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
+import { type Context, serve } from '../context.ts'
+import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
+import { type RecordToPut, admit, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
+import { isOfShard, parseSequenceNumber } from '../shard-map.ts'
+import { dryRun, findStream, hashKey, namedStream, oneStream, recordKiBOf, sequenceNumber, streamMembers } from '../streams.ts'
+
+export const dataBytesMax = 10_485_760
+export const partitionKey = text().minLength(1).maxLength(256)
+
+export const PutRecord = operation({
+  name: 'PutRecord',
+  input: {
+    // The model leaves PartitionKey out for streams that distribute by themselves; ours never do.
+    PartitionKey: partitionKey.required,
+    ExplicitHashKey: hashKey,
+    SequenceNumberForOrdering: sequenceNumber,
+    Data: blob().maxLength(dataBytesMax).required.sensitive,
+    ...streamMembers,
+    DryRun: dryRun,
+  },
+  output: { ShardId: text().required, SequenceNumber: text().required },
+  check: oneStream,
+})
+
+export const putRecord = serve(PutRecord, { action: 'kinesis:PutRecord', access: { kind: 'needs', operation: 'write', stream: namedStream } }, handle)
+
+async function handle(input: InputOf<typeof PutRecord>, context: Context): Promise<OutputOf<typeof PutRecord> | AwsError> {
+  const topic = await findStream(input, context)
+  if (topic instanceof AwsError) return topic
+  const record: RecordToPut = { data: input.Data, partitionKey: input.PartitionKey, explicitHashKey: input.ExplicitHashKey }
+  const tooLarge = judgeSize(record, topic, 'data', context)
+  if (tooLarge !== null) return tooLarge
+  const shard = shardFor(record, topic)
+  if (shard instanceof AwsError) return shard
+  if (input.SequenceNumberForOrdering !== undefined) {
+    const wrong = await judgeOrdering(input.SequenceNumberForOrdering, topic, shard, context)
+    if (wrong !== null) return wrong
+  }
+  const [fault] = await judgeRecords(topic, [record], context)
+  if (fault) return fault
+  if (input.DryRun === true) return wouldHaveSucceeded()
+  const full = admit(topic, shard, record, context)
+  if (full !== null) return full
+  const [answer] = await appendToShard(topic, shard, [record], context)
+  return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
+}
+
+/** Data and partition key together must fit the stream's largest record. */
+export function judgeSize(record: RecordToPut, topic: Topic, path: string, context: Context): null | AwsError {
+  const bytesMax = recordKiBOf(topic, context) * 1_024
+  if (sizeOf(record) <= bytesMax) return null
+  return validation(`1 validation error detected: Value at '${path}' failed to satisfy constraint: Member must have length less than or equal to ${bytesMax}`)
+}
+
+/** A number from the future, or beyond the shard's newest record, cannot have been given by this stream. */
+async function judgeOrdering(number: string, topic: Topic, shard: number, context: Context): Promise<null | AwsError> {
+  const wrong = invalidArgument(
+    `ExclusiveMinimumSequenceNumber ${number} used in PutRecord on stream ${topic.name} under account ${context.account} is invalid.`)
+  const position = parseSequenceNumber(number)
+  if (position === undefined || position.arrivalSecond * 1_000 > context.clock.now()) return wrong
+  if (!isOfShard(position, topic.partitions[shard]!)) return null
+  const ends = await context.logs.ends({ topic: topic.name, partition: shard })
+  if (ends instanceof Refusal) return toAwsError(ends)
+  return position.offset < ends.highWatermark ? null : wrong
+}

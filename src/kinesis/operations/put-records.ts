@@ -1,0 +1,71 @@
+// PutRecords. Up to 500 records of at most 10 MiB in all, one append per shard. Records fail one by one (throughput, schema, a shard's failed append); a
+// request that is wrong as a whole appends nothing.
+import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
+import { type Context, serve } from '../context.ts'
+import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
+import { type PutDone, type RecordToPut, admit, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
+import { dryRun, findStream, hashKey, namedStream, oneStream, streamMembers } from '../streams.ts'
+import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
+
+const requestBytesMax = 10_485_760
+
+export const PutRecords = operation({
+  name: 'PutRecords',
+  input: {
+    Records: list(structure({
+      PartitionKey: partitionKey.required,
+      ExplicitHashKey: hashKey,
+      Data: blob().maxLength(dataBytesMax).required.sensitive,
+    })).minLength(1).maxLength(500).required,
+    ...streamMembers,
+    DryRun: dryRun,
+  },
+  output: {
+    FailedRecordCount: integer(),
+    Records: list(structure({ SequenceNumber: text(), ShardId: text(), ErrorCode: text(), ErrorMessage: text() })).required,
+  },
+  check: oneStream,
+})
+
+export const putRecords = serve(PutRecords, { action: 'kinesis:PutRecords', access: { kind: 'needs', operation: 'write', stream: namedStream } }, handle)
+
+type Answer = PutDone | AwsError
+
+async function handle(input: InputOf<typeof PutRecords>, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
+  const topic = await findStream(input, context)
+  if (topic instanceof AwsError) return topic
+  const records: RecordToPut[] = input.Records.map((entry) => ({ data: entry.Data, partitionKey: entry.PartitionKey, explicitHashKey: entry.ExplicitHashKey }))
+  const shards: number[] = []
+  let bytes = 0
+  for (const [at, record] of records.entries()) {
+    const wrong = judgeSize(record, topic, `records.${at + 1}.member.data`, context)
+    if (wrong !== null) return wrong
+    const shard = shardFor(record, topic)
+    if (shard instanceof AwsError) return shard
+    shards.push(shard)
+    bytes += sizeOf(record)
+  }
+  if (bytes > requestBytesMax) return invalidArgument(`Records size exceeds 10 MB limit: ${bytes} bytes of data and partition keys`)
+
+  const faults = await judgeRecords(topic, records, context)
+  if (input.DryRun === true) return wouldHaveSucceeded()
+  const answers: (Answer | undefined)[] = []
+  const indexesOfShard = new Map<number, number[]>()
+  for (const [at, record] of records.entries()) {
+    const shard = shards[at]!
+    const failed = faults[at] ?? admit(topic, shard, record, context)
+    if (failed !== null) answers[at] = failed
+    else if (!indexesOfShard.get(shard)?.push(at)) indexesOfShard.set(shard, [at])
+  }
+  await Promise.all([...indexesOfShard].map(async ([shard, indexes]) => {
+    const done = await appendToShard(topic, shard, indexes.map((at) => records[at]!), context)
+    for (const [nth, at] of indexes.entries()) answers[at] = done[nth]!
+  }))
+  const entries = answers.map((answer) => entryOf(answer!))
+  return { FailedRecordCount: answers.filter((answer) => answer instanceof AwsError).length, Records: entries }
+}
+
+function entryOf(answer: Answer): OutputOf<typeof PutRecords>['Records'][number] {
+  if (!(answer instanceof AwsError)) return { SequenceNumber: answer.sequenceNumber, ShardId: answer.shardId }
+  return { ErrorCode: answer.type, ErrorMessage: answer.message ?? 'Internal Service Failure' }
+}

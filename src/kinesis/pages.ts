@@ -1,0 +1,14 @@
+// Going on with a list from a NextToken: what the token says, or why it is refused.
+import { type Context } from './context.ts'
+import { AwsError, invalidArgument } from './errors.ts'
+import { tokenLifetimeMs } from './tokens.ts'
+
+/** What was issued under this purpose for this caller, while it is good. `T` is what `issuePage` was given for the purpose. */
+export function openPage<T>(purpose: 'list-shards' | 'list-streams', token: string, { tokens, caller, clock }: Context): T | AwsError {
+  const page = tokens.openPage(purpose, token, caller.principal)
+  if (page === undefined) return invalidArgument('Invalid NextToken.')
+  if (clock.now() - page.issuedAtMs > tokenLifetimeMs) {
+    return new AwsError('ExpiredNextTokenException', `NextToken expired. It was created at ${new Date(page.issuedAtMs).toISOString()}; tokens last ${tokenLifetimeMs} milliseconds.`)
+  }
+  return page.value as T
+}

@@ -1,0 +1,187 @@
+// Records between the two worlds: drafts of a put become batches of the shard's partition, batches become records of a GetRecords page. The partition key
+// is the record's key, an ExplicitHashKey travels as a header. A key that a Kafka producer left out shows as no PartitionKey, as for records that AWS
+// distributed itself; one that is not UTF-8 shows with replacement characters. Headers and tombstones do not show.
+import { Refusal, type Topic } from '../ports.ts'
+import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
+import { AwsError, invalidArgument, texts, toAwsError } from './errors.ts'
+import type { Context } from './context.ts'
+import { hashKeyOf, parseHashKey, sequenceNumbers, shardIdOf, shardOfHashKey } from './shard-map.ts'
+import { replyBytesMax } from './throughput.ts'
+
+/** The header that keeps a record's ExplicitHashKey. */
+export const explicitHashKeyHeader = 'aws.kinesis.ExplicitHashKey'
+
+const appendTimeoutMs = 30_000
+// More than the frame of a record with its longest ExplicitHashKey header takes beyond key and value.
+const recordFrameBytes = 128
+const readBytesMax = 4 * 1_048_576
+/** A whole empty stretch (expired records, control batches) is skipped in one call up to so many reads; the page is then empty and the reader goes on. */
+const readsMax = 16
+
+export interface RecordToPut {
+  readonly data: Buffer
+  readonly partitionKey: string
+  readonly explicitHashKey: string | undefined
+}
+
+export interface PutDone {
+  readonly shardId: string
+  readonly sequenceNumber: string
+}
+
+/** The size that limits count: data and partition key. */
+export function sizeOf(record: RecordToPut): number {
+  return record.data.length + Buffer.byteLength(record.partitionKey)
+}
+
+/** The index of the shard that the record belongs to, or why its ExplicitHashKey names none. */
+export function shardFor(record: RecordToPut, topic: Topic): number | AwsError {
+  const hashKey = record.explicitHashKey === undefined ? hashKeyOf(record.partitionKey) : parseHashKey(record.explicitHashKey)
+  if (hashKey !== undefined) return shardOfHashKey(hashKey, topic.partitions.length)
+  return invalidArgument(`Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${record.explicitHashKey}`)
+}
+
+/** Per record, why the topic's schemas refuse it; null where nothing does. */
+export async function judgeRecords(topic: Topic, records: readonly RecordToPut[], { validation }: Context): Promise<readonly (AwsError | null)[]> {
+  if (!validation.appliesTo(topic)) return records.map(() => null)
+  const faults = await validation.check(topic, records.map((record) => ({ key: Buffer.from(record.partitionKey), value: record.data })))
+  return faults.map((fault) => fault && invalidArgument(`The record does not fit the schema of stream ${topic.name}: ${fault.part} '${fault.pointer}': ${fault.reason}`))
+}
+
+/** Takes the record's place in its shard's throughput, or says that it has none now. */
+export function admit(topic: Topic, shard: number, record: RecordToPut, context: Context): null | AwsError {
+  if (context.throughput.admitRecord(topic.id, shard, sizeOf(record))) return null
+  return new AwsError('ProvisionedThroughputExceededException', texts.rateExceeded(shardIdOf(shard), topic.name, context))
+}
+
+/**
+ * Appends the records to one shard, in order and durably: one batch, or as few as the topic's largest message allows. One answer per record;
+ * a batch that is refused fails its own records only.
+ */
+export async function appendToShard(topic: Topic, shard: number, records: readonly RecordToPut[], context: Context): Promise<(PutDone | AwsError)[]> {
+  const parts = splitBySize(records, Number(context.admin.config(topic, 'max.message.bytes')))
+  const answers = await Promise.all(parts.map((part) => appendPart(topic, shard, part, context)))
+  return answers.flat()
+}
+
+async function appendPart(topic: Topic, shard: number, records: readonly RecordToPut[], context: Context): Promise<(PutDone | AwsError)[]> {
+  const timestampMs = context.clock.now()
+  const batch = buildBatch(records.map(draftOf), { timestampMs })
+  const appended = await context.logs.append({ topic: topic.name, partition: shard }, batch, { acks: 'all', timeoutMs: appendTimeoutMs })
+  if (appended instanceof Refusal) return records.map(() => toAwsError(appended))
+  const arrivalMs = appended.logAppendTimeMs >= 0 ? appended.logAppendTimeMs : timestampMs
+  const numberOf = sequenceNumbers(topic.partitions[shard]!)
+  const shardId = shardIdOf(shard)
+  return records.map((_, at) => ({ shardId, sequenceNumber: numberOf(appended.baseOffset + at, arrivalMs) }))
+}
+
+function splitBySize(records: readonly RecordToPut[], bytesMax: number): RecordToPut[][] {
+  const parts: RecordToPut[][] = []
+  let bytes = Infinity
+  for (const record of records) {
+    const size = sizeOf(record) + recordFrameBytes
+    bytes += size
+    if (bytes > bytesMax) {
+      parts.push([])
+      bytes = batchHeaderBytes + size
+    }
+    parts.at(-1)!.push(record)
+  }
+  return parts
+}
+
+function draftOf(record: RecordToPut): RecordDraft {
+  const draft: RecordDraft = { key: Buffer.from(record.partitionKey), value: record.data }
+  if (record.explicitHashKey !== undefined) draft.headers = [{ key: explicitHashKeyHeader, value: Buffer.from(record.explicitHashKey) }]
+  return draft
+}
+
+export interface ReadRecord {
+  readonly SequenceNumber: string
+  readonly ApproximateArrivalTimestamp: number
+  /** A view of what was read. */
+  readonly Data: Buffer
+  readonly PartitionKey: string | undefined
+}
+
+export interface Page {
+  readonly records: ReadRecord[]
+  /** Where the next page starts. */
+  readonly nextOffset: number
+  /** How far behind the shard's newest record this page ends. */
+  readonly millisBehindLatest: number
+  readonly bytes: number
+  /** Ended by the largest size there is, with more to come. */
+  readonly isCut: boolean
+}
+
+/** Up to `limit` records of at most 10 MiB in all (but the first whatever its size) from `offset` on, or from the oldest that is left. */
+export async function readPage(topic: Topic, shard: number, from: { offset: number; limit: number }, context: Context): Promise<Page | AwsError> {
+  const at = { topic: topic.name, partition: shard }
+  const ends = await context.logs.ends(at)
+  if (ends instanceof Refusal) return toAwsError(ends)
+  const page = new PageBuilder(topic, shard, from.limit, context)
+  let offset = Math.max(from.offset, ends.logStartOffset)
+  for (let reads = 0; reads < readsMax && offset < ends.lastStableOffset && !page.isFull; reads++) {
+    const slice = await context.logs.read(at, offset, { bytesMax: readBytesMax, atLeastOne: true, committedOnly: true })
+    // Retention may have taken the position away between the two calls.
+    if (slice instanceof Refusal && slice.code === 'offset-out-of-range') break
+    if (slice instanceof Refusal) return toAwsError(slice)
+    if (slice.batches.length === 0) break
+    for (const batch of slice.batches) offset = page.add(batch, offset)
+  }
+  return page.done(offset, offset >= ends.lastStableOffset)
+}
+
+class PageBuilder {
+  readonly #limit: number
+  readonly #records: ReadRecord[] = []
+  readonly #numberOf: (offset: number, arrivalMs: number) => string
+  readonly #nowMs: number
+  readonly #oldestMs: number
+  #bytes = 0
+  #isCut = false
+  #lastMs: number | undefined
+
+  constructor(topic: Topic, shard: number, limit: number, context: Context) {
+    this.#limit = limit
+    this.#numberOf = sequenceNumbers(topic.partitions[shard]!)
+    this.#nowMs = context.clock.now()
+    const retentionMs = Number(context.admin.config(topic, 'retention.ms'))
+    this.#oldestMs = retentionMs < 0 ? -Infinity : this.#nowMs - retentionMs
+  }
+
+  get isFull(): boolean {
+    return this.#isCut || this.#records.length >= this.#limit
+  }
+
+  /** Takes the batch's records from `offset` on; gives the offset to go on from. */
+  add(batch: Batch, offset: number): number {
+    if (this.isFull) return offset
+    if (batch.isControl) return Math.max(offset, batch.nextOffset)
+    // Times of arrival are what retention counts from; a Kafka producer's own times are not such.
+    const oldestMs = batch.timestampType === 'append' ? this.#oldestMs : -Infinity
+    if (batch.timestampType === 'append' && batch.maxTimestampMs < oldestMs) return Math.max(offset, batch.nextOffset)
+    for (const record of batch.records()) {
+      if (record.offset < offset || record.value === null || record.timestampMs < oldestMs) continue
+      const size = record.value.length + (record.key?.length ?? 0)
+      this.#isCut = this.#records.length > 0 && this.#bytes + size > replyBytesMax
+      if (this.isFull) return record.offset
+      this.#bytes += size
+      this.#lastMs = record.timestampMs
+      this.#records.push({
+        SequenceNumber: this.#numberOf(record.offset, record.timestampMs),
+        ApproximateArrivalTimestamp: Math.max(record.timestampMs, 0),
+        Data: record.value,
+        PartitionKey: record.key?.toString(),
+      })
+    }
+    return Math.max(offset, batch.nextOffset)
+  }
+
+  done(nextOffset: number, isAtTip: boolean): Page {
+    const behind = isAtTip ? 0 : Math.max(this.#nowMs - (this.#lastMs ?? this.#oldestMs), 1)
+    const millisBehindLatest = Number.isFinite(behind) ? behind : 0
+    return { records: this.#records, nextOffset, millisBehindLatest, bytes: this.#bytes, isCut: this.#isCut }
+  }
+}

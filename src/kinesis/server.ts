@@ -1,0 +1,255 @@
+// The Kinesis listener: one port for HTTP/1.1 and HTTP/2, over TLS by ALPN and, where plain is allowed, in the clear by the first bytes ('PRI' opens HTTP/2 with
+// prior knowledge, which is how the JavaScript SDK speaks to http:// endpoints; 0x16 opens TLS). AWS SDKs open a session per call, so sessions are cheap here
+// and every peer's share of memory is bounded: streams per session, header bytes, body bytes, time to say something.
+import { once } from 'node:events'
+import { type IncomingMessage, type Server as Http1Server, type ServerResponse, createServer as createHttp1Server } from 'node:http'
+import { type Http2Server, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2'
+import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
+import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
+import type { Logger } from '../world/world.ts'
+import { BodyBudget, bodyBytesMax, readBody } from './body.ts'
+import type { KinesisHandler, KinesisResponse } from './handler.ts'
+
+export interface KinesisServerOptions {
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  readonly handler: KinesisHandler
+  readonly logger: Logger
+  /** Certificate and key, and what else TLS should ask for; without it the port speaks no TLS. */
+  readonly tls?: TlsOptions
+  /** Whether unencrypted connections are served too. */
+  readonly plain: boolean
+  readonly limits?: Partial<KinesisServerLimits>
+}
+
+export interface KinesisServerLimits {
+  readonly connectionsMax: number
+  /** From accepting to the first bytes, and for the TLS handshake. */
+  readonly greetingMs: number
+  /** For the head of a request, from its first byte. */
+  readonly headersMs: number
+  /** For a whole request, from its first byte. */
+  readonly requestMs: number
+  /** A connection on which nothing happens. */
+  readonly idleMs: number
+  /** How long a closing listener waits for requests that are being served. */
+  readonly drainMs: number
+}
+
+const limitsDefault: KinesisServerLimits = {
+  connectionsMax: 10_000, greetingMs: 10_000, headersMs: 10_000, requestMs: 60_000, idleMs: 60_000, drainMs: 5_000,
+}
+
+const headerBytesMax = 16 * 1_024
+const streamsPerSessionMax = 128
+const sessionMemoryMbMax = 10
+const invalidFramesMax = 100
+const windowBytes = 1_048_576
+const tlsHandshakeByte = 0x16
+const http2Greeting = Buffer.from('PRI')
+
+export interface KinesisServer extends AsyncDisposable {
+  readonly host: string
+  readonly port: number
+  /** New TLS handshakes use these certificates. */
+  setSecureContext(options: SecureContextOptions): void
+  /** Stops listening, lets requests that are being served finish for a while, then ends every connection. */
+  close(): Promise<void>
+}
+
+type Request = IncomingMessage | Http2ServerRequest
+type Response = ServerResponse | Http2ServerResponse
+
+/** Listens; rejects with Node's error where the address is taken or not ours. */
+export async function startKinesis(options: KinesisServerOptions): Promise<KinesisServer> {
+  const listener = new Listener(options)
+  await listener.listen()
+  return listener
+}
+
+class Listener implements KinesisServer {
+  readonly #options: KinesisServerOptions
+  readonly #limits: KinesisServerLimits
+  readonly #budget = new BodyBudget()
+  readonly #sockets = new Set<Socket>()
+  readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #front: Server
+  readonly #tls: TlsServer | undefined
+  readonly #http1: Http1Server
+  readonly #http2: Http2Server
+  #closing = false
+
+  constructor(options: KinesisServerOptions) {
+    this.#options = options
+    this.#limits = { ...limitsDefault, ...options.limits }
+    this.#http1 = this.#makeHttp1()
+    this.#http2 = this.#makeHttp2()
+    this.#tls = options.tls && this.#makeTls(options.tls)
+    this.#front = createServer({ noDelay: true }, (socket) => this.#greet(socket))
+    this.#front.maxConnections = this.#limits.connectionsMax
+    this.#front.on('drop', () => options.logger.warn({ connectionsMax: this.#limits.connectionsMax }, 'a Kinesis connection was dropped: too many'))
+  }
+
+  get host(): string {
+    return (this.#front.address() as AddressInfo).address
+  }
+
+  get port(): number {
+    return (this.#front.address() as AddressInfo).port
+  }
+
+  async listen(): Promise<void> {
+    this.#front.listen({ host: this.#options.host, port: this.#options.port })
+    await once(this.#front, 'listening')
+    // The inner server is handed its sockets and never listens by itself; this starts its watch over slow requests.
+    this.#http1.emit('listening')
+  }
+
+  setSecureContext(options: SecureContextOptions): void {
+    this.#tls?.setSecureContext(options)
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return
+    this.#closing = true
+    const closed = once(this.#front, 'close')
+    this.#front.close()
+    this.#http1.closeIdleConnections()
+    for (const session of this.#sessions) session.close()
+    const deadline = setTimeout(() => {
+      for (const socket of this.#sockets) socket.destroy()
+    }, this.#limits.drainMs)
+    await closed
+    clearTimeout(deadline)
+    this.#http1.closeAllConnections()
+    this.#http1.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close()
+  }
+
+  /** Waits for the first bytes and hands the connection to whoever speaks what they open. */
+  #greet(socket: Socket): void {
+    this.#sockets.add(socket)
+    // A peer that vanishes is no event; whoever serves the socket hears of it too.
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#sockets.delete(socket))
+    const deadline = setTimeout(() => socket.destroy(), this.#limits.greetingMs)
+    socket.once('close', () => clearTimeout(deadline))
+    const onReadable = (): void => {
+      const bytes = socket.read() as Buffer | null
+      if (bytes === null) return
+      // A greeting may come byte by byte: 'P' alone could still become POST.
+      if (bytes.length < http2Greeting.length && http2Greeting.subarray(0, bytes.length).equals(bytes)) {
+        socket.unshift(bytes)
+        return
+      }
+      socket.off('readable', onReadable)
+      clearTimeout(deadline)
+      socket.unshift(bytes)
+      this.#hand(socket, bytes)
+    }
+    socket.on('readable', onReadable)
+  }
+
+  #hand(socket: Socket, first: Buffer): void {
+    if (first[0] === tlsHandshakeByte && this.#tls !== undefined) this.#tls.emit('connection', socket)
+    else if (!this.#options.plain) socket.destroy()
+    else if (first.subarray(0, http2Greeting.length).equals(http2Greeting)) this.#http2.emit('connection', socket)
+    else this.#http1.emit('connection', socket)
+  }
+
+  #makeTls(options: TlsOptions): TlsServer {
+    const tls = createTlsServer({ ...options, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: this.#limits.greetingMs })
+    tls.on('secureConnection', (socket: TLSSocket) => {
+      socket.on('error', () => socket.destroy())
+      if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket)
+      else this.#http1.emit('connection', socket)
+    })
+    tls.on('tlsClientError', (error, socket) => {
+      this.#options.logger.debug({ peer: socket.remoteAddress, reason: error.message }, 'a TLS handshake on the Kinesis port failed')
+      socket.destroy()
+    })
+    return tls
+  }
+
+  #makeHttp1(): Http1Server {
+    const { headersMs, requestMs, idleMs } = this.#limits
+    const server = createHttp1Server({
+      maxHeaderSize: headerBytesMax, headersTimeout: headersMs, requestTimeout: requestMs, keepAliveTimeout: idleMs, insecureHTTPParser: false,
+      connectionsCheckingInterval: Math.max(50, Math.min(headersMs, 5_000) / 2),
+    }, (request, response) => void this.#serve(request, response))
+    server.timeout = requestMs
+    return server
+  }
+
+  #makeHttp2(): Http2Server {
+    const server = createHttp2Server({
+      settings: { maxConcurrentStreams: streamsPerSessionMax, maxHeaderListSize: headerBytesMax, initialWindowSize: windowBytes, enablePush: false },
+      maxSessionMemory: sessionMemoryMbMax, maxSessionInvalidFrames: invalidFramesMax, maxHeaderListPairs: 128, maxSettings: 32, maxOutstandingPings: 10,
+    }, (request, response) => void this.#serve(request, response))
+    server.on('session', (session) => {
+      this.#sessions.add(session)
+      session.on('close', () => this.#sessions.delete(session))
+      session.on('error', (error) => this.#options.logger.debug({ reason: error.message }, 'an HTTP/2 session ended in error'))
+      session.setTimeout(this.#limits.idleMs, () => session.destroy())
+      if (this.#closing) session.close()
+    })
+    return server
+  }
+
+  async #serve(request: Request, response: Response): Promise<void> {
+    // Both directions can be cut at any moment; a cut is the peer's decision and no error of ours.
+    request.on('error', ignore)
+    response.on('error', ignore)
+    const deadline = setTimeout(() => response.destroy(), this.#limits.requestMs)
+    const body = await readBody(request, this.#budget)
+    clearTimeout(deadline)
+    if (typeof body === 'string') {
+      if (body === 'incomplete') return
+      this.#send(request, response, body === 'too-large' ? tooLarge : noRoom)
+      return
+    }
+    try {
+      const [path, query] = splitTarget(request.url ?? '/')
+      const host = request.socket?.remoteAddress ?? ''
+      this.#send(request, response, await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: request.headers, body, host }))
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'a Kinesis request could not be answered')
+      response.destroy()
+    } finally {
+      this.#budget.give(body.length)
+    }
+  }
+
+  #send(request: Request, response: Response, answer: KinesisResponse): void {
+    if (response.destroyed || response.writableEnded) return
+    const isHttp1 = request.httpVersionMajor === 1
+    // A body that was not read to its end leaves nothing to go on with.
+    const isUnread = !request.complete
+    const headers = isHttp1 && (isUnread || this.#closing) ? { ...answer.headers, connection: 'close' } : answer.headers
+    // The two kinds of response agree on what is used here, but not in their types.
+    const either = response as ServerResponse
+    either.writeHead(answer.status, headers)
+    either.end(answer.body)
+    if (isUnread) request.resume()
+  }
+}
+
+const tooLarge: KinesisResponse = plainText(413, `The request body is larger than ${bodyBytesMax} bytes.`)
+const noRoom: KinesisResponse = plainText(503, 'Too many request bodies at once; try again.')
+
+function plainText(status: number, message: string): KinesisResponse {
+  const body = Buffer.from(message)
+  return { status, headers: { 'content-type': 'text/plain', 'content-length': String(body.length) }, body }
+}
+
+/** Path and query as the client sent them, undecoded: that is what it signed. */
+export function splitTarget(target: string): [path: string, query: string] {
+  const mark = target.indexOf('?')
+  return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
+}
+
+function ignore(): void {}

@@ -1,0 +1,119 @@
+// Topics seen as streams: names and ARNs, which topics show, and the parts that several answers share.
+import type { Topic } from '../ports.ts'
+import { type Violation, flag, oneOf, structure, text, timestamp } from '../wire/operation.ts'
+import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
+import type { Context } from './context.ts'
+import { hashKeyRange, shardIdOf, startingSequenceNumber } from './shard-map.ts'
+
+const namePattern = '[a-zA-Z0-9_.-]+'
+const hourMs = 3_600_000
+
+// ------------------------------------------------------------------------------------------------------- members
+
+export const streamName = text().pattern(namePattern).minLength(1).maxLength(128)
+export const streamArn = text().pattern('arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+').minLength(1).maxLength(2048)
+export const streamId = text().pattern('[a-z0-9]{20}-[a-z0-9]{3}').minLength(1).maxLength(24).unsupported('is reserved for future use')
+export const shardId = text().pattern(namePattern).minLength(1).maxLength(128)
+export const hashKey = text().pattern('^(0|([1-9]\\d{0,38}))$')
+export const sequenceNumber = text().pattern('^(0|([1-9]\\d{0,128}))$')
+export const dryRun = flag()
+
+/** The three ways a request may name its stream. */
+export const streamMembers = { StreamName: streamName, StreamARN: streamArn, StreamId: streamId } as const
+
+export const hashKeyRangeShape = structure({ StartingHashKey: text().required, EndingHashKey: text().required })
+export const shardShape = structure({
+  ShardId: text().required,
+  HashKeyRange: hashKeyRangeShape.required,
+  SequenceNumberRange: structure({ StartingSequenceNumber: text().required, EndingSequenceNumber: text() }).required,
+})
+export const streamModeDetails = structure({ StreamMode: oneOf('PROVISIONED', 'ON_DEMAND').required })
+export const streamSummaryShape = structure({
+  StreamName: text().required,
+  StreamARN: text().required,
+  StreamStatus: text().required,
+  StreamModeDetails: streamModeDetails,
+  StreamCreationTimestamp: timestamp(),
+})
+
+export interface StreamSelector {
+  readonly StreamName?: string | undefined
+  readonly StreamARN?: string | undefined
+}
+
+/** A stream must be named, by its name or its ARN. */
+export function oneStream(input: StreamSelector): Violation | undefined {
+  if (input.StreamName !== undefined || input.StreamARN !== undefined) return undefined
+  return { type: 'InvalidArgumentException', message: 'Either StreamName or StreamARN must be provided.' }
+}
+
+// --------------------------------------------------------------------------------------------------- name and ARN
+
+export function streamArnOf(name: string, { region, account }: Place): string {
+  return `arn:aws:kinesis:${region}:${account}:stream/${name}`
+}
+
+/** The name a request means. An ARN of another account or region, or one that contradicts the name, is refused. */
+export function namedStream(input: StreamSelector, place: Place): string | AwsError {
+  if (input.StreamARN === undefined) return input.StreamName ?? invalidArgument('Either StreamName or StreamARN must be provided.')
+  const name = input.StreamARN.slice(input.StreamARN.indexOf(':stream/') + ':stream/'.length)
+  if (input.StreamARN !== streamArnOf(name, place)) {
+    return notFound(`StreamARN ${input.StreamARN} is not of region ${place.region} and account ${place.account}.`)
+  }
+  if (input.StreamName !== undefined && input.StreamName !== name) {
+    return invalidArgument(`StreamARN ${input.StreamARN} and StreamName ${input.StreamName} name different streams.`)
+  }
+  return name
+}
+
+// ------------------------------------------------------------------------------------------------------ what shows
+
+const wholeName = new RegExp(`^${namePattern}$`)
+
+/** Internal topics and names that no stream can have stay hidden. */
+export function showsAsStream(topic: Topic): boolean {
+  return !topic.internal && topic.name.length <= 128 && wholeName.test(topic.name)
+}
+
+/** The topic behind the stream that a request names. */
+export async function findStream(input: StreamSelector, context: Context): Promise<Topic | AwsError> {
+  const name = namedStream(input, context)
+  if (name instanceof AwsError) return name
+  return await findStreamByName(name, context) ?? notFound(texts.streamNotFound(name, context))
+}
+
+export async function findStreamByName(name: string, context: Context): Promise<Topic | undefined> {
+  const [topic] = await context.admin.topics([name])
+  return topic !== undefined && showsAsStream(topic) ? topic : undefined
+}
+
+/** Retention in whole hours as Kinesis counts it; what Kafka keeps for ever shows as the longest there is. */
+export function retentionHours(topic: Topic, { admin }: Pick<Context, 'admin'>): number {
+  const ms = Number(admin.config(topic, 'retention.ms'))
+  return ms < 0 ? 8_760 : Math.max(1, Math.floor(ms / hourMs))
+}
+
+export function describeShard(topic: Topic, index: number): (typeof shardShape)['value'] {
+  const { start, end } = hashKeyRange(index, topic.partitions.length)
+  return {
+    ShardId: shardIdOf(index),
+    HashKeyRange: { StartingHashKey: start.toString(), EndingHashKey: end.toString() },
+    SequenceNumberRange: { StartingSequenceNumber: startingSequenceNumber(topic.partitions[index]!) },
+  }
+}
+
+// A record's frame within a batch and the batch's own header: what max.message.bytes must allow beyond data and partition key.
+const recordOverheadKiB = 1
+const recordKiBMin = 1_024
+const recordKiBMax = 10_240
+
+/** The max.message.bytes of a stream whose largest record (data and partition key) has so many KiB. */
+export function messageBytesFor(recordKiB: number): number {
+  return (recordKiB + recordOverheadKiB) * 1_024
+}
+
+/** The largest record of a stream, in KiB: what its max.message.bytes leaves, within what Kinesis knows. */
+export function recordKiBOf(topic: Topic, { admin }: Pick<Context, 'admin'>): number {
+  const kiB = Math.floor(Number(admin.config(topic, 'max.message.bytes')) / 1_024) - recordOverheadKiB
+  return Math.min(Math.max(kiB, recordKiBMin), recordKiBMax)
+}

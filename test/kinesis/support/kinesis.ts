@@ -1,0 +1,105 @@
+// A Kinesis facade for tests: the real handler over the in-memory backend, with a clock the test owns, and signed calls straight into it.
+import { randomBytes, randomUUID } from 'node:crypto'
+import aws4 from 'aws4'
+import { createKinesisHandler, type KinesisHandler, type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
+import type { Access, AclOperation, Backend, Caller, Principal, ResourceType, Validation } from '../../../src/ports.ts'
+import type { Clock, Logger, Random, Timer } from '../../../src/world/world.ts'
+import { memoryBackend } from '../../support/memory-backend.ts'
+
+export const account = '000000000000'
+export const region = 'us-east-1'
+export const accessKeyId = 'AKIASLUICETEST000001'
+export const secretAccessKey = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
+export const principal: Principal = { type: 'User', name: 'CN=alice' }
+
+export class TestClock implements Clock {
+  #nowMs: number
+
+  constructor(nowMs = Date.UTC(2026, 10, 22, 12, 0, 0)) {
+    this.#nowMs = nowMs
+  }
+
+  now(): number { return this.#nowMs }
+  monotonic(): number { return this.#nowMs }
+  advance(ms: number): void { this.#nowMs += ms }
+  after(): Timer { throw new Error('the facade sets no timers') }
+}
+
+/** A clock that runs with the machine's, for real clients. */
+export const realClock: Clock = { now: Date.now, monotonic: () => performance.now(), after: () => { throw new Error('the facade sets no timers') } }
+export const random: Random = { bytes: (count) => randomBytes(count), uuid: () => randomUUID() }
+
+/** Keeps what is logged, so that a test can ask for silence. */
+export function testLogger(): Logger & { readonly lines: { level: string; fields: object; message: string }[] } {
+  const lines: { level: string; fields: object; message: string }[] = []
+  const at = (level: string) => (fields: object, message: string): void => void lines.push({ level, fields, message })
+  return { lines, debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') }
+}
+
+type Question = [who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string]
+
+/** An authorizer that answers by `may` and keeps the questions. */
+export function testAccess(may: (...question: Question) => boolean = () => true): Access & { readonly asked: Question[] } {
+  const asked: Question[] = []
+  return {
+    asked,
+    allows: (...question) => { asked.push(question); return may(...question) },
+    allowsAny: () => true,
+    wouldAllow: (...question) => may(...question),
+    list: () => [],
+    create: async () => [],
+    delete: async () => [],
+  }
+}
+
+export const noValidation: Validation = { appliesTo: () => false, check: async (_topic, records) => records.map(() => null) }
+
+export interface TestKinesis {
+  readonly handler: KinesisHandler
+  readonly backend: Backend
+  readonly clock: Clock
+  readonly logger: ReturnType<typeof testLogger>
+  /** A signed JSON call; the parsed body, or '' where there is none. */
+  call(operation: string, input: unknown, how?: CallOptions): Promise<Answer>
+  /** `call` that must succeed; the answer is taken to be a `T`. */
+  ok<T = Record<string, unknown>>(operation: string, input: unknown, how?: CallOptions): Promise<T>
+}
+
+export interface Answer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: unknown }
+export interface CallOptions { readonly keyId?: string; readonly secret?: string; readonly raw?: string; readonly headers?: Record<string, string>; readonly host?: string }
+
+export async function testKinesis(options: Partial<KinesisHandlerOptions> & { backend?: Backend } = {}): Promise<TestKinesis> {
+  const clock = options.clock ?? new TestClock()
+  const backend = options.backend ?? memoryBackend({ now: () => clock.now() })
+  const logger = testLogger()
+  await backend.accessKeys.add({ id: accessKeyId, secret: secretAccessKey, principal, createdAtMs: 0 })
+  const handler = createKinesisHandler({
+    logs: backend.logs, admin: backend.admin, access: testAccess(), accessKeys: backend.accessKeys, validation: noValidation, clock, random, logger,
+    region, account, profile: 'off', ...options,
+  })
+  async function call(operation: string, input: unknown, how: CallOptions = {}): Promise<Answer> {
+    const body = how.raw ?? JSON.stringify(input)
+    const signed = sign(operation, body, clock.now(), how)
+    const response = await handler.handle({ method: 'POST', path: '/', query: '', headers: signed, body: Buffer.from(body), host: how.host ?? '127.0.0.1' })
+    const text = response.body.toString()
+    return { status: response.status, headers: response.headers, body: text.startsWith('{') ? JSON.parse(text) : text }
+  }
+  async function ok<T = Record<string, unknown>>(operation: string, input: unknown, how?: CallOptions): Promise<T> {
+    const answer = await call(operation, input, how)
+    if (answer.status !== 200) throw new Error(`${operation} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
+    return answer.body as T
+  }
+  return { handler, backend, clock, logger, call, ok }
+}
+
+/** Headers of a call as `aws4` signs them, names in lower case as a server sees them. */
+export function sign(operation: string, body: string, nowMs: number, how: CallOptions = {}): Record<string, string> {
+  const signed = aws4.sign({
+    service: 'kinesis', region, host: 'kinesis.test', method: 'POST', path: '/', body,
+    headers: {
+      'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': `Kinesis_20131202.${operation}`,
+      'X-Amz-Date': new Date(nowMs).toISOString().replace(/[-:]|\.\d+/g, ''), ...how.headers,
+    },
+  }, { accessKeyId: how.keyId ?? accessKeyId, secretAccessKey: how.secret ?? secretAccessKey })
+  return Object.fromEntries(Object.entries(signed.headers).map(([name, value]) => [name.toLowerCase(), String(value)]))
+}
