@@ -2,7 +2,7 @@
 // between them, and administration. Authentication stands before everything but what brings its own (`/kinesis`: AWS signatures; `/oauth2/token`: the certificate).
 import express, { type RequestHandler, type Router } from 'express'
 import type { Place } from '../kinesis/errors.ts'
-import type { Throughput } from '../kinesis/throughput.ts'
+import type { KinesisHandler } from '../kinesis/handler.ts'
 import type { Access, AccessKeys, Admin, Groups, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
@@ -14,7 +14,7 @@ import { authenticate, refuseRejectedPeers, tokenRoutes, type Door } from './aut
 import { BodyBudget } from './body.ts'
 import { bridgeRoutes } from './bridge.ts'
 import { kafkaView } from './kafka-view.ts'
-import { kinesisRoute, type KinesisHandler } from './kinesis-route.ts'
+import { kinesisRoute } from './kinesis-route.ts'
 import { kinesisView } from './kinesis-view.ts'
 import type { Observe } from './management.ts'
 import { answerProblems, noSuchPath } from './problem.ts'
@@ -33,7 +33,7 @@ export interface GatewayParts {
   readonly schemas: PayloadSchemas
   /** The registry's own routes; they find their caller with `callerOf`. */
   readonly registryRoutes: Router
-  readonly kinesis: { readonly handler: KinesisHandler; readonly throughput: Throughput; readonly place: Place }
+  readonly kinesis: { readonly handler: KinesisHandler; readonly place: Place }
   /** Undefined with dev: no connection is judged and everybody is anonymous. */
   readonly door: Door | undefined
   readonly audit: Audit
@@ -54,7 +54,6 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', 'simple')
-  app.set('json replacer', undefined)
   app.enable('case sensitive routing')
   app.enable('strict routing')
 
@@ -67,7 +66,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget })))
   app.use(recordRoutes({ ...parts, payloads }))
   app.use(kafkaView(parts))
-  app.use(kinesisView({ ...parts, ...parts.kinesis }))
+  app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
   app.use(bridgeRoutes(parts))
   app.use(aclRoutes({ ...parts, budget }))
   app.use(accessKeyRoutes({ ...parts, budget }))

@@ -1,28 +1,22 @@
 // The Kinesis API over HTTP/1.1 at `/kinesis`: the same handler as the Kinesis listener's, given the raw body and the path as it was signed. Clients authenticate with
 // AWS signatures, so no certificate is needed here.
 import { Router, type Request, type Response } from 'express'
+import { bodyBytesMax } from '../kinesis/body.ts'
+import type { KinesisHandler } from '../kinesis/handler.ts'
+import { hostOf } from '../security/principal.ts'
 import { readBody, type BodyBudget } from './body.ts'
-
-const bodyBytesMax = 12 * 1024 * 1024
-
-/** Transport-free: what src/kinesis/handler.ts is. */
-export type KinesisHandler = (request: {
-  readonly method: string
-  readonly path: string
-  readonly query: string
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
-  readonly body: Buffer
-  readonly host: string
-}) => Promise<{ readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: Buffer | string }>
 
 /** Every method of `/kinesis`: what is no POST gets AWS's answer too. An AWS client's endpoint is `https://host:port/kinesis`; it may or may not add a slash. */
 export function kinesisRoute({ handler, budget }: { handler: KinesisHandler; budget: BodyBudget }): Router {
   const router = Router({ caseSensitive: true, strict: true })
   const handle = async (request: Request, response: Response): Promise<void> => {
     const body = await readBody(request, response, { bytesMax: bodyBytesMax, budget })
-    const [path = '/', query = ''] = request.originalUrl.split('?', 2)
-    const answer = await handler({ method: request.method, path, query, headers: request.headers, body, host: request.socket.remoteAddress ?? '' })
-    response.status(answer.status).set(answer.headers).end(answer.body)
+    const target = request.originalUrl
+    const mark = target.indexOf('?')
+    const [path, query] = mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
+    const answer = await handler.handle({ method: request.method, path, query, headers: request.headers, body, host: hostOf(request.socket.remoteAddress) })
+    // writeHead, because Express would add a charset to AWS's content type.
+    response.writeHead(answer.status, answer.headers).end(answer.body)
   }
   router.all('/kinesis', handle)
   router.all('/kinesis/', handle)

@@ -1,16 +1,16 @@
 // A gateway over the in-memory backend, in process: `as('alice')` asks as a client with alice's certificate, `as()` as one without any.
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { Router } from 'express'
 import supertest from 'supertest'
 import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import type { Door } from '../../src/gateway/authentication.ts'
-import { Throughput } from '../../src/kinesis/throughput.ts'
+import { createKinesisHandler } from '../../src/kinesis/handler.ts'
 import type { AclBinding, Backend, Caller, NewTopic, Topic, Validation } from '../../src/ports.ts'
 import { Refusal } from '../../src/ports.ts'
 import type { AuditEvent } from '../../src/security/audit.ts'
 import { Authorizer } from '../../src/security/authorizer.ts'
 import { TokenService } from '../../src/security/jwt.ts'
 import { anonymous } from '../../src/security/principal.ts'
-import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import { memoryBackend } from './memory-backend.ts'
 
 export interface TestGateway {
@@ -40,6 +40,9 @@ export function testGateway(overrides: Partial<GatewayParts> = {}): TestGateway 
   const audit = { record: (event: AuditEvent): void => void audited.push(event) }
   const clock = { now: () => time.now, monotonic: () => time.now, after: () => ({ cancel() {}, [Symbol.dispose]() {} }) }
   const log = (fields: object): void => void logged.push(fields)
+  const logger = { debug: log, info: log, warn: log, error: log }
+  const random = { bytes: randomBytes, uuid: randomUUID }
+  const place = { account: '000000000000', region: 'us-east-1' }
   const access = new Authorizer({ store: backend.acls, audit, superUsers: [`User:CN=${admin}`], allowEveryoneIfNoAcl: false })
   const tokens = new TokenService({ key: tokenKey, issuer: 'sluice-test', audience: 'sluice-test', now: () => time.now })
   const parts: GatewayParts = {
@@ -48,13 +51,12 @@ export function testGateway(overrides: Partial<GatewayParts> = {}): TestGateway 
     schemas: { latest: () => undefined, byId: () => undefined, belongs: () => false, registered: async () => { throw new Error('there is no registry') } },
     registryRoutes: Router(),
     kinesis: {
-      handler: async () => ({ status: 501, headers: {}, body: '' }),
-      throughput: new Throughput(clock, 'aws'),
-      place: { account: '000000000000', region: 'us-east-1' },
+      handler: createKinesisHandler({
+        logs: backend.logs, admin: backend.admin, access, accessKeys: backend.accessKeys, validation: validatesNothing, clock, random, logger, ...place, profile: 'aws',
+      }),
+      place,
     },
-    door: undefined, audit, clock,
-    random: { bytes: randomBytes, uuid: randomUUID },
-    logger: { debug: log, info: log, warn: log, error: log },
+    door: undefined, audit, clock, random, logger,
     ...overrides,
   }
   const doorOf = (name: string | undefined): Door => ({
