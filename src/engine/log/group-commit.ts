@@ -1,0 +1,150 @@
+// Group commit: what is appended while a sync runs is written together and shares the next one.
+//
+//   waiting rounds → write → written (acks=1) → sync → durable (acks=all)
+//
+// A large round is written while the sync of the one before it still runs, so that the disk is never idle; a small one waits, and gathers
+// more. A write or sync that fails is final: the pages may be marked clean though they are lost, so nothing is ever tried again.
+import { type Deferred, deferred } from '../../base/deferred.ts'
+import type { Batch } from '../../wire/batch.ts'
+import type { Entry, Storage } from './storage.ts'
+
+/** What is written with one call. */
+const roundBytesMax = 4 * 1024 * 1024
+/** A round of this size does not wait for the sync before it. */
+const eagerBytes = 256 * 1024
+
+/** Batches that are written and synced together. */
+export interface Round {
+  readonly entries: Entry[]
+  bytes: number
+  endOffset: number
+  readonly written: Deferred<void>
+  readonly durable: Deferred<void>
+}
+
+export class GroupCommit {
+  readonly #storage: Storage
+  readonly #durable: (endOffset: number) => void
+  readonly #waiting: Round[] = []
+  /** Written, and not covered by a sync that has begun. */
+  #unsynced: Round[] = []
+  /** All that are not yet durable, in order. */
+  readonly #inFlight: Round[] = []
+  readonly #tasks: (() => Promise<void>)[] = []
+  #isWriting = false
+  #isSyncing = false
+  #bytesInFlight = 0
+  #failed: Error | undefined
+
+  /** `durable` is told each time more is durable, before anybody who waits for it. */
+  constructor(storage: Storage, durable: (endOffset: number) => void) {
+    this.#storage = storage
+    this.#durable = durable
+  }
+
+  get failed(): Error | undefined { return this.#failed }
+  get bytesInFlight(): number { return this.#bytesInFlight }
+
+  /** Queues a batch that has its offsets. Its round's promises reject only when the disk has failed. */
+  add(batch: Batch, leaderEpoch: number): Round {
+    const size = batch.bytes.length
+    let round = this.#waiting.at(-1)
+    if (!round || round.bytes + size > roundBytesMax) {
+      round = { entries: [], bytes: 0, endOffset: 0, written: deferred(), durable: deferred() }
+      // Whoever does not wait for a promise (acks=0) must not bring the process down with it.
+      round.written.promise.catch(() => {})
+      round.durable.promise.catch(() => {})
+      this.#waiting.push(round)
+      this.#inFlight.push(round)
+    }
+    round.entries.push({ batch, leaderEpoch })
+    round.bytes += size
+    round.endOffset = batch.nextOffset
+    this.#bytesInFlight += size
+    this.#pump()
+    return round
+  }
+
+  /** The round that `offset` is in, while it is not durable. */
+  roundOf(offset: number): Round | undefined {
+    return this.#inFlight.find(round => offset < round.endOffset)
+  }
+
+  /** Runs `task` while nothing is being written, and before anything that is appended from now on. */
+  async between(task: () => Promise<void>): Promise<void> {
+    const done = deferred<void>()
+    this.#tasks.push(() => task().then(done.resolve, done.reject))
+    this.#pump()
+    await done.promise
+  }
+
+  /** Resolves when all that was appended is durable, or the disk has failed. */
+  async idle(): Promise<void> {
+    while (this.#inFlight.length > 0) await this.#inFlight.at(-1)!.durable.promise.catch(() => {})
+  }
+
+  #pump(): void {
+    if (!this.#isWriting && this.#hasWork()) void this.#write()
+  }
+
+  #hasWork(): boolean {
+    if (this.#tasks.length > 0) return true
+    const next = this.#waiting[0]
+    return this.#failed === undefined && next !== undefined && (!this.#isSyncing || next.bytes >= eagerBytes)
+  }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true
+    // Whatever else is appended in this turn shares the round.
+    await Promise.resolve()
+    while (this.#hasWork()) {
+      const task = this.#tasks.shift()
+      if (task) {
+        await task()
+        continue
+      }
+      const round = this.#waiting.shift()!
+      try {
+        await this.#storage.write(round.entries)
+      } catch (error) {
+        this.#fail(error as Error)
+        break
+      }
+      round.written.resolve()
+      this.#unsynced.push(round)
+      if (!this.#isSyncing) void this.#sync()
+    }
+    this.#isWriting = false
+  }
+
+  async #sync(): Promise<void> {
+    this.#isSyncing = true
+    while (this.#unsynced.length > 0 && this.#failed === undefined) {
+      const rounds = this.#unsynced
+      this.#unsynced = []
+      try {
+        await this.#storage.sync()
+      } catch (error) {
+        this.#fail(error as Error)
+        break
+      }
+      this.#inFlight.splice(0, rounds.length)
+      for (const round of rounds) this.#bytesInFlight -= round.bytes
+      this.#durable(rounds.at(-1)!.endOffset)
+      for (const round of rounds) round.durable.resolve()
+    }
+    this.#isSyncing = false
+    this.#pump()
+  }
+
+  #fail(error: Error): void {
+    this.#failed ??= error
+    for (const round of this.#inFlight.splice(0)) {
+      round.written.reject(error)
+      round.durable.reject(error)
+    }
+    this.#waiting.length = 0
+    this.#unsynced = []
+    this.#bytesInFlight = 0
+  }
+}

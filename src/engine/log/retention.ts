@@ -1,0 +1,19 @@
+// Which segments a log may forget, by time and by size. The last segment always stays.
+import type { LogConfig } from './config.ts'
+import type { Segment } from './segment.ts'
+
+/** The offset the log begins at once retention is applied. */
+export function retainedFrom(segments: readonly Segment[], { retentionMs, retentionBytes }: LogConfig, nowMs: number): number {
+  let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
+  let startOffset = 0
+  for (const [index, segment] of segments.entries()) {
+    const next = segments[index + 1]
+    if (!next) break
+    const hasExpired = retentionMs >= 0 && segment.maxTimestampMs < nowMs - retentionMs
+    const isSurplus = retentionBytes >= 0 && bytes - segment.bytes >= retentionBytes
+    if (!hasExpired && !isSurplus) break
+    startOffset = next.baseOffset
+    bytes -= segment.bytes
+  }
+  return startOffset
+}

@@ -1,0 +1,176 @@
+// One segment: a file of sealed frames and, in memory, what is known of it. Appends go to its end; reads take a span of frames in one
+// positional read and open each frame once.
+import { Batch } from '../../wire/batch.ts'
+import type { Disk, DiskFile, Random } from '../../world/world.ts'
+import { Damaged } from '../sealed/errors.ts'
+import { crcIsValid, decodeHeader, frameHeaderBytes, frameTypes, tagBytes } from '../sealed/frame.ts'
+import type { DataKey } from '../sealed/keyring.ts'
+import { segmentHeaderBytes } from '../sealed/segment-header.ts'
+import { SegmentSeal } from '../sealed/segment-seal.ts'
+import type { LogIdentity } from '../sealed/session.ts'
+import { type Span, SpanIndex } from './span-index.ts'
+
+/** Batches that are sealed together: consecutive, of one leader epoch. */
+export interface Group {
+  readonly batches: readonly Batch[]
+  readonly bytes: number
+  readonly leaderEpoch: number
+}
+
+const baseOffsetDigits = 20
+const suffix = '.segment'
+
+export function segmentName(baseOffset: number): string {
+  return String(baseOffset).padStart(baseOffsetDigits, '0') + suffix
+}
+
+/** The base offset that a file's name says; undefined where it is no segment. */
+export function segmentOffset(name: string): number | undefined {
+  return name.length === baseOffsetDigits + suffix.length && name.endsWith(suffix) ? Number(name.slice(0, baseOffsetDigits)) : undefined
+}
+
+export class Segment {
+  readonly path: string
+  readonly seal: SegmentSeal
+  readonly index = new SpanIndex()
+  readonly #file: DiskFile
+  /** Where the next frame goes. Everything below is written, though not yet durable. */
+  #end: number
+  #syncedUpTo: number
+  #nextOffset: number
+  #firstTimestampMs = -1
+  #maxTimestampMs = -1
+  #readers = 0
+  #isDoomed = false
+
+  constructor(options: { path: string; seal: SegmentSeal; file: DiskFile }) {
+    this.path = options.path
+    this.seal = options.seal
+    this.#file = options.file
+    this.#end = segmentHeaderBytes
+    this.#syncedUpTo = segmentHeaderBytes
+    this.#nextOffset = options.seal.header.baseOffset
+  }
+
+  /** A new segment in `directory`, its header and its name durable. */
+  static async create(options: {
+    disk: Disk; directory: string; random: Random; identity: LogIdentity; dataKey: DataKey; baseOffset: number; firstSeq: number; previousTag: Buffer
+  }): Promise<Segment> {
+    const { disk, directory } = options
+    const path = `${directory}/${segmentName(options.baseOffset)}`
+    const { seal, block } = SegmentSeal.create(options)
+    const file = await disk.open(path, 'create')
+    await file.write(0, [block])
+    await file.sync()
+    await disk.syncDirectory(directory)
+    return new Segment({ path, seal, file })
+  }
+
+  get baseOffset(): number { return this.seal.header.baseOffset }
+  get nextOffset(): number { return this.#nextOffset }
+  get isEmpty(): boolean { return this.#nextOffset === this.baseOffset }
+  get bytes(): number { return this.#end }
+  get syncedUpTo(): number { return this.#syncedUpTo }
+  /** Times of the first batch and of the latest record; -1 in an empty segment. */
+  get firstTimestampMs(): number { return this.#firstTimestampMs }
+  get maxTimestampMs(): number { return this.#maxTimestampMs }
+
+  /** Seals the groups and writes them behind one another with one call. Durable after the next `sync`; readers see them once they are written. */
+  async append(groups: readonly Group[], random: Random): Promise<void> {
+    const start = this.#end
+    const parts: Buffer[] = []
+    const frames: { group: Group; position: number; length: number }[] = []
+    let position = start
+    let nextOffset = this.#nextOffset
+    for (const group of groups) {
+      if (!this.seal.mayWrite(group.bytes)) {
+        const session = this.seal.beginSession(random, { nextOffset, leaderEpoch: group.leaderEpoch, syncedUpTo: this.#syncedUpTo })
+        parts.push(...session)
+        position += lengthOf(session)
+      }
+      const sealed = this.#sealGroup(group)
+      const length = lengthOf(sealed)
+      frames.push({ group, position, length })
+      parts.push(...sealed)
+      position += length
+      nextOffset = group.batches.at(-1)!.nextOffset
+    }
+    await this.#file.write(start, parts)
+    for (const { group, ...frame } of frames) this.note(group.batches, frame)
+    this.#end = position
+  }
+
+  /** fdatasync; what was written before the call is durable after it. */
+  async sync(): Promise<void> {
+    const end = this.#end
+    await this.#file.sync()
+    this.#syncedUpTo = Math.max(this.#syncedUpTo, end)
+  }
+
+  /** Takes batches that lie in the frame at `position` into the index. */
+  note(batches: readonly Batch[], frame: { position: number; length: number }): void {
+    let maxTimestampMs = -1
+    for (const batch of batches) maxTimestampMs = Math.max(maxTimestampMs, batch.maxTimestampMs)
+    this.index.add({ ...frame, baseOffset: batches[0]!.baseOffset, maxTimestampMs })
+    if (this.#firstTimestampMs < 0) this.#firstTimestampMs = batches[0]!.maxTimestampMs
+    this.#maxTimestampMs = Math.max(this.#maxTimestampMs, maxTimestampMs)
+    this.#nextOffset = batches.at(-1)!.nextOffset
+  }
+
+  /** Recovery has found everything below `end` intact and durable. */
+  recoveredUpTo(end: number): void {
+    this.#end = end
+    this.#syncedUpTo = end
+  }
+
+  /** The batches of a span, opened; undefined where the segment is closed. Damaged where its frames are not what was written. */
+  async readSpan(span: Span): Promise<Batch[] | undefined> {
+    if (this.#isDoomed) return undefined
+    this.#readers++
+    try {
+      const start = span.position - tagBytes
+      const bytes = await this.#file.read(start, span.end - start)
+      if (bytes.length < span.end - start) throw new Damaged(`${this.path} ends inside the frames at ${span.position}`)
+      return this.#openFrames(bytes, span)
+    } finally {
+      this.#readers--
+      if (this.#isDoomed && this.#readers === 0) await this.#file.close()
+    }
+  }
+
+  /** Closes the file once nobody reads it any more. */
+  async close(): Promise<void> {
+    this.#isDoomed = true
+    if (this.#readers === 0) await this.#file.close()
+  }
+
+  #sealGroup({ batches, bytes, leaderEpoch }: Group): Buffer[] {
+    const parts = batches.map(batch => batch.bytes)
+    const lastOffset = batches.at(-1)!.lastOffset
+    return this.seal.sealFrame({ parts, bytes, leaderEpoch, baseOffset: batches[0]!.baseOffset, lastOffset, syncedUpTo: this.#syncedUpTo })
+  }
+
+  #openFrames(bytes: Buffer, span: Span): Batch[] {
+    const batches: Batch[] = []
+    for (let at = tagBytes; at < bytes.length;) {
+      const header = at + frameHeaderBytes <= bytes.length ? decodeHeader(bytes, at) : undefined
+      const position = span.position + at - tagBytes
+      if (!header || at + header.length > bytes.length) throw new Damaged(`${this.path} has no whole frame at ${position}`)
+      const frame = bytes.subarray(at, at + header.length)
+      if (!crcIsValid(frame)) throw new Damaged(`${this.path} has a frame with a wrong CRC at ${position}`)
+      if (header.type === frameTypes.data) {
+        const isFirst = position === segmentHeaderBytes
+        const previousTag = isFirst ? this.seal.header.previousTag : bytes.subarray(at - tagBytes, at)
+        batches.push(...Batch.split(this.seal.openFrame(frame, previousTag)))
+      }
+      at += header.length
+    }
+    return batches
+  }
+}
+
+function lengthOf(parts: readonly Buffer[]): number {
+  let length = 0
+  for (const part of parts) length += part.length
+  return length
+}

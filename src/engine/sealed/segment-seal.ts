@@ -1,0 +1,144 @@
+// Seals and opens the frames of one segment: knows its header, its writer sessions, and the tag that the next frame is chained to.
+import type { KeyObject } from 'node:crypto'
+import type { Random } from '../../world/world.ts'
+import { WrongKey } from './errors.ts'
+import { decodeHeader, encodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes, authenticatedHeader, setCrc, tagBytes } from './frame.ts'
+import type { DataKey, DataKeys } from './keyring.ts'
+import { encodeSegmentHeader, macAt, type SegmentHeader, segmentIdBytes, sealHeader } from './segment-header.ts'
+import { type LogIdentity, saltBytes, scopeOf, Session } from './session.ts'
+
+const markerBytes = 4
+/** Parts of a frame that together are smaller than this are encrypted in one call. */
+const coalescedBytesMax = 256 * 1024
+
+export interface FrameContent {
+  readonly parts: readonly Buffer[]
+  readonly bytes: number
+  readonly leaderEpoch: number
+  readonly baseOffset: number
+  readonly lastOffset: number
+  /** How far the segment is known to be durable. */
+  readonly syncedUpTo: number
+}
+
+export class SegmentSeal {
+  readonly header: SegmentHeader
+  readonly marker: Buffer
+  readonly #dataKey: KeyObject
+  readonly #scope: string
+  /** In order of firstSeq; the last one is the writer's. */
+  readonly #sessions: Session[]
+  #mayWrite: boolean
+  #nextSeq: number
+  #lastTag: Buffer
+
+  private constructor(header: SegmentHeader, dataKey: KeyObject, mayWrite: boolean) {
+    this.header = header
+    this.marker = header.segmentId.subarray(0, markerBytes)
+    this.#dataKey = dataKey
+    this.#scope = scopeOf(header.identity, header.segmentId)
+    this.#sessions = [new Session({ dataKey, salt: header.salt, scope: this.#scope, firstSeq: header.firstSeq })]
+    this.#mayWrite = mayWrite
+    this.#nextSeq = header.firstSeq
+    this.#lastTag = header.previousTag
+  }
+
+  /** A new segment: its seal, ready to write, and the block its file begins with. */
+  static create(options: { identity: LogIdentity; dataKey: DataKey; random: Random; baseOffset: number; firstSeq: number; previousTag: Buffer }) {
+    const { identity, dataKey, random, baseOffset, firstSeq, previousTag } = options
+    const header: SegmentHeader = {
+      identity, baseOffset, firstSeq, previousTag, dataKeyId: dataKey.id, segmentId: random.bytes(segmentIdBytes), salt: random.bytes(saltBytes),
+    }
+    const seal = new SegmentSeal(header, dataKey.key, true)
+    const block = encodeSegmentHeader(header)
+    sealHeader(block, seal.#sessions[0]!.mac([block.subarray(0, macAt)]))
+    return { seal, block }
+  }
+
+  /**
+   * The seal of a segment that is there, to read and to recover; frames follow only after `beginSession`.
+   * WrongKey where its key is not in the keyring, is another one, or the segment belongs to another log.
+   */
+  static open(options: { header: SegmentHeader; block: Buffer; identity: LogIdentity; keys: DataKeys }): SegmentSeal {
+    const { header, block, identity, keys } = options
+    const dataKey = keys.find(identity.topicId, header.dataKeyId)
+    if (!dataKey) throw new WrongKey(`the keyring has no data key ${header.dataKeyId} of topic ${identity.topicId}`)
+    const seal = new SegmentSeal(header, dataKey, false)
+    if (!seal.#sessions[0]!.macIsValid([block.subarray(0, macAt)], block.subarray(macAt, macAt + 32))) {
+      throw new WrongKey(`segment at offset ${header.baseOffset} has a header that this key did not sign`)
+    }
+    const scope = scopeOf(identity, header.segmentId)
+    if (scope !== seal.#scope) throw new WrongKey(`segment of ${seal.#scope} in the directory of ${scope}`)
+    return seal
+  }
+
+  get nextSeq(): number { return this.#nextSeq }
+  get lastTag(): Buffer { return this.#lastTag }
+  /** Whether `sealFrame` may be called for a frame of `bytes`, or a session must begin first. */
+  mayWrite(bytes: number): boolean {
+    return this.#mayWrite && this.#sessions.at(-1)!.hasRoom(this.#nextSeq, bytes + frameBytesMin)
+  }
+
+  /** A session frame: whatever is sealed behind it has a fresh key. Due after each open, before the first frame. */
+  beginSession(random: Random, at: { nextOffset: number; leaderEpoch: number; syncedUpTo: number }): Buffer[] {
+    const salt = random.bytes(saltBytes)
+    const header = encodeHeader(this.marker, {
+      length: frameBytesMin + saltBytes, type: frameTypes.session, seq: this.#nextSeq, syncedUpTo: at.syncedUpTo,
+      leaderEpoch: at.leaderEpoch, baseOffset: at.nextOffset, lastOffset: at.nextOffset - 1,
+    })
+    const session = this.#session(salt, this.#nextSeq)
+    const tag = session.mac([header, this.#lastTag, salt]).subarray(0, tagBytes)
+    setCrc(header, [salt, tag])
+    this.#sessions.push(session)
+    this.#mayWrite = true
+    this.#advance(tag)
+    return [header, salt, tag]
+  }
+
+  /** Encrypts one frame; its bytes in parts, to be written in the order the frames were sealed. */
+  sealFrame(content: FrameContent): Buffer[] {
+    const { leaderEpoch, baseOffset, lastOffset, syncedUpTo, bytes } = content
+    const header = encodeHeader(this.marker, {
+      length: frameBytesMin + bytes, type: frameTypes.data, seq: this.#nextSeq, syncedUpTo, leaderEpoch, baseOffset, lastOffset,
+    })
+    const parts = content.parts.length > 1 && bytes <= coalescedBytesMax ? [Buffer.concat(content.parts, bytes)] : content.parts
+    const { body, tag } = this.#sessions.at(-1)!.seal(header, parts, this.#lastTag)
+    setCrc(header, [...body, tag])
+    this.#advance(tag)
+    return [header, ...body, tag]
+  }
+
+  /** Decrypts a whole data frame whose CRC is known to be right. `previousTag` is the 16 bytes before it, or the header's for the first. */
+  openFrame(frame: Buffer, previousTag: Buffer): Buffer {
+    const { seq } = decodeHeader(frame, 0)
+    let index = this.#sessions.length - 1
+    while (index > 0 && this.#sessions[index]!.firstSeq > seq) index--
+    return this.#sessions[index]!.open(frame, previousTag)
+  }
+
+  /** Recovery: takes the next frame of the file, whose CRC and sequence number are right, into the chain; returns what it holds, sealed or not. */
+  acceptFrame(frame: Buffer, header: FrameHeader): Buffer {
+    const tag = Buffer.from(frame.subarray(-tagBytes))
+    let plain: Buffer
+    if (header.type === frameTypes.session) {
+      const salt = frame.subarray(frameHeaderBytes, -tagBytes)
+      const session = this.#session(salt, header.seq)
+      if (!session.macIsValid([authenticatedHeader(frame), this.#lastTag, salt], tag)) throw new WrongKey(`session frame ${header.seq} was not signed by this key`)
+      this.#sessions.push(session)
+      plain = Buffer.alloc(0)
+    } else {
+      plain = this.openFrame(frame, this.#lastTag)
+    }
+    this.#advance(tag)
+    return plain
+  }
+
+  #session(salt: Buffer, firstSeq: number): Session {
+    return new Session({ dataKey: this.#dataKey, salt, scope: this.#scope, firstSeq })
+  }
+
+  #advance(tag: Buffer): void {
+    this.#nextSeq++
+    this.#lastTag = tag
+  }
+}
