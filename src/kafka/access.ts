@@ -55,7 +55,8 @@ export function onEach<Q, R, Item>(operation: AclOperation, type: ResourceType, 
       const allowed: Item[] = []
       const denied: Item[] = []
       for (const item of items) {
-        const name = await how.name(item, context)
+        const found = how.name(item, context)
+        const name = found instanceof Promise ? await found : found
         const mayPass = name === undefined || context.may(operation, type, name)
         if (mayPass) allowed.push(item)
         else denied.push(item)

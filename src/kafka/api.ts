@@ -4,13 +4,15 @@ import type { Reader, Writer } from '../wire/bytes.ts'
 import type { AccessRule } from './access.ts'
 import type { Context } from './context.ts'
 
+export type Fate = 'send' | 'drop' | 'close'
+
 /** An API that is served, with its message types hidden, so that all lie in one array. */
 export interface Served {
   readonly definition: Api<Shape, Shape>
   /** In words, what the ACLs are asked. */
   readonly needs: string
-  /** Whether the client waits for an answer to this request (Produce with acks=0 does not). */
-  answers(request: unknown): boolean
+  /** What becomes of the response: it is sent, the client waits for none, or all that can be said is to close the connection. */
+  fate(request: unknown, response: unknown): Fate
   decode(reader: Reader, version: number): unknown
   /** Judges access, then handles. Rejects on bugs and failed disks only. */
   handle(request: unknown, context: Context): Promise<unknown>
@@ -22,14 +24,15 @@ export function serve<Q extends Shape, R extends Shape>(
   definition: Api<Q, R>,
   how: {
     readonly access: AccessRule<Decoded<Q>, Draft<R>>
-    readonly answers?: (request: Decoded<Q>) => boolean
+    /** 'send' unless given (Produce with acks=0 is the one that differs). */
+    readonly fate?: (request: Decoded<Q>, response: Draft<R>) => Fate
   },
   handle: (request: Decoded<Q>, context: Context) => Promise<Draft<R>>,
 ): Served {
   return {
     definition: definition as unknown as Api<Shape, Shape>,
     needs: how.access.needs,
-    answers: request => how.answers?.(request as Decoded<Q>) ?? true,
+    fate: (request, response) => how.fate?.(request as Decoded<Q>, response as Draft<R>) ?? 'send',
     decode: (reader, version) => definition.request.decode(reader, version),
     async handle(request, context) {
       const verdict = await how.access.judge(request as Decoded<Q>, context)

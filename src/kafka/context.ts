@@ -53,4 +53,6 @@ export interface Context extends Services {
   startNext(): void
   /** Counts `bytes` against the answer budget until this request's answer is sent; gives what it could have, at least `atLeast`. */
   reserveAnswer(bytes: number, atLeast: number): number
+  /** Gives back early what of the reservation turned out not to be needed. */
+  returnReserved(bytes: number): void
 }

@@ -88,10 +88,16 @@ export class Dispatcher {
         reserved += taken
         return taken
       },
+      returnReserved: bytes => {
+        answerBudget.release(bytes)
+        reserved -= bytes
+      },
     }
     try {
       const response = await api.handle(request, context)
-      const slices = api.answers(request) ? encodeAnswer(api, response, version, correlationId) : undefined
+      const fate = api.fate(request, response)
+      if (fate === 'close') throw new Unanswerable(`${definition.name} that waits for no answer failed`)
+      const slices = fate === 'send' ? encodeAnswer(api, response, version, correlationId) : undefined
       this.#observe?.({
         api: definition.name, version, clientId, caller: peer.caller, listener: peer.listener, requestBytes: frame.length,
         answerBytes: slices?.reduce((sum, slice) => sum + slice.length, 0) ?? 0, durationMs: clock.monotonic() - startedAt,

@@ -398,7 +398,8 @@ function structCodec(spec: Spec, version: number, flexible: boolean): Codec {
     },
     encode: (writer, value: Record<string, unknown>) => {
       for (const { name, spec: { default: absent } } of lost) {
-        if (value[name] !== undefined && value[name] !== absent) throw new WireError(`${String(value[name])} cannot be said in version ${version}`, { at: name })
+        const given = value[name]
+        if (given !== undefined && given !== absent) throw new WireError(`${String(given)} cannot be said in version ${version}`, { at: name })
       }
       let index = 0
       try {

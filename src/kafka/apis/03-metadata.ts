@@ -1,8 +1,8 @@
 // Metadata v0-13. The brokers, and topics by name or (v10+) by id; null topics (v1+), or an empty list in v0, means all the caller may describe.
 // - A topic that does not exist is created where auto.create.topics.enable and the request (always before v4) allow it; it is answered with
 //   LEADER_NOT_AVAILABLE once, then it is there.
-// - A topic the caller may not describe reads TOPIC_AUTHORIZATION_FAILED if it was named, whether it exists or not, and is left out otherwise. By id it is
-//   UNKNOWN_TOPIC_ID, as an id tells a name.
+// - A topic the caller may not describe reads TOPIC_AUTHORIZATION_FAILED if it was named, whether it exists or not, and is left out otherwise.
+//   Asked for by id it reads the same, without its name.
 // - v8+ authorized operations on demand (the cluster's own moved to DescribeCluster after v10), v13 a top-level error code.
 import { clusterResource, Refusal, type Topic } from '../../ports.ts'
 import { array, boolean, defineApi, int16, int32, string, uuid, zeroUuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
@@ -65,8 +65,11 @@ async function everyTopic(context: Context): Promise<TopicAnswer[]> {
 
 async function namedTopic(wanted: { topicId: string; name: string | null }, request: MetadataRequest, context: Context): Promise<TopicAnswer> {
   if (wanted.name === null) {
+    // Before v12 the answer's name cannot be null.
+    const unnamed = context.version >= 12 ? null : ''
     const topic = await context.admin.topicById(wanted.topicId)
-    return topic !== undefined && context.may('describe', 'topic', topic.name) ? describe(topic) : failed(null, ErrorCode.UNKNOWN_TOPIC_ID, wanted.topicId)
+    if (topic === undefined) return failed(unnamed, ErrorCode.UNKNOWN_TOPIC_ID, wanted.topicId)
+    return context.may('describe', 'topic', topic.name) ? describe(topic) : failed(unnamed, ErrorCode.TOPIC_AUTHORIZATION_FAILED, wanted.topicId)
   }
   const { name } = wanted
   if (!context.may('describe', 'topic', name)) return failed(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)

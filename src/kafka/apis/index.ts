@@ -1,5 +1,8 @@
 // Every API the Kafka facade serves, by key. Routing, ApiVersions, coverage tables and tests go by this array.
 import type { Served } from '../api.ts'
+import { produce } from './00-produce.ts'
+import { fetch } from './01-fetch.ts'
+import { listOffsets } from './02-list-offsets.ts'
 import { metadata } from './03-metadata.ts'
 import { offsetCommit } from './08-offset-commit.ts'
 import { offsetFetch } from './09-offset-fetch.ts'
@@ -10,16 +13,22 @@ import { leaveGroup } from './13-leave-group.ts'
 import { syncGroup } from './14-sync-group.ts'
 import { describeGroups } from './15-describe-groups.ts'
 import { listGroups } from './16-list-groups.ts'
+import { apiVersions } from './18-api-versions.ts'
 import { createTopics } from './19-create-topics.ts'
 import { deleteTopics } from './20-delete-topics.ts'
+import { initProducerId } from './22-init-producer-id.ts'
 import { describeAcls } from './29-describe-acls.ts'
 import { createAcls } from './30-create-acls.ts'
 import { deleteAcls } from './31-delete-acls.ts'
+import { describeConfigs } from './32-describe-configs.ts'
 import { createPartitions } from './37-create-partitions.ts'
 import { deleteGroups } from './42-delete-groups.ts'
+import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
+import { describeCluster } from './60-describe-cluster.ts'
+import { describeTopicPartitions } from './75-describe-topic-partitions.ts'
 
 export const apis: readonly Served[] = [
-  metadata,
-  offsetCommit, offsetFetch, findCoordinator, joinGroup, heartbeat, leaveGroup, syncGroup, describeGroups, listGroups,
-  createTopics, deleteTopics, describeAcls, createAcls, deleteAcls, createPartitions, deleteGroups,
+  produce, fetch, listOffsets, metadata, offsetCommit, offsetFetch, findCoordinator, joinGroup, heartbeat, leaveGroup, syncGroup,
+  describeGroups, listGroups, apiVersions, createTopics, deleteTopics, initProducerId, describeAcls, createAcls, deleteAcls,
+  describeConfigs, createPartitions, deleteGroups, incrementalAlterConfigs, describeCluster, describeTopicPartitions,
 ]

@@ -1,0 +1,189 @@
+// Produce v3-13 (advertised from 0, because old librdkafka looks for it there). Appends one record batch per partition.
+// - acks=-1 is answered when the batch is durable on min.insync.replicas replicas, acks=1 when it is written, acks=0 never: a failure then closes
+//   the connection.
+// - The next request of the connection starts as soon as this one's appends are in order, so that several share one sync.
+// - A topic whose records are validated has its batches opened before anything is appended; what does not fit is INVALID_RECORD with the index
+//   and reason of each record (v8+), and nothing of the batch is stored.
+// - Transactions are not offered: a transactional batch is INVALID_TXN_STATE, which producers take as final.
+// - v7 allows zstd, v8 adds record errors and messages, v13 names topics by id.
+import { Refusal, type Appended, type RecordError, type Topic } from '../../ports.ts'
+import { Batch } from '../../wire/batch.ts'
+import { WireError } from '../../wire/bytes.ts'
+import { array, defineApi, int16, int32, int64, records, string, struct, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { byRule } from '../access.ts'
+import { serve, type Fate } from '../api.ts'
+import type { Context } from '../context.ts'
+import { denialTextOf, ErrorCode, errorCodeOf } from '../errors.ts'
+
+export const Produce = defineApi({
+  key: 0, name: 'Produce', versions: '3-13', advertised: '0-13', flexible: '9+',
+  request: {
+    transactionalId: string.nullable().default(null),
+    acks: int16,
+    timeoutMs: int32,
+    topicData: array({ name: string.in('0-12'), topicId: uuid.in('13+'), partitionData: array({ index: int32, records: records.nullable() }) }),
+  },
+  response: {
+    responses: array({
+      name: string.in('0-12'), topicId: uuid.in('13+'),
+      partitionResponses: array({
+        index: int32, errorCode: int16, baseOffset: int64, logAppendTimeMs: int64.default(-1), logStartOffset: int64.in('5+').default(-1),
+        recordErrors: array({ batchIndex: int32, batchIndexErrorMessage: string.nullable().default(null) }).in('8+'),
+        errorMessage: string.in('8+').nullable('8+').default(null),
+        currentLeader: struct({ leaderId: int32.default(-1), leaderEpoch: int32.default(-1) }).tag(0, '10+').default(null),
+      }),
+    }),
+    throttleTimeMs: int32.default(0),
+    nodeEndpoints: array({ nodeId: int32, host: string, port: int32, rack: string.nullable().default(null) }).tag(0, '10+'),
+  },
+})
+
+export interface ProduceRequest extends RequestOf<typeof Produce> {}
+export interface ProduceResponse extends ResponseOf<typeof Produce> {}
+type TopicData = ProduceRequest['topicData'][number]
+type PartitionData = TopicData['partitionData'][number]
+type TopicResponse = ProduceResponse['responses'][number]
+type PartitionResponse = TopicResponse['partitionResponses'][number]
+
+export const produce = serve(Produce, {
+  access: byRule('WRITE Topic; WRITE TransactionalId for a transactional producer', judge),
+  fate,
+}, handle)
+
+/** A batch that may be appended, or why not. */
+type Prepared = { readonly topic: string; readonly index: number; readonly batch: Batch } | { readonly index: number; readonly refused: PartitionResponse }
+
+async function handle(request: ProduceRequest, context: Context): Promise<ProduceResponse> {
+  if (![-1, 0, 1].includes(request.acks)) {
+    return answerAll(request, ErrorCode.INVALID_REQUIRED_ACKS, `acks is ${request.acks}; -1, 0 and 1 are known`)
+  }
+  const prepared: { readonly data: TopicData; readonly partitions: readonly Prepared[] }[] = []
+  for (const data of request.topicData) {
+    const partitions = await prepareTopic(data, request, context)
+    prepared.push({ data, partitions })
+  }
+  // Nothing is awaited from the first append to the last: their order is the order of the requests.
+  const responses = prepared.map(({ data, partitions }) => ({ data, partitions: partitions.map(one => append(one, request, context)) }))
+  context.startNext()
+  return { responses: await Promise.all(responses.map(({ data, partitions }) => topicResponse(data, partitions))) }
+}
+
+async function topicResponse({ name, topicId }: TopicData, partitions: readonly Promise<PartitionResponse>[]): Promise<TopicResponse> {
+  return { name, topicId, partitionResponses: await Promise.all(partitions) }
+}
+
+async function prepareTopic(data: TopicData, request: ProduceRequest, context: Context): Promise<Prepared[]> {
+  const isById = context.version >= 13
+  // The topic itself is needed for its name or its validation; otherwise the log knows best whether it exists.
+  const needsTopic = isById || context.validation !== undefined
+  const topic = !needsTopic ? undefined : isById ? await context.admin.topicById(data.topicId) : (await context.admin.topics([data.name]))[0]
+  const name = isById ? topic?.name : data.name
+  if (name === undefined) {
+    const unknown = `topic id ${data.topicId} is not known`
+    return data.partitionData.map(({ index }) => ({ index, refused: refusal(index, ErrorCode.UNKNOWN_TOPIC_ID, unknown) }))
+  }
+  const validated = topic !== undefined && context.validation?.appliesTo(topic) === true ? topic : undefined
+  const prepared: Prepared[] = []
+  for (const partition of data.partitionData) {
+    let one = open(name, partition, request, context.version)
+    if (validated !== undefined && 'batch' in one) one = await validate(validated, one, context)
+    prepared.push(one)
+  }
+  return prepared
+}
+
+/** Exactly one batch of the current format, as Produce v3 and later demand. */
+function open(topic: string, { index, records }: PartitionData, request: ProduceRequest, version: number): Prepared {
+  const refuse = (errorCode: number, message: string): Prepared => ({ index, refused: refusal(index, errorCode, message) })
+  const where = `for partition ${index} of topic '${topic}'`
+  if (records === null || records.length === 0) return refuse(ErrorCode.INVALID_RECORD, `no record batch ${where}`)
+  const magic = records[magicAt]
+  if (magic !== undefined && magic !== 2) return refuse(ErrorCode.INVALID_RECORD, `record batch of magic ${magic} ${where}; only magic 2 is taken`)
+  let batch: Batch
+  try {
+    batch = Batch.split(records)[0]!
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    return refuse(ErrorCode.CORRUPT_MESSAGE, error.message)
+  }
+  if (batch.bytes.length !== records.length) return refuse(ErrorCode.INVALID_RECORD, `more than one record batch ${where}`)
+  if (version < 7 && (batch.attributes & codecBits) === zstdCodec) {
+    return refuse(ErrorCode.UNSUPPORTED_COMPRESSION_TYPE, `zstd needs Produce v7, this is v${version}`)
+  }
+  if (request.transactionalId !== null || batch.isTransactional) return refuse(ErrorCode.INVALID_TXN_STATE, 'transactions are not offered')
+  return { topic, index, batch }
+}
+
+async function validate(topic: Topic, one: { topic: string; index: number; batch: Batch }, context: Context): Promise<Prepared> {
+  const refuse = (errorCode: number, message: string, errors: readonly RecordError[] = []): Prepared =>
+    ({ index: one.index, refused: refusal(one.index, errorCode, message, errors) })
+  if (!one.batch.crcIsValid()) return refuse(ErrorCode.CORRUPT_MESSAGE, 'the CRC of the batch does not match its bytes')
+  let opened
+  try {
+    opened = one.batch.records()
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    return refuse(ErrorCode.CORRUPT_MESSAGE, error.message)
+  }
+  const faults = await context.validation!.check(topic, opened)
+  const errors = faults.flatMap((fault, index): RecordError[] => {
+    if (fault === null) return []
+    return [{ index, message: fault.pointer === '' ? `${fault.part}: ${fault.reason}` : `${fault.part} at ${fault.pointer}: ${fault.reason}` }]
+  })
+  const [first] = errors
+  if (first === undefined) return one
+  return refuse(ErrorCode.INVALID_RECORD, `${errors.length} of ${faults.length} records were refused; record ${first.index}: ${first.message}`, errors)
+}
+
+async function append(one: Prepared, request: ProduceRequest, context: Context): Promise<PartitionResponse> {
+  if ('refused' in one) return one.refused
+  const acks = request.acks === -1 ? 'all' : request.acks === 1 ? 'leader' : 'none'
+  const { topic, index, batch } = one
+  const appended: Appended | Refusal = await context.logs.append({ topic, partition: index }, batch, { acks, timeoutMs: request.timeoutMs })
+  if (appended instanceof Refusal) return refusal(index, errorCodeOf(appended), appended.message, appended.recordErrors)
+  return { index, errorCode: ErrorCode.NONE, ...appended }
+}
+
+function refusal(index: number, errorCode: number, errorMessage: string, errors: readonly RecordError[] = []): PartitionResponse {
+  return {
+    index, errorCode, errorMessage, baseOffset: -1,
+    recordErrors: errors.map(error => ({ batchIndex: error.index, batchIndexErrorMessage: error.message })),
+  }
+}
+
+/** Denied topics are taken out before anything is looked at, so that they read the same whether they exist or not. */
+async function judge(request: ProduceRequest, context: Context) {
+  const { transactionalId } = request
+  if (transactionalId !== null && !context.may('write', 'transactional-id', transactionalId)) {
+    return { answer: answerAll(request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, denialTextOf('transactional-id')) }
+  }
+  const allowed: TopicData[] = []
+  const denied: TopicResponse[] = []
+  for (const data of request.topicData) {
+    const name = context.version >= 13 ? (await context.admin.topicById(data.topicId))?.name : data.name
+    if (name === undefined || context.may('write', 'topic', name)) allowed.push(data)
+    else denied.push(answerTopic(data, ErrorCode.TOPIC_AUTHORIZATION_FAILED, denialTextOf('topic')))
+  }
+  if (denied.length === 0) return { request }
+  return {
+    request: { ...request, topicData: allowed },
+    complete: (response: ProduceResponse): ProduceResponse => ({ ...response, responses: [...response.responses, ...denied] }),
+  }
+}
+
+function answerAll(request: ProduceRequest, errorCode: number, message: string): ProduceResponse {
+  return { responses: request.topicData.map(data => answerTopic(data, errorCode, message)) }
+}
+
+function answerTopic({ name, topicId, partitionData }: TopicData, errorCode: number, message: string): TopicResponse {
+  return { name, topicId, partitionResponses: partitionData.map(({ index }) => refusal(index, errorCode, message)) }
+}
+
+function fate({ acks }: ProduceRequest, { responses }: ProduceResponse): Fate {
+  if (acks !== 0) return 'send'
+  return responses.every(topic => topic.partitionResponses.every(partition => partition.errorCode === ErrorCode.NONE)) ? 'drop' : 'close'
+}
+
+const magicAt = 16
+const codecBits = 0x07
+const zstdCodec = 4
