@@ -278,23 +278,28 @@ export class Writer {
   }
 
   int8(value: number): void {
-    this.#chunk.writeInt8(value, this.#room(1))
+    const at = this.#room(1)
+    this.#chunk.writeInt8(value, at)
   }
 
   int16(value: number): void {
-    this.#chunk.writeInt16BE(value, this.#room(2))
+    const at = this.#room(2)
+    this.#chunk.writeInt16BE(value, at)
   }
 
   uint16(value: number): void {
-    this.#chunk.writeUInt16BE(value, this.#room(2))
+    const at = this.#room(2)
+    this.#chunk.writeUInt16BE(value, at)
   }
 
   int32(value: number): void {
-    this.#chunk.writeInt32BE(value, this.#room(4))
+    const at = this.#room(4)
+    this.#chunk.writeInt32BE(value, at)
   }
 
   uint32(value: number): void {
-    this.#chunk.writeUInt32BE(value, this.#room(4))
+    const at = this.#room(4)
+    this.#chunk.writeUInt32BE(value, at)
   }
 
   int64(value: number): void {
@@ -306,11 +311,13 @@ export class Writer {
   }
 
   bigint64(value: bigint): void {
-    this.#chunk.writeBigInt64BE(value, this.#room(8))
+    const at = this.#room(8)
+    this.#chunk.writeBigInt64BE(value, at)
   }
 
   float64(value: number): void {
-    this.#chunk.writeDoubleBE(value, this.#room(8))
+    const at = this.#room(8)
+    this.#chunk.writeDoubleBE(value, at)
   }
 
   uvarint(value: number): void {
@@ -330,14 +337,15 @@ export class Writer {
     if (!Number.isSafeInteger(value)) throw new WireError(`${value} is no int64`)
     if (value >= -0x4000_0000 && value < 0x4000_0000) return this.varint(value)
     let rest = BigInt.asUintN(64, (BigInt(value) << 1n) ^ (BigInt(value) >> 63n))
-    for (; rest >= 0x80n; rest >>= 7n) this.#chunk[this.#room(1)] = Number(rest & 0x7fn) | 0x80
-    this.#chunk[this.#room(1)] = Number(rest)
+    for (; rest >= 0x80n; rest >>= 7n) this.#byte(Number(rest & 0x7fn) | 0x80)
+    this.#byte(Number(rest))
   }
 
   uuid(value: string): void {
     const hex = value.replaceAll('-', '')
     if (!/^[0-9a-fA-F]{32}$/.test(hex)) throw new WireError(`'${value}' is no UUID`)
-    this.#chunk.write(hex, this.#room(16), 'hex')
+    const at = this.#room(16)
+    this.#chunk.write(hex, at, 'hex')
   }
 
   string(value: string): void {
@@ -422,6 +430,12 @@ export class Writer {
     this.#chunk.write(value, at, 'utf8')
   }
 
+  #byte(value: number): void {
+    const at = this.#room(1)
+    this.#chunk[at] = value
+  }
+
+  /** Where the next `bytes` go. May begin a new chunk, so the chunk is looked up only after this. */
   #room(bytes: number): number {
     const at = this.#at
     if (at + bytes > this.#chunk.length) {

@@ -397,9 +397,9 @@ function structCodec(spec: Spec, version: number, flexible: boolean): Codec {
       return value
     },
     encode: (writer, value: Record<string, unknown>) => {
-      for (const { name, spec: { default: absent } } of lost) {
+      for (const { name, spec: missing } of lost) {
         const given = value[name]
-        if (given !== undefined && given !== absent) throw new WireError(`${String(given)} cannot be said in version ${version}`, { at: name })
+        if (given !== undefined && given !== defaultOf(missing)) throw new WireError(`${String(given)} cannot be said in version ${version}`, { at: name })
       }
       let index = 0
       try {
