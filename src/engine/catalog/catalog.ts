@@ -16,6 +16,8 @@ export type CatalogCommand =
   | { readonly type: 'register'; readonly clusterId: string; readonly broker: Broker }
   | { readonly type: 'create-topic'; readonly topic: NewTopic; readonly topicId: string; readonly internal: boolean; readonly validateOnly: boolean }
   | { readonly type: 'delete-topic'; readonly name: string }
+  /** What was left of a deleted topic is gone. */
+  | { readonly type: 'forget-topic'; readonly topicId: string }
   | {
       readonly type: 'create-partitions'; readonly name: string; readonly count: number
       readonly assignment: readonly (readonly number[])[] | undefined; readonly validateOnly: boolean
@@ -32,6 +34,7 @@ export interface CatalogReplies {
   'register': null
   'create-topic': Topic
   'delete-topic': Topic
+  'forget-topic': null
   'create-partitions': Topic
   'alter-configs': null
   'add-acls': null
@@ -54,6 +57,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   readonly #brokers = new Map<number, Broker>()
   readonly #topics = new Map<string, Topic>()
   readonly #names = new Map<string, string>()
+  readonly #condemned = new Map<string, string>()
   readonly #brokerConfigs = new Map<string, Map<string, string>>()
   readonly #acls = new Map<string, AclBinding>()
   readonly #accessKeys = new Map<string, AccessKey>()
@@ -82,6 +86,11 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   get topics(): readonly Topic[] {
     this.#sorted ??= [...this.#topics.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
     return this.#sorted
+  }
+
+  /** Names by id of the deleted topics that still have files or committed offsets. */
+  get condemned(): ReadonlyMap<string, string> {
+    return this.#condemned
   }
 
   /** Grows with each change of topics or configs: what was derived from them at an earlier version is stale. */
@@ -118,6 +127,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'register': return this.#register(command.clusterId, command.broker)
       case 'create-topic': return this.#createTopic(command, nowMs)
       case 'delete-topic': return this.#deleteTopic(command.name)
+      case 'forget-topic': return { records: this.#condemned.has(command.topicId) ? [{ type: 'forgotten', topicId: command.topicId }] : [], reply: null }
       case 'create-partitions': return this.#createPartitions(command, nowMs)
       case 'alter-configs': return this.#alterConfigs(command)
       case 'add-acls': return { records: command.bindings.filter(one => !this.#acls.has(keyOf(one))).map(binding => ({ type: 'acl', binding })), reply: null }
@@ -181,7 +191,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     if (topic === undefined) return { reply: unknownTopic(name) }
     if (topic.internal) return refused('invalid-topic', `Deletion of internal topic ${name} is prohibited.`)
     if (this.configs.broker('delete.topic.enable') === 'false') return refused('topic-deletion-disabled', `Topic '${name}' cannot be deleted: topic deletion is disabled.`)
-    return { records: [{ type: 'topic-removed', topicId: topic.id }], reply: topic }
+    return { records: [{ type: 'topic-removed', topicId: topic.id }, { type: 'condemned', topicId: topic.id, name }], reply: topic }
   }
 
   #createPartitions({ name, count, assignment, validateOnly }: CatalogCommand & { type: 'create-partitions' }, nowMs: number): Verdict {
@@ -207,6 +217,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     if (resource.type === 'broker') return this.#alterBrokerConfigs(resource.name, changes, validateOnly)
     const topic = this.#topics.get(resource.name)
     if (topic === undefined) return { reply: unknownTopic(resource.name) }
+    if (topic.internal) return refused('policy-violation', `The configs of internal topic ${resource.name} are fixed.`)
     const configs = alteredTopicConfigs(topic.configs, changes, name => this.configs.topic(topic.configs, name))
     if (configs instanceof Refusal) return { reply: configs }
     return { records: validateOnly ? [] : [{ type: 'topic', topic: { ...topic, configs } }], reply: null }
@@ -236,6 +247,8 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'broker': this.#brokers.set(record.broker.id, record.broker); break
       case 'topic': this.#topics.set(record.topic.name, record.topic); this.#names.set(record.topic.id, record.topic.name); break
       case 'topic-removed': this.#topics.delete(this.#names.get(record.topicId) ?? ''); this.#names.delete(record.topicId); break
+      case 'condemned': this.#condemned.set(record.topicId, record.name); break
+      case 'forgotten': this.#condemned.delete(record.topicId); break
       case 'broker-config': this.#applyBrokerConfig(record.broker, record.name, record.value); break
       case 'acl': this.#acls.set(keyOf(record.binding), record.binding); this.#bindings = undefined; break
       case 'acl-removed': this.#acls.delete(keyOf(record.binding)); this.#bindings = undefined; break
@@ -264,13 +277,14 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
 
   get size(): number {
     const settings = [...this.#brokerConfigs.values()].reduce((sum, configs) => sum + configs.size, 0)
-    return 2 + this.#brokers.size + this.#topics.size + settings + this.#acls.size + this.#accessKeys.size
+    return 2 + this.#brokers.size + this.#topics.size + this.#condemned.size + settings + this.#acls.size + this.#accessKeys.size
   }
 
   *snapshot(): Generator<CatalogRecord> {
     yield { type: 'cluster', clusterId: this.clusterId }
     for (const broker of this.#brokers.values()) yield { type: 'broker', broker }
     for (const topic of this.#topics.values()) yield { type: 'topic', topic }
+    for (const [topicId, name] of this.#condemned) yield { type: 'condemned', topicId, name }
     for (const [broker, configs] of this.#brokerConfigs) for (const [name, value] of configs) yield { type: 'broker-config', broker, name, value }
     for (const binding of this.#acls.values()) yield { type: 'acl', binding }
     for (const key of this.#accessKeys.values()) yield { type: 'access-key', key }

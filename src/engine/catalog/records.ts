@@ -10,6 +10,10 @@ export type CatalogRecord =
   | { readonly type: 'broker'; readonly broker: Broker }
   | { readonly type: 'topic'; readonly topic: Topic }
   | { readonly type: 'topic-removed'; readonly topicId: string }
+  /** A topic that was deleted and still has files or committed offsets… */
+  | { readonly type: 'condemned'; readonly topicId: string; readonly name: string }
+  /** …and has none any more. */
+  | { readonly type: 'forgotten'; readonly topicId: string }
   /** `broker` is '' for the default of all brokers; a null value takes the setting away. */
   | { readonly type: 'broker-config'; readonly broker: string; readonly name: string; readonly value: string | null }
   | { readonly type: 'acl'; readonly binding: AclBinding }
@@ -51,6 +55,7 @@ const accessKey = new RecordFormat({
   key: { id: string },
   value: new Message({ secret: string, principalType: string, principalName: string, createdAtMs: int64 }, one),
 })
+const condemned = new RecordFormat({ name: 'Condemned', kind: 8, version: 0, key: { topicId: uuid }, value: new Message({ name: string }, one) })
 const producerIds = new RecordFormat({ name: 'ProducerIds', kind: 7, version: 0, key: {}, value: new Message({ next: int64 }, one) })
 
 export function encodeRecord(record: CatalogRecord): RecordDraft {
@@ -59,6 +64,8 @@ export function encodeRecord(record: CatalogRecord): RecordDraft {
     case 'broker': return broker.encode({ id: record.broker.id }, { rack: record.broker.rack })
     case 'topic': return topic.encode({ topicId: record.topic.id }, { ...record.topic, configs: [...record.topic.configs].map(([name, value]) => ({ name, value })) })
     case 'topic-removed': return topic.encode({ topicId: record.topicId }, null)
+    case 'condemned': return condemned.encode({ topicId: record.topicId }, { name: record.name })
+    case 'forgotten': return condemned.encode({ topicId: record.topicId }, null)
     case 'broker-config': return brokerConfig.encode(record, record.value === null ? null : { value: record.value })
     case 'acl': return acl.encode(record.binding, {})
     case 'acl-removed': return acl.encode(record.binding, null)
@@ -83,6 +90,10 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
       return value === null ? undefined : { type: 'broker', broker: { id: key.id, rack: value.rack } }
     }
     case topic.kind: return decodeTopic(view)
+    case condemned.kind: {
+      const { key, value } = condemned.decode(view)
+      return value === null ? { type: 'forgotten', topicId: key.topicId } : { type: 'condemned', topicId: key.topicId, name: value.name }
+    }
     case brokerConfig.kind: {
       const { key, value } = brokerConfig.decode(view)
       return { type: 'broker-config', ...key, value: value?.value ?? null }

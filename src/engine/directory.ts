@@ -1,0 +1,107 @@
+// Who a data directory belongs to: one process at a time, one broker of one cluster for good, and whether the last one left it in order.
+import type { Disk, World } from '../world/world.ts'
+import { Damaged } from './sealed/errors.ts'
+import { GenerationFile } from './sealed/generation-file.ts'
+
+export type EngineFault = 'locked' | 'unusable' | 'wrong-key' | 'another-cluster' | 'damaged'
+
+/** Why a data directory cannot be opened: one line for the operator. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError'
+  readonly fault: EngineFault
+
+  constructor(fault: EngineFault, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.fault = fault
+  }
+}
+
+interface Identity {
+  readonly version: 1
+  readonly clusterId: string
+  readonly brokerId: number
+}
+
+const cleanFile = 'clean-shutdown'
+
+/** The right to write to a directory, until it is released. */
+export class DirectoryClaim {
+  /** Whether the last one left it in order; true for a new directory, too. */
+  readonly wasClean: boolean
+  readonly #disk: Disk
+  readonly #directory: string
+  readonly #lock: AsyncDisposable
+
+  constructor(disk: Disk, directory: string, lock: AsyncDisposable, wasClean: boolean) {
+    this.#disk = disk
+    this.#directory = directory
+    this.#lock = lock
+    this.wasClean = wasClean
+  }
+
+  /** Gives the directory back, marked as left in order where it is. */
+  async release(how: { readonly isClean: boolean }): Promise<void> {
+    await using lock = this.#lock
+    void lock
+    if (!how.isClean) return
+    await using file = await this.#disk.open(`${this.#directory}/${cleanFile}`, 'create')
+    await file.sync()
+    await this.#disk.syncDirectory(this.#directory)
+  }
+}
+
+/** Makes the directory if need be, locks it, and takes its clean mark away for as long as it is held. */
+export async function claimDirectory({ disk }: World, directory: string): Promise<DirectoryClaim> {
+  const lock = await usable(directory, async () => {
+    await disk.makeDirectory(directory)
+    return disk.lock(`${directory}/lock`)
+  })
+  if (lock === undefined) throw new EngineError('locked', `${directory} is in use by another process`)
+  await using held = new AsyncDisposableStack()
+  held.use(lock)
+  const mark = `${directory}/${cleanFile}`
+  const wasClean = await usable(directory, async () => {
+    const isNew = !(await disk.exists(`${directory}/metadata`))
+    if (!(await disk.exists(mark))) return isNew
+    await disk.remove(mark)
+    await disk.syncDirectory(directory)
+    return true
+  })
+  held.move()
+  return new DirectoryClaim(disk, directory, lock, wasClean)
+}
+
+/** The cluster this directory belongs to: the one given, or a new one, for a new directory. */
+export async function openIdentity({ disk, random }: World, wanted: { readonly directory: string; readonly clusterId: string | undefined; readonly brokerId: number }): Promise<string> {
+  const { directory, brokerId } = wanted
+  const { file, found } = await usable(directory, () => GenerationFile.open(disk, directory, 'identity'))
+  if (found === undefined) {
+    const clusterId = wanted.clusterId ?? newClusterId(count => random.bytes(count))
+    const identity: Identity = { version: 1, clusterId, brokerId }
+    await usable(directory, () => file.write(Buffer.from(JSON.stringify(identity))))
+    return clusterId
+  }
+  const identity = JSON.parse(found.payload.toString()) as Identity
+  if (wanted.clusterId !== undefined && wanted.clusterId !== identity.clusterId) {
+    throw new EngineError('another-cluster', `${directory} belongs to cluster ${identity.clusterId}, not ${wanted.clusterId}`)
+  }
+  if (identity.brokerId !== brokerId) throw new EngineError('another-cluster', `${directory} belongs to broker ${identity.brokerId}, not ${brokerId}`)
+  return identity.clusterId
+}
+
+/** 16 random bytes as Kafka prints a UUID; one that begins with a dash would read as an option on a command line. */
+function newClusterId(bytes: (count: number) => Buffer): string {
+  for (;;) {
+    const id = bytes(16).toString('base64url')
+    if (!id.startsWith('-')) return id
+  }
+}
+
+async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof Damaged) throw new EngineError('damaged', error.message, { cause: error })
+    throw new EngineError('unusable', `${directory} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
