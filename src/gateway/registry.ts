@@ -175,8 +175,7 @@ export function registryRouter(parts: RegistryRouterParts): Router {
 
   const readableWithGuid = (request: Request, response: Response): SchemaVersion => {
     const guid = request.params['guid'] as string
-    const id = store.idOf(guid)
-    const version = id === undefined ? undefined : store.withId(id).find(each => mayRead(response, each.subject))
+    const version = schemaTypes.map(type => store.idOf(guid, type)).flatMap(id => (id === undefined ? [] : store.withId(id))).find(each => mayRead(response, each.subject))
     if (version === undefined) throw problemOf(refusals.schemaNotFound(guid.slice(0, 64)))
     return version
   }

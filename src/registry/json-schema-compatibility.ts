@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { RE2JS } from 're2js'
 import { isObject, type JsonObject } from './exact-json.ts'
 import type { JsonDocument } from './json-schema.ts'
-import { escapePointer } from './json-validator.ts'
+import { pointerToken } from './fault.ts'
 import { closed, coveringSchema, JsonNodes, type Node, numberOf, open, tupleOf } from './json-nodes.ts'
 import { maximumMatching } from './matching.ts'
 import type { CompatibilityPolicy } from './store.ts'
@@ -147,7 +147,7 @@ class Comparison {
     const after = members(to, 'properties')
     const checks: boolean[] = []
     for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      const at = `${path}/properties/${escapePointer(name)}`
+      const at = `${path}/properties${pointerToken(name)}`
       if (!Object.hasOwn(after, name)) checks.push(this.#propertyRemoved(before[name], to, name, at))
       else if (Object.hasOwn(before, name)) checks.push(this.compare(before[name], after[name], at))
       else checks.push(this.#propertyAdded(from, to, name, at))
@@ -156,7 +156,7 @@ class Comparison {
       if (typeof name !== 'string' || list(from['required']).includes(name)) continue
       // A new property says itself that it is required.
       if (Object.hasOwn(after, name) && (!Object.hasOwn(before, name) || hasDefault(this.#new.at(after[name])))) continue
-      checks.push(this.#report('REQUIRED_ATTRIBUTE_ADDED', `${path}/required/${escapePointer(name)}`, `is required in the %s schema and not in the %s schema`))
+      checks.push(this.#report('REQUIRED_ATTRIBUTE_ADDED', `${path}/required${pointerToken(name)}`, `is required in the %s schema and not in the %s schema`))
     }
     checks.push(this.#additional(from, to, path), this.#patternProperties(from, to, path), this.#dependencies(from, to, path))
     checks.push(this.#schemaKeyword('propertyNames', 'PROPERTY_NAMES_ADDED', from, to, path))
@@ -207,7 +207,7 @@ class Comparison {
   #patternProperties(from: Node, to: Node, path: string): boolean {
     const before = members(from, 'patternProperties')
     return every(Object.entries(members(to, 'patternProperties')).map(([pattern, after]) => {
-      const at = `${path}/patternProperties/${escapePointer(pattern)}`
+      const at = `${path}/patternProperties${pointerToken(pattern)}`
       if (Object.hasOwn(before, pattern)) return this.compare(before[pattern], after, at)
       const isUnmet = coveringSchema({ ...from, patternProperties: {} }, '') === closed
         && !Object.keys(members(from, 'properties')).some(name => matches(pattern, name)) && Object.keys(before).length === 0
@@ -218,7 +218,7 @@ class Comparison {
   #dependencies(from: Node, to: Node, path: string): boolean {
     const before = dependenciesOf(from)
     return every(Object.entries(dependenciesOf(to)).map(([name, after]) => {
-      const at = `${path}/dependencies/${escapePointer(name)}`
+      const at = `${path}/dependencies${pointerToken(name)}`
       const old = before[name]
       if (!Array.isArray(after)) {
         return old === undefined || Array.isArray(old) ? this.#report('DEPENDENCY_SCHEMA_ADDED', at, 'is in the %s schema and missing in the %s schema') : this.compare(old, after, at)

@@ -1,25 +1,18 @@
 // Validation against a JSON Schema with ajv, tamed for schemas and payloads nobody vouches for: patterns run in a linear-time engine, uniqueItems takes one
 // pass, references fan out under a budget, nothing is fetched, and $data is off.
-import { Ajv, type Options, type ValidateFunction } from 'ajv'
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import { Ajv2019 } from 'ajv/dist/2019.js'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import addFormats from 'ajv-formats'
 import { RE2JS } from 're2js'
 import { InvalidSchema } from './errors.ts'
 import { isObject } from './exact-json.ts'
+import { pointerToken, type SchemaFault } from './fault.ts'
 import type { Draft, JsonDocument } from './json-schema.ts'
 
-export interface SchemaFault {
-  /** JSON pointer to the value that does not fit; '' for the whole. */
-  readonly pointer: string
-  readonly reason: string
-}
+/** The fault of a value; null where it fits. */
+export type JsonValidator = (value: unknown) => SchemaFault | null
 
-/** The faults of a value; empty where it fits. */
-export type JsonValidator = (value: unknown) => readonly SchemaFault[]
-
-/** Faults told of one value; ajv may find one per array item. */
-const faultsMax = 100
 /** How many times one validation may follow a reference: recursion through anyOf and its like grows exponentially with the depth of the value. */
 const referencesFollowedMax = 100_000
 const schemaNodesMax = 100_000
@@ -27,13 +20,12 @@ const schemaNodesMax = 100_000
 const counter = '$sluiceCounted'
 
 const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const satisfies Record<Draft, unknown>
-const none: readonly SchemaFault[] = []
 
 /** Throws InvalidSchema where the document does not compile: a keyword with a bad value, a reference to nowhere, a pattern that no linear-time engine takes. */
 export function compileJsonSchema(document: JsonDocument): JsonValidator {
   const budget = { left: 0 }
   const options: Options = {
-    allErrors: true, strict: false, validateFormats: true, addUsedSchema: false, logger: false, messages: true, inlineRefs: false,
+    allErrors: false, strict: false, validateFormats: true, addUsedSchema: false, logger: false, messages: true, inlineRefs: false,
     code: { regExp: linearPattern },
   }
   const ajv = new classes[document.draft](options)
@@ -57,27 +49,28 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   return value => {
     budget.left = referencesFollowedMax
     try {
-      if (validate(value)) return none
+      if (validate(value)) return null
     } catch (error) {
-      if (error instanceof TooComplex || error instanceof RangeError) return [{ pointer: '', reason: 'is too complex to be validated against this schema' }]
+      if (error instanceof TooComplex || error instanceof RangeError) return { pointer: '', reason: 'is too complex to be validated against this schema' }
       throw error
     }
-    return (validate.errors ?? []).slice(0, faultsMax).map(error => {
-      const extra: unknown = error.params['additionalProperty'] ?? error.params['unevaluatedProperty'] ?? error.params['propertyName']
-      const pointer = typeof extra === 'string' ? `${error.instancePath}/${escapePointer(extra)}` : error.instancePath
-      return { pointer, reason: reasonOf(error.keyword, error.message ?? 'does not fit', error.params) }
-    })
+    const error = telling(validate.errors ?? [])
+    if (error === undefined) return { pointer: '', reason: 'does not fit' }
+    const extra: unknown = error.params['additionalProperty'] ?? error.params['unevaluatedProperty'] ?? error.params['propertyName']
+    return { pointer: typeof extra === 'string' ? error.instancePath + pointerToken(extra) : error.instancePath, reason: reasonOf(error) }
   }
 }
 
-/** A member name as a token of a JSON pointer (RFC 6901). */
-export function escapePointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+/** ajv stops at the first keyword that fails, but tells what each branch of an anyOf or oneOf had against the value: the deepest says most; of several at one place, the union. */
+function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
+  const depth = Math.max(...errors.map(error => error.instancePath.length))
+  const deepest = errors.filter(error => error.instancePath.length === depth)
+  return deepest.find(error => error.keyword === 'anyOf' || error.keyword === 'oneOf') ?? deepest[0]
 }
 
 class TooComplex extends Error {}
 
-function reasonOf(keyword: string, message: string, params: Record<string, unknown>): string {
+function reasonOf({ keyword, message = 'does not fit', params }: ErrorObject): string {
   switch (keyword) {
     case 'enum': return `${message}: ${JSON.stringify(params['allowedValues']).slice(0, 200)}`
     case 'const': return `${message} ${JSON.stringify(params['allowedValue']).slice(0, 200)}`

@@ -1,13 +1,17 @@
 // The schema registry: what its API can be asked, over the state of store.ts and the log of log.ts. Reads answer from memory; changes go one at a time through
 // a queue, each decided on a settled state, written, and only then answered.
+import { assert } from '../base/assert.ts'
 import { Lru } from '../base/lru.ts'
-import type { Admin, Logs } from '../ports.ts'
+import type { Admin, Logs, Validation } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { incompatibilities } from './compatibility.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { SchemaLog } from './log.ts'
-import { guidOf, type Metadata, parseSchema, type Reference, type ResolvedReference, type RuleSet, type Schema, schemaTypes } from './schema.ts'
+import { compilePayload, type PayloadCodec } from './payload.ts'
+import { guidOf, type Metadata, parseSchema, type Reference, type ResolvedReference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
 import { type Change, type CompatibilityLevel, type CompatibilityPolicy, type Config, type Mode, type SchemaVersion, Store } from './store.ts'
+import { subjectName, type SubjectNameStrategy } from './subjects.ts'
+import { SchemaValidation } from './validation.ts'
 
 export interface RegistryOptions {
   readonly logs: Logs
@@ -39,6 +43,11 @@ export interface CompatibilityVerdict {
 
 /** Schemas parsed lately, by guid: parsing costs milliseconds and a transitive check asks for the whole history. */
 const parsedSchemasMax = 1_000
+/** Texts parsed lately: REST producers send theirs with each request. Longer ones and ones with references are parsed each time. */
+const textsMax = 200
+const textCharactersMax = 64 * 1024
+/** Compiled encoders and checks, by schema id. */
+const codecsMax = 1_000
 const writesWaitingMax = 1_000
 const referencesDepthMax = 32
 const referencesMax = 1_000
@@ -59,7 +68,10 @@ export class Registry {
   readonly clusterId: string
   readonly #log: SchemaLog
   readonly #clock: Pick<Clock, 'now'>
+  readonly validation: Validation = new SchemaValidation(this)
   readonly #parsed = new Lru<string, Schema | InvalidSchema>(parsedSchemasMax)
+  readonly #texts = new Lru<string, Schema>(textsMax)
+  readonly #codecs = new Lru<number, PayloadCodec | InvalidSchema>(codecsMax)
   #writing: Promise<unknown> = Promise.resolve()
   #writesWaiting = 0
 
@@ -72,7 +84,8 @@ export class Registry {
 
   /** The parsed form of a stored version, or why it has none here. */
   parsed(version: SchemaVersion, depth = 0): Schema | InvalidSchema {
-    const known = this.#parsed.get(version.guid)
+    const key = `${version.schemaType} ${version.guid}`
+    const known = this.#parsed.get(key)
     if (known !== undefined) return known
     let schema: Schema | InvalidSchema
     try {
@@ -83,8 +96,41 @@ export class Registry {
       if (!(error instanceof InvalidSchema)) throw error
       schema = error
     }
-    this.#parsed.set(version.guid, schema)
+    this.#parsed.set(key, schema)
     return schema
+  }
+
+  /** What writes, reads and checks payloads of a schema id that exists, or why nothing can. */
+  payloadCodec(id: number): PayloadCodec | InvalidSchema {
+    const known = this.#codecs.get(id)
+    if (known !== undefined) return known
+    const [version] = this.store.withId(id)
+    assert(version !== undefined, `schema ${id} exists`)
+    const schema = this.parsed(version)
+    const codec = schema instanceof InvalidSchema ? schema : compilePayload(schema)
+    this.#codecs.set(id, codec)
+    return codec
+  }
+
+  /** The subject of a topic's part to which a schema id belongs by the strategy, or why it belongs to none. Deleted versions count: what was written with them may come again. */
+  subjectOf(id: number, { topic, part, strategy }: { topic: string; part: 'key' | 'value'; strategy: SubjectNameStrategy }): string | { readonly reason: string } {
+    const versions = this.store.withId(id)
+    if (versions.length === 0) return { reason: `schema ${id} is not known` }
+    const schema = strategy === 'TopicName' ? undefined : this.parsed(versions[0]!)
+    if (schema instanceof InvalidSchema) return { reason: `schema ${id} cannot be read: ${schema.message}` }
+    const subject = subjectName(strategy, topic, part, schema?.recordName)
+    if (subject === undefined) return { reason: `schema ${id} has no record name, which the strategy ${strategy} needs` }
+    return versions.some(version => version.subject === subject) ? subject : { reason: `schema ${id} does not belong to subject '${subject}'` }
+  }
+
+  /** The name that a schema text gives its values, which some strategies make a subject of. */
+  recordName(text: string, type: SchemaType): string | undefined | RegistryRefusal {
+    try {
+      return this.#parse(type, text, [], false).recordName
+    } catch (error) {
+      if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message)
+      throw error
+    }
   }
 
   /** A version of a subject. 'latest' is the newest that is not deleted. */
@@ -128,7 +174,7 @@ export class Registry {
       }
       const messages = this.#compare(subject, read, this.store.versions(subject, 'live'))
       if (messages.length > 0) return refusals.incompatible(subject, messages)
-      const id = this.store.idOf(read.guid) ?? this.store.highestId + 1
+      const id = this.store.idOf(read.guid, read.schema.type) ?? this.store.highestId + 1
       const value: SchemaVersion = {
         subject, version, id, guid: read.guid, schemaType: read.schema.type, schema: read.schema.text, references: read.references,
         metadata: read.metadata, ruleSet: read.ruleSet, deleted: false, timestampMs: this.#clock.now(),
@@ -260,7 +306,7 @@ export class Registry {
       const requested = request.references ?? copied?.references ?? []
       if (requested.length > referencesMax) throw new InvalidSchema(`${requested.length} references, where at most ${referencesMax} are allowed`)
       const resolved = this.#resolve(requested, 0)
-      const schema = parseSchema(type, text, resolved, { strict: true, normalize: normalize ?? this.effectiveConfig(subject).normalize })
+      const schema = this.#parse(type, text, resolved, normalize ?? this.effectiveConfig(subject).normalize)
       const references = resolved.map(({ name, subject: of, version }) => ({ name, subject: of, version }))
       const metadata = request.metadata ?? latest?.metadata
       const ruleSet = request.ruleSet ?? latest?.ruleSet
@@ -269,6 +315,17 @@ export class Registry {
       if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message)
       throw error
     }
+  }
+
+  /** A new schema, held to every rule. Throws InvalidSchema. */
+  #parse(type: SchemaType, text: string, references: readonly ResolvedReference[], normalize: boolean): Schema {
+    const isKept = references.length === 0 && text.length <= textCharactersMax
+    const key = `${type} ${normalize} ${text}`
+    const known = isKept ? this.#texts.get(key) : undefined
+    if (known !== undefined) return known
+    const schema = parseSchema(type, text, references, { strict: true, normalize })
+    if (isKept) this.#texts.set(key, schema)
+    return schema
   }
 
   #resolve(references: readonly Reference[], depth: number): ResolvedReference[] {

@@ -46,7 +46,8 @@ export class Store {
   readonly #subjects = new Map<string, Map<number, SchemaVersion>>()
   /** All versions of any subject that have the id, deleted ones too. */
   readonly #byId = new Map<number, SchemaVersion[]>()
-  readonly #idByGuid = new Map<string, number>()
+  /** By guid and type: the guid leaves the type out, and a text may be a schema in two languages. */
+  readonly #idByContent = new Map<string, number>()
   readonly #configs = new Map<string | null, Config>()
   readonly #modes = new Map<string | null, Mode>()
   #highestId = 0
@@ -94,8 +95,8 @@ export class Store {
     return this.#byId.get(id) ?? []
   }
 
-  idOf(guid: string): number | undefined {
-    return this.#idByGuid.get(guid)
+  idOf(guid: string, schemaType: string): number | undefined {
+    return this.#idByContent.get(`${schemaType} ${guid}`)
   }
 
   /** Versions that refer to a version of a subject. */
@@ -126,7 +127,7 @@ export class Store {
     const sharing = this.#byId.get(version.id)
     if (sharing === undefined) this.#byId.set(version.id, [version])
     else sharing.push(version)
-    this.#idByGuid.set(version.guid, version.id)
+    this.#idByContent.set(`${version.schemaType} ${version.guid}`, version.id)
     this.#highestId = Math.max(this.#highestId, version.id)
   }
 
@@ -140,7 +141,7 @@ export class Store {
     if (rest.length > 0) this.#byId.set(gone.id, rest)
     else {
       this.#byId.delete(gone.id)
-      this.#idByGuid.delete(gone.guid)
+      this.#idByContent.delete(`${gone.schemaType} ${gone.guid}`)
     }
   }
 }

@@ -1,0 +1,58 @@
+// Payloads (what follows the schema id) of either language: from JSON, to JSON, and checked as they are. Compiled once per schema.
+import { isUtf8 } from 'node:buffer'
+import { compileAvroReader } from './avro-reader.ts'
+import { compileAvroWriter } from './avro-writer.ts'
+import { depthOf, schemaDepthMax } from './exact-json.ts'
+import type { SchemaFault } from './fault.ts'
+import type { JsonDocument } from './json-schema.ts'
+import { compileJsonSchema } from './json-validator.ts'
+import type { Schema } from './schema.ts'
+
+export interface PayloadCodec {
+  /** `value` is what JSON.parse makes of `json`. A JSON payload is `json` itself, so that nothing of it is lost on the way. */
+  encode(value: unknown, json: Buffer): Buffer | SchemaFault
+  /** Whether the bytes from `from` to the end fit; null where they do. */
+  check(bytes: Buffer, from: number): SchemaFault | null
+  /** JSON text of the bytes from `from` to the end. */
+  decode(bytes: Buffer, from: number, how: { tagged: boolean }): string | SchemaFault
+}
+
+/** The parser takes long over deep nesting; shorter payloads cannot nest deep enough to matter. */
+const depthCheckedFromBytes = 4 * 1024
+
+export function compilePayload(schema: Schema): PayloadCodec {
+  return schema.type === 'AVRO' ? avroPayload(schema.root) : jsonPayload(schema.document)
+}
+
+function avroPayload(root: Parameters<typeof compileAvroReader>[0]): PayloadCodec {
+  const reader = compileAvroReader(root)
+  return { encode: compileAvroWriter(root), check: reader.check, decode: reader.toJson }
+}
+
+function jsonPayload(document: JsonDocument): PayloadCodec {
+  const validate = compileJsonSchema(document)
+  const check = (bytes: Buffer, from: number): SchemaFault | null => {
+    const text = jsonText(bytes, from)
+    if (typeof text !== 'string') return text
+    let value: unknown
+    try {
+      value = JSON.parse(text)
+    } catch (error) {
+      // The parser quotes the payload; what it was does not belong into logs and answers to others.
+      return { pointer: '', reason: `is not JSON${/at position \d+/.exec((error as Error).message)?.[0].replace(/^/, ', ') ?? ''}` }
+    }
+    return validate(value)
+  }
+  return {
+    encode: (value, json) => validate(value) ?? json,
+    check,
+    decode: (bytes, from) => check(bytes, from) ?? bytes.toString('utf8', from, bytes.length),
+  }
+}
+
+function jsonText(bytes: Buffer, from: number): string | SchemaFault {
+  if (!isUtf8(bytes.subarray(from))) return { pointer: '', reason: 'is not UTF-8' }
+  const text = bytes.toString('utf8', from, bytes.length)
+  if (text.length > depthCheckedFromBytes && depthOf(text) > schemaDepthMax) return { pointer: '', reason: `is nested more than ${schemaDepthMax} deep` }
+  return text
+}
