@@ -45,8 +45,15 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
       const segment = await recovery.openSegment(path, { isLast: index === paths.length - 1 })
       if (segment) opened.push(segment)
     }
-    const endOffset = opened.at(-1)?.nextOffset ?? state.startOffset
+    const last = opened.at(-1)
+    const endOffset = last?.nextOffset ?? state.startOffset
     if (endOffset < state.durableOffset) throw new LogDamaged(`${directory} ends at offset ${endOffset}; it had been durable up to ${state.durableOffset}`)
+    // What a killed process had written may be in the page cache only, files and names alike. It is shown to readers, so it must be durable.
+    if (!last || last.isEmpty || endOffset > state.durableOffset || recovery.hasCut) {
+      await last?.sync()
+      await disk.syncDirectory(directory)
+      await disk.syncDirectory(parentOf(directory))
+    }
     return { state, segments: opened, endOffset, epochs: recovery.epochs, producers: recovery.producers }
   } catch (error) {
     for (const segment of opened) await segment.close()
@@ -68,6 +75,8 @@ async function segmentPaths({ world: { disk }, directory }: RecoveryOptions, sta
 class Recovery {
   readonly epochs = new Epochs()
   readonly producers = new Producers()
+  /** A torn tail was cut off; not yet durably. */
+  hasCut = false
   readonly #options: RecoveryOptions
   readonly #state: LogState
   #previous: Segment | undefined
@@ -124,9 +133,8 @@ class Recovery {
       if (await hasWitness({ file, size, seal, badPosition: end })) return await this.#damaged(path, file, end, `${fault}, and a later frame shows that it had been durable`)
       this.#options.logger.info({ path, position: end, bytes: size - end, fault }, 'cut off a torn tail')
       await file.truncate(end)
+      this.hasCut = true
     }
-    // What a killed process had written may still be in the page cache only: it is shown to readers, so it must be durable.
-    if (isLast) await file.sync()
     segment.recoveredUpTo(end)
   }
 
@@ -175,9 +183,15 @@ async function quarantine(disk: Disk, directory: string, path: string, source: D
   return copy
 }
 
-/** The directory is there, and so is its name after a crash. */
+/** The directory is there, and so will its name be after a crash, if those above it are. */
 async function ensureDirectory(disk: Disk, directory: string): Promise<void> {
   if (await disk.exists(directory)) return
+  const parent = parentOf(directory)
+  if (parent !== '') await ensureDirectory(disk, parent)
   await disk.makeDirectory(directory)
-  await disk.syncDirectory(directory.slice(0, directory.lastIndexOf('/')))
+  await disk.syncDirectory(parent)
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
