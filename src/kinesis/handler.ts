@@ -1,5 +1,6 @@
 // One Kinesis request from its bytes to its answer, whatever transport brought it. The checks come in AWS's order, top to bottom: CORS, method, body,
 // content type, JSON, operation, signature, types, constraints, rules across members, access, and then the operation itself.
+import { hash, webcrypto } from 'node:crypto'
 import type { Access, AccessKeys, Admin, Logs, Validation } from '../ports.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
 import { type Operation, type Violation, unsupportedMember, violations, violationsMessage } from '../wire/operation.ts'
@@ -98,6 +99,8 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
       if (!target[0] || !target[1]) return xmlError(headers, 'AccessDeniedException', unknownService)
       return respond(headers, 404, undefined, '<UnknownOperationException/>\n')
     }
+    // Begun before the body is parsed, so that the two run side by side.
+    const bodyHash = sha256(request.body)
     const raw = parseBody(request.body)
     // AWS answers plain application/json in the manner of an older protocol, and serves nothing through it.
     if (contentType === deprecatedJsonType) return respond(headers, 200, deprecatedJsonType, deprecated(raw === undefined))
@@ -105,7 +108,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     if (operation === undefined) return jsonError(headers, new AwsError('UnknownOperationException'))
 
     const startedMs = clock.monotonic()
-    const answer = await perform(operation, raw, request)
+    const answer = await perform(operation, raw, request, await bodyHash)
     const response = answer instanceof AwsError
       ? jsonError(headers, answer)
       : respond(headers, 200, jsonType, answer === null ? '' : encodeMembers(operation.operation.output!, answer as Record<string, unknown>))
@@ -120,8 +123,8 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     return response
   }
 
-  async function perform(one: Served, raw: Readonly<Record<string, unknown>>, request: KinesisRequest): Promise<object | null | AwsError> {
-    const key = verifier.verify(request)
+  async function perform(one: Served, raw: Readonly<Record<string, unknown>>, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
+    const key = verifier.verify(request, bodyHash)
     if (key instanceof SignatureFault) return new AwsError(key.type, key.message)
     const context: Context = { ...services, caller: { principal: key.principal, host: request.host } }
     try {
@@ -184,6 +187,14 @@ function cborError(headers: Record<string, string>): KinesisResponse {
   const text = (value: string): Buffer => Buffer.concat([Buffer.from([0x78, value.length]), Buffer.from(value)])
   const body = Buffer.concat([Buffer.from([0xa2]), ...['__type', 'UnknownOperationException', 'message', cborAdvice].map(text)])
   return respond(headers, 400, cborType, body)
+}
+
+const threadedBytesMin = 32 * 1_024
+
+/** In hex. Large bodies are hashed by a thread of the pool: at 10 MiB it is the costliest step of a request. */
+async function sha256(body: Buffer): Promise<string> {
+  if (body.length < threadedBytesMin) return hash('sha256', body)
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', body as Uint8Array<ArrayBuffer>)).toString('hex')
 }
 
 function respond(headers: Record<string, string>, status: number, contentType: string | undefined, body: string | Buffer): KinesisResponse {

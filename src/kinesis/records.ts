@@ -3,7 +3,7 @@
 // distributed itself; one that is not UTF-8 shows with replacement characters. Headers and tombstones do not show.
 import { Refusal, type Topic } from '../ports.ts'
 import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
-import { AwsError, invalidArgument, texts, toAwsError } from './errors.ts'
+import { AwsError, invalidArgument, toAwsError } from './errors.ts'
 import type { Context } from './context.ts'
 import { hashKeyOf, parseHashKey, sequenceNumbers, shardIdOf, shardOfHashKey } from './shard-map.ts'
 import { replyBytesMax } from './throughput.ts'
@@ -46,12 +46,6 @@ export async function judgeRecords(topic: Topic, records: readonly RecordToPut[]
   if (!validation.appliesTo(topic)) return records.map(() => null)
   const faults = await validation.check(topic, records.map((record) => ({ key: Buffer.from(record.partitionKey), value: record.data })))
   return faults.map((fault) => fault && invalidArgument(`The record does not fit the schema of stream ${topic.name}: ${fault.part} '${fault.pointer}': ${fault.reason}`))
-}
-
-/** Takes the record's place in its shard's throughput, or says that it has none now. */
-export function admit(topic: Topic, shard: number, record: RecordToPut, context: Context): null | AwsError {
-  if (context.throughput.admitRecord(topic.id, shard, sizeOf(record))) return null
-  return new AwsError('ProvisionedThroughputExceededException', texts.rateExceeded(shardIdOf(shard), topic.name, context))
 }
 
 /**

@@ -102,6 +102,11 @@ export function describeShard(topic: Topic, index: number): (typeof shardShape)[
   }
 }
 
+/** What a request gets that a shard has no room for. */
+export function rateExceeded(topic: Topic, shard: number, place: Place): AwsError {
+  return new AwsError('ProvisionedThroughputExceededException', texts.rateExceeded(shardIdOf(shard), topic.name, place))
+}
+
 // A record's frame within a batch and the batch's own header: what max.message.bytes must allow beyond data and partition key.
 const recordOverheadKiB = 1
 const recordKiBMin = 1_024

@@ -28,96 +28,98 @@ export interface ShardThroughput {
   readonly limits: typeof shardLimits | null
 }
 
-interface ShardState {
-  readonly writeBytes: Bucket
-  readonly writeRecords: Bucket
-  readonly readBytes: Bucket
-  readonly readCalls: Bucket
-  readonly iteratorCalls: Bucket
-}
-
 export class Throughput {
   readonly profile: ThroughputProfile
   readonly #clock: Clock
   // A shard that falls out has been idle longest, and comes back with full buckets: what it would have had by then.
-  readonly #shards = new Lru<string, ShardState>(shardsTrackedMax)
+  readonly #shards = new Lru<string, ShardMeter>(shardsTrackedMax)
 
   constructor(clock: Clock, profile: ThroughputProfile) {
     this.#clock = clock
     this.profile = profile
   }
 
-  /**
-   * Takes one record of `bytes` (data and partition key) into the shard; false where the shard has no room for it now. A record larger than
-   * a second's worth goes into a full bucket and leaves a debt, so that the average holds.
-   */
-  admitRecord(topicId: string, partition: number, bytes: number): boolean {
-    const shard = this.#shard(topicId, partition)
-    const now = this.#clock.monotonic()
-    if (this.profile === 'aws' && !(shard.writeRecords.has(1, now) && shard.writeBytes.has(Math.min(bytes, shardLimits.writeBytesPerSecond), now))) return false
-    shard.writeRecords.take(1, now)
-    shard.writeBytes.take(bytes, now)
-    return true
-  }
-
-  /** Takes one GetRecords call; false where the shard's readers must wait. What it gives is told to `gave`. */
-  admitRead(topicId: string, partition: number): boolean {
-    const shard = this.#shard(topicId, partition)
-    const now = this.#clock.monotonic()
-    if (this.profile === 'aws' && !(shard.readCalls.has(1, now) && shard.readBytes.has(1, now))) return false
-    shard.readCalls.take(1, now)
-    return true
-  }
-
-  /** The answer to an admitted read had `bytes`; one that was cut at the largest size holds the readers off for its whole duration. */
-  gave(topicId: string, partition: number, answer: { bytes: number; isCut: boolean }): void {
-    const { readBytes } = this.#shard(topicId, partition)
-    const now = this.#clock.monotonic()
-    readBytes.take(answer.bytes, now)
-    if (answer.isCut) readBytes.owe(replyBytesMax, now)
-  }
-
-  /** Takes one GetShardIterator call. */
-  admitIterator(topicId: string, partition: number): boolean {
-    const { iteratorCalls } = this.#shard(topicId, partition)
-    const now = this.#clock.monotonic()
-    if (this.profile === 'aws' && !iteratorCalls.has(1, now)) return false
-    iteratorCalls.take(1, now)
-    return true
+  /** The meter of one shard of one incarnation of a stream. */
+  shard(topicId: string, partition: number): ShardMeter {
+    const key = `${topicId}/${partition}`
+    const known = this.#shards.get(key)
+    if (known !== undefined) return known
+    const meter = new ShardMeter(this.#clock, this.profile)
+    this.#shards.set(key, meter)
+    return meter
   }
 
   /** What went through the shard within the last second. */
   used(topicId: string, partition: number): ShardThroughput {
-    const shard = this.#shards.get(keyOf(topicId, partition))
-    const now = this.#clock.monotonic()
-    return {
-      writeBytesPerSecond: shard?.writeBytes.usedWithinASecond(now) ?? 0,
-      writeRecordsPerSecond: shard?.writeRecords.usedWithinASecond(now) ?? 0,
-      readBytesPerSecond: shard?.readBytes.usedWithinASecond(now) ?? 0,
-      readCallsPerSecond: shard?.readCalls.usedWithinASecond(now) ?? 0,
-      limits: this.profile === 'aws' ? shardLimits : null,
-    }
-  }
-
-  #shard(topicId: string, partition: number): ShardState {
-    const key = keyOf(topicId, partition)
-    const known = this.#shards.get(key)
-    if (known !== undefined) return known
-    const now = this.#clock.monotonic()
-    const state: ShardState = {
-      writeBytes: new Bucket(shardLimits.writeBytesPerSecond, now),
-      writeRecords: new Bucket(shardLimits.writeRecordsPerSecond, now),
-      readBytes: new Bucket(shardLimits.readBytesPerSecond, now),
-      readCalls: new Bucket(shardLimits.readCallsPerSecond, now),
-      iteratorCalls: new Bucket(iteratorCallsPerSecond, now),
-    }
-    this.#shards.set(key, state)
-    return state
+    return this.shard(topicId, partition).used()
   }
 }
 
-function keyOf(topicId: string, partition: number): string {
-  return `${topicId}/${partition}`
+export class ShardMeter {
+  readonly #clock: Clock
+  readonly #isEnforced: boolean
+  readonly #writeBytes: Bucket
+  readonly #writeRecords: Bucket
+  readonly #readBytes: Bucket
+  readonly #readCalls: Bucket
+  readonly #iteratorCalls: Bucket
+
+  constructor(clock: Clock, profile: ThroughputProfile) {
+    this.#clock = clock
+    this.#isEnforced = profile === 'aws'
+    const now = clock.monotonic()
+    this.#writeBytes = new Bucket(shardLimits.writeBytesPerSecond, now)
+    this.#writeRecords = new Bucket(shardLimits.writeRecordsPerSecond, now)
+    this.#readBytes = new Bucket(shardLimits.readBytesPerSecond, now)
+    this.#readCalls = new Bucket(shardLimits.readCallsPerSecond, now)
+    this.#iteratorCalls = new Bucket(iteratorCallsPerSecond, now)
+  }
+
+  /**
+   * Takes one record of `bytes` (data and partition key) into the shard; false where the shard has no room for it now. A record larger than
+   * a second's worth goes into a full bucket and leaves a debt, so that the average holds.
+   */
+  admitRecord(bytes: number): boolean {
+    const now = this.#clock.monotonic()
+    if (this.#isEnforced && !(this.#writeRecords.has(1, now) && this.#writeBytes.has(Math.min(bytes, shardLimits.writeBytesPerSecond), now))) return false
+    this.#writeRecords.take(1, now)
+    this.#writeBytes.take(bytes, now)
+    return true
+  }
+
+  /** Takes one GetRecords call; false where the shard's readers must wait. What it gives is told to `gave`. */
+  admitRead(): boolean {
+    const now = this.#clock.monotonic()
+    if (this.#isEnforced && !(this.#readCalls.has(1, now) && this.#readBytes.has(1, now))) return false
+    this.#readCalls.take(1, now)
+    return true
+  }
+
+  /** The answer to an admitted read had `bytes`; one that was cut at the largest size holds the readers off for its whole duration. */
+  gave(answer: { bytes: number; isCut: boolean }): void {
+    const now = this.#clock.monotonic()
+    this.#readBytes.take(answer.bytes, now)
+    if (answer.isCut) this.#readBytes.owe(replyBytesMax, now)
+  }
+
+  /** Takes one GetShardIterator call. */
+  admitIterator(): boolean {
+    const now = this.#clock.monotonic()
+    if (this.#isEnforced && !this.#iteratorCalls.has(1, now)) return false
+    this.#iteratorCalls.take(1, now)
+    return true
+  }
+
+  used(): ShardThroughput {
+    const now = this.#clock.monotonic()
+    return {
+      writeBytesPerSecond: this.#writeBytes.usedWithinASecond(now),
+      writeRecordsPerSecond: this.#writeRecords.usedWithinASecond(now),
+      readBytesPerSecond: this.#readBytes.usedWithinASecond(now),
+      readCallsPerSecond: this.#readCalls.usedWithinASecond(now),
+      limits: this.#isEnforced ? shardLimits : null,
+    }
+  }
 }
 
 const meterSlices = 10

@@ -5,15 +5,9 @@ import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { Lru } from '../base/lru.ts'
 import type { AccessKey, AccessKeys } from '../ports.ts'
 import type { Clock } from '../world/world.ts'
+import { type SignedRequest, basicFormat, basicFormatSeconds, canonicalRequest, httpDateAsBasicFormat, queryPairs } from './canonical-request.ts'
 
-/** What was signed, as it arrived: `path` and `query` (without '?') undecoded, header names in lower case. */
-export interface SignedRequest {
-  readonly method: string
-  readonly path: string
-  readonly query: string
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
-  readonly body: Uint8Array
-}
+export type { SignedRequest } from './canonical-request.ts'
 
 /** Why a request is not believed: the type of AWS's error and its text. */
 export class SignatureFault {
@@ -69,8 +63,8 @@ export class SigV4Verifier {
     this.#service = options.service
   }
 
-  /** The access key the request was signed with, or why it is refused. */
-  verify(request: SignedRequest): AccessKey | SignatureFault {
+  /** The access key the request was signed with, or why it is refused. `bodyHash` is the SHA-256 of the body as it arrived, in hex. */
+  verify(request: SignedRequest, bodyHash: string): AccessKey | SignatureFault {
     const claim = readClaim(request)
     if (claim instanceof SignatureFault) return claim
     const scope = this.#scope(claim)
@@ -80,7 +74,6 @@ export class SigV4Verifier {
     const late = this.#timing(claim)
     if (late !== undefined) return late
 
-    const bodyHash = createHash('sha256').update(request.body).digest('hex')
     const saidHash = header(request, 'x-amz-content-sha256')
     if (saidHash !== undefined && saidHash !== bodyHash) {
       return invalid(`The provided 'x-amz-content-sha256' header does not match what was computed: '${saidHash}' is not the SHA-256 of the body.`)
@@ -152,57 +145,6 @@ export function deriveSigningKey(secret: string, scope: { day: string; region: s
   let key: Buffer = Buffer.from(`AWS4${secret}`)
   for (const part of [scope.day, scope.region, scope.service, 'aws4_request']) key = createHmac('sha256', key).update(part).digest()
   return key
-}
-
-/** AWS's canonical form of a request: what both sides hash. */
-export function canonicalRequest(request: SignedRequest, signedNames: readonly string[], bodyHash: string): string {
-  const lines = signedNames.map((name) => `${name}:${canonicalValue(request.headers[name])}`)
-  return [request.method, canonicalPath(request.path), canonicalQuery(request.query), ...lines, '', signedNames.join(';'), bodyHash].join('\n')
-}
-
-function canonicalValue(value: string | readonly string[] | undefined): string {
-  const values = typeof value === 'string' ? [value] : value ?? []
-  return values.map((item) => item.trim().replace(/ +/g, ' ')).join(',')
-}
-
-/** Dot segments and empty ones go, then each segment is encoded once more than it was sent (every service but S3 does so). */
-function canonicalPath(path: string): string {
-  if (path === '/' || path === '') return '/'
-  const kept: string[] = []
-  for (const segment of path.split('/')) {
-    if (segment === '..') kept.pop()
-    else if (segment !== '' && segment !== '.') kept.push(percentEncode(segment))
-  }
-  const slash = path.endsWith('/') && kept.length > 0 ? '/' : ''
-  return `/${kept.join('/')}${slash}`
-}
-
-/** Sorted by encoded name, then encoded value; X-Amz-Signature is what is being computed and so stays out. */
-function canonicalQuery(query: string): string {
-  if (query === '') return ''
-  const pairs = queryPairs(query).filter(([name]) => name !== 'X-Amz-Signature').map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)
-  pairs.sort(([a, av], [b, bv]) => (a === b ? (av < bv ? -1 : 1) : a < b ? -1 : 1))
-  return pairs.map(([name, value]) => `${name}=${value}`).join('&')
-}
-
-function queryPairs(query: string): [string, string][] {
-  return query.split('&').filter((part) => part !== '').map((part) => {
-    const equals = part.indexOf('=')
-    return equals < 0 ? [percentDecode(part), ''] : [percentDecode(part.slice(0, equals)), percentDecode(part.slice(equals + 1))]
-  })
-}
-
-/** RFC 3986: everything but unreserved characters. */
-function percentEncode(value: string): string {
-  return encodeURIComponent(value.toWellFormed()).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
-}
-
-function percentDecode(value: string): string {
-  try {
-    return decodeURIComponent(value)
-  } catch {
-    return value
-  }
 }
 
 function readClaim(request: SignedRequest): Claim | SignatureFault {
@@ -298,26 +240,6 @@ function sameSignature(expected: Buffer, hex: string): boolean {
 function header(request: SignedRequest, name: string): string | undefined {
   const value = request.headers[name]
   return typeof value === 'string' || value === undefined ? value : value.join(',')
-}
-
-/** 20150830T123600Z in seconds since the epoch; undefined for anything else. */
-function basicFormatSeconds(date: string): number | undefined {
-  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date)
-  if (parts === null) return undefined
-  const [year, month, day, hour, minute, second] = parts.slice(1).map(Number) as [number, number, number, number, number, number]
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second)
-  return basicFormat(ms / 1000) === date ? ms / 1000 : undefined
-}
-
-function basicFormat(seconds: number): string {
-  return new Date(seconds * 1000).toISOString().replace(/[-:]|\.\d+/g, '')
-}
-
-/** A client without X-Amz-Date signs the time of its Date header. */
-function httpDateAsBasicFormat(date: string): string {
-  if (basicFormatSeconds(date) !== undefined) return date
-  const ms = /^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/.test(date) ? Date.parse(date) : NaN
-  return Number.isNaN(ms) ? date : basicFormat(ms / 1000)
 }
 
 function incomplete(message: string): SignatureFault {

@@ -5,7 +5,7 @@ import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
 import { readPage } from '../records.ts'
 import { shardIdOf } from '../shard-map.ts'
-import { findStreamByName, streamArn, streamArnOf, streamId } from '../streams.ts'
+import { findStreamByName, rateExceeded, streamArn, streamArnOf, streamId } from '../streams.ts'
 import { type Issued, type ShardPosition, tokenLifetimeMs } from '../tokens.ts'
 
 const recordsMax = 10_000
@@ -52,12 +52,11 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
     return notFound(texts.shardNotFound(shardIdOf(shardIndex), stream, context))
   }
   if (input.DryRun === true) return wouldHaveSucceeded()
-  if (!context.throughput.admitRead(topicId, shardIndex)) {
-    return new AwsError('ProvisionedThroughputExceededException', texts.rateExceeded(shardIdOf(shardIndex), stream, context))
-  }
+  const meter = context.throughput.shard(topicId, shardIndex)
+  if (!meter.admitRead()) return rateExceeded(topic, shardIndex, context)
   const page = await readPage(topic, shardIndex, { offset, limit: input.Limit ?? recordsMax }, context)
   if (page instanceof AwsError) return page
-  context.throughput.gave(topicId, shardIndex, page)
+  meter.gave(page)
   const next = { ...opened.value, offset: page.nextOffset }
   return {
     Records: page.records,

@@ -4,7 +4,7 @@ import { type InputOf, type OutputOf, oneOf, operation, text, timestamp } from '
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError, wouldHaveSucceeded } from '../errors.ts'
 import { canonicalSequenceNumber, isOfShard, parseSequenceNumber, shardIdOf, shardIndexOf } from '../shard-map.ts'
-import { dryRun, findStreamByName, namedStream, oneStream, sequenceNumber, shardId, streamMembers } from '../streams.ts'
+import { dryRun, findStreamByName, namedStream, oneStream, rateExceeded, sequenceNumber, shardId, streamMembers } from '../streams.ts'
 
 export const GetShardIterator = operation({
   name: 'GetShardIterator',
@@ -34,9 +34,7 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
   const offset = await startOf(input, topic, index, context)
   if (offset instanceof AwsError) return offset
   if (input.DryRun === true) return wouldHaveSucceeded()
-  if (!context.throughput.admitIterator(topic.id, index)) {
-    return new AwsError('ProvisionedThroughputExceededException', texts.rateExceeded(shardIdOf(index), stream, context))
-  }
+  if (!context.throughput.shard(topic.id, index).admitIterator()) return rateExceeded(topic, index, context)
   const position = { stream, topicId: topic.id, shardIndex: index, offset }
   return { ShardIterator: context.tokens.issueIterator(position, context.caller.principal, context.clock.now()) }
 }

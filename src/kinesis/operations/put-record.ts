@@ -5,9 +5,9 @@ import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
-import { type RecordToPut, admit, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
+import { type RecordToPut, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
 import { isOfShard, parseSequenceNumber } from '../shard-map.ts'
-import { dryRun, findStream, hashKey, namedStream, oneStream, recordKiBOf, sequenceNumber, streamMembers } from '../streams.ts'
+import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordKiBOf, sequenceNumber, streamMembers } from '../streams.ts'
 
 export const dataBytesMax = 10_485_760
 export const partitionKey = text().minLength(1).maxLength(256)
@@ -44,8 +44,7 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   const [fault] = await judgeRecords(topic, [record], context)
   if (fault) return fault
   if (input.DryRun === true) return wouldHaveSucceeded()
-  const full = admit(topic, shard, record, context)
-  if (full !== null) return full
+  if (!context.throughput.shard(topic.id, shard).admitRecord(sizeOf(record))) return rateExceeded(topic, shard, context)
   const [answer] = await appendToShard(topic, shard, [record], context)
   return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
 }

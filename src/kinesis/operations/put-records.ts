@@ -3,8 +3,8 @@
 import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
-import { type PutDone, type RecordToPut, admit, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
-import { dryRun, findStream, hashKey, namedStream, oneStream, streamMembers } from '../streams.ts'
+import { type PutDone, type RecordToPut, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
+import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
 
 const requestBytesMax = 10_485_760
@@ -35,34 +35,36 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
   const records: RecordToPut[] = input.Records.map((entry) => ({ data: entry.Data, partitionKey: entry.PartitionKey, explicitHashKey: entry.ExplicitHashKey }))
-  const shards: number[] = []
+  const indexesOfShard = new Map<number, number[]>()
   let bytes = 0
   for (const [at, record] of records.entries()) {
     const wrong = judgeSize(record, topic, `records.${at + 1}.member.data`, context)
     if (wrong !== null) return wrong
     const shard = shardFor(record, topic)
     if (shard instanceof AwsError) return shard
-    shards.push(shard)
     bytes += sizeOf(record)
+    const indexes = indexesOfShard.get(shard)
+    if (indexes === undefined) indexesOfShard.set(shard, [at])
+    else indexes.push(at)
   }
   if (bytes > requestBytesMax) return invalidArgument(`Records size exceeds 10 MB limit: ${bytes} bytes of data and partition keys`)
 
   const faults = await judgeRecords(topic, records, context)
   if (input.DryRun === true) return wouldHaveSucceeded()
-  const answers: (Answer | undefined)[] = []
-  const indexesOfShard = new Map<number, number[]>()
-  for (const [at, record] of records.entries()) {
-    const shard = shards[at]!
-    const failed = faults[at] ?? admit(topic, shard, record, context)
-    if (failed !== null) answers[at] = failed
-    else if (!indexesOfShard.get(shard)?.push(at)) indexesOfShard.set(shard, [at])
-  }
+  const answers: Answer[] = []
   await Promise.all([...indexesOfShard].map(async ([shard, indexes]) => {
-    const done = await appendToShard(topic, shard, indexes.map((at) => records[at]!), context)
-    for (const [nth, at] of indexes.entries()) answers[at] = done[nth]!
+    const meter = context.throughput.shard(topic.id, shard)
+    const full = rateExceeded(topic, shard, context)
+    const admitted: number[] = []
+    for (const at of indexes) {
+      const failed = faults[at] ?? (meter.admitRecord(sizeOf(records[at]!)) ? null : full)
+      if (failed === null) admitted.push(at)
+      else answers[at] = failed
+    }
+    const done = await appendToShard(topic, shard, admitted.map((at) => records[at]!), context)
+    for (const [nth, at] of admitted.entries()) answers[at] = done[nth]!
   }))
-  const entries = answers.map((answer) => entryOf(answer!))
-  return { FailedRecordCount: answers.filter((answer) => answer instanceof AwsError).length, Records: entries }
+  return { FailedRecordCount: answers.filter((answer) => answer instanceof AwsError).length, Records: answers.map(entryOf) }
 }
 
 function entryOf(answer: Answer): OutputOf<typeof PutRecords>['Records'][number] {
