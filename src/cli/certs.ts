@@ -9,6 +9,9 @@ import type { KnownCertificate } from '../pki/clients.ts'
 import { issue, listCertificates } from '../pki/clients.ts'
 import { CertificateError } from '../pki/error.ts'
 import { revoke } from '../pki/revocation.ts'
+import { nodeWorld } from '../world/node.ts'
+
+const world = nodeWorld()
 
 interface Where {
   readonly certsDir: string
@@ -37,7 +40,7 @@ export function certsCommand(): Command {
 
 async function init(options: Where & { readonly host?: readonly string[] }): Promise<void> {
   const hostnames = [...new Set([...localHostnames(hostname()), ...(options.host ?? [])])]
-  const certificates = await ensureCertificates({ directory: options.certsDir, hostnames, now: Date.now(), onProgress: line => console.error(line) })
+  const certificates = await ensureCertificates({ world, directory: options.certsDir, hostnames, onProgress: line => console.error(line) })
   if (certificates.made.length === 0) console.log(`${options.certsDir} has all it needs`)
   console.log(`CA fingerprint (SHA-256)  ${certificates.fingerprint}`)
 }
@@ -46,7 +49,7 @@ async function issueOne(name: string, options: Where & {
   readonly dns?: readonly string[]; readonly out?: string; readonly days: number; readonly passphraseFile?: string; readonly replace: boolean
 }): Promise<void> {
   const written = await issue({
-    directory: options.certsDir, name, days: options.days, replace: options.replace, now: Date.now(),
+    world, directory: options.certsDir, name, days: options.days, replace: options.replace,
     hostnames: (options.dns ?? []).flatMap(names => names.split(',')),
     ...(options.out === undefined ? undefined : { out: options.out }),
     ...(options.passphraseFile === undefined ? undefined : { passphrase: readPassphrase(options.passphraseFile) }),
@@ -56,20 +59,20 @@ async function issueOne(name: string, options: Where & {
 }
 
 async function list(options: Where): Promise<void> {
-  const known = await listCertificates(options.certsDir, Date.now())
+  const known = await listCertificates(world, options.certsDir)
   if (known.length === 0) return console.log(`there are no certificates in ${options.certsDir}`)
   const rows = known.map(({ name, kind, state, certificate }) => [name, kind, state, day(certificate.validToDate), certificate.serialNumber])
   printTable([['NAME', 'KIND', 'STATE', 'VALID TO', 'SERIAL NUMBER'], ...rows])
 }
 
 async function show(name: string, options: Where): Promise<void> {
-  const known = (await listCertificates(options.certsDir, Date.now())).find(one => one.name === name)
+  const known = (await listCertificates(world, options.certsDir)).find(one => one.name === name)
   if (known === undefined) throw new CertificateError(`there is no certificate ${name}.pem in ${options.certsDir}`)
   printTable(describe(known))
 }
 
 async function revokeOne(nameOrSerial: string, options: Where): Promise<void> {
-  const { name, serialNumber, revokedAt } = await revoke(options.certsDir, nameOrSerial, Date.now())
+  const { name, serialNumber, revokedAt } = await revoke(world, options.certsDir, nameOrSerial)
   console.log(`${name || 'the certificate'} (serial number ${serialNumber}) is withdrawn since ${revokedAt}`)
 }
 

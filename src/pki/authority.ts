@@ -51,8 +51,8 @@ export async function createAuthority(files: CertificateFiles, label: string, no
     { profile: 'intermediate', commonName: `${label} intermediate`, publicKey: intermediateKey.publicKey, now, days: intermediateDays },
     { certificate: root, privateKey: rootKey.privateKey },
   )
-  await files.write(`${rootName}.key`, privatePem(rootKey.privateKey), { secret: true })
-  await files.write(`${rootName}.pem`, root, { secret: false })
+  await files.write(`${rootName}.key`, privatePem(rootKey.privateKey))
+  await files.write(`${rootName}.pem`, root)
   await files.writePair(intermediateName, { certificate: intermediate, key: privatePem(intermediateKey.privateKey) })
   return { root, intermediate }
 }
@@ -106,7 +106,7 @@ export function readCertificate(pem: string, path: string): X509Certificate {
   }
 }
 
-export function readKey(pem: string | Buffer, path: string): KeyObject {
+export function readKey(pem: string, path: string): KeyObject {
   try {
     return createPrivateKey(pem)
   } catch (error) {

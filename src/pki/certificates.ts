@@ -3,6 +3,7 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
 import type { Authority } from './authority.ts'
 import { createAuthority, issueLeaf, leafDaysMax, loadAuthority, readCertificate, readKey, refuseMismatch, renewAuthority } from './authority.ts'
+import type { World } from '../world/world.ts'
 import { CertificateError } from './error.ts'
 import { CertificateFiles } from './files.ts'
 import type { CertificateRequest } from './issue.ts'
@@ -30,11 +31,10 @@ export interface Certificates {
 }
 
 export interface EnsureOptions {
+  readonly world: Pick<World, 'disk' | 'clock'>
   readonly directory: string
   /** DNS names and IP addresses the server is reached by; a change of them renews its certificate. */
   readonly hostnames: readonly string[]
-  /** Milliseconds since the epoch. */
-  readonly now: number
   /** Told what is being made: a first start takes a second or two. */
   readonly onProgress?: (text: string) => void
 }
@@ -53,13 +53,13 @@ export function localHostnames(machine: string): string[] {
 /** Throws CertificateError with one line for the operator. Safe to call from several processes at once. */
 export async function ensureCertificates(options: EnsureOptions): Promise<Certificates> {
   for (const name of options.hostnames) refuseHostname(name)
-  const files = new CertificateFiles(options.directory)
+  const files = new CertificateFiles(options.world, options.directory)
   return (await readSettled(files, options)) ?? files.exclusively(() => makeMissing(files, options))
 }
 
 /** `readAll` without the lock: while another process replaces a pair, what is read may not fit together, and is read again under the lock. */
 async function readSettled(files: CertificateFiles, options: EnsureOptions): Promise<Certificates | undefined> {
-  if ((await files.unfinishedPairs()).length > 0) return undefined
+  if (await files.hasUnfinishedWrites()) return undefined
   try {
     return await readAll(files, options)
   } catch (error) {
@@ -80,7 +80,8 @@ export function refuseHostname(name: string): void {
 const hostnamePattern = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/
 
 /** Everything, if everything is there and fresh. */
-async function readAll(files: CertificateFiles, { hostnames, now }: EnsureOptions, made: readonly string[] = []): Promise<Certificates | undefined> {
+async function readAll(files: CertificateFiles, { hostnames, world }: EnsureOptions, made: readonly string[] = []): Promise<Certificates | undefined> {
+  const now = world.clock.now()
   const authority = await loadAuthority(files, now)
   if (authority === undefined) return undefined
   const [server, admin, tokenKey] = await Promise.all([readLeaf(files, serverName), readLeaf(files, adminName), files.readSecret(tokenKeyName)])
@@ -92,7 +93,7 @@ async function readAll(files: CertificateFiles, { hostnames, now }: EnsureOption
     material: { certificate: server.pem, key: server.key, authorities: [authority.root, authority.intermediate] },
     fingerprint: new X509Certificate(authority.root).fingerprint256,
     serverValidTo: server.certificate.validToDate.getTime(),
-    tokenKey: tokenKey.toString('utf8'),
+    tokenKey,
     paths: { ca: files.path('ca.pem'), adminCertificate: files.path(`${adminName}.pem`), adminKey: files.path(`${adminName}.key`) },
     made,
   }
@@ -100,13 +101,14 @@ async function readAll(files: CertificateFiles, { hostnames, now }: EnsureOption
 
 /** Under the directory's lock: another process may have made all of it meanwhile, or the one before died half way. */
 async function makeMissing(files: CertificateFiles, options: EnsureOptions): Promise<Certificates> {
-  const { hostnames, now, onProgress = () => {} } = options
+  const { hostnames, world, onProgress = () => {} } = options
+  const now = world.clock.now()
   const made: string[] = []
   const announce = (what: string): void => {
     made.push(what)
     onProgress(`making ${what}`)
   }
-  await files.finishPairs()
+  await files.finishWrites()
   const existing = await loadAuthority(files, now)
   if (existing === undefined) announce(`a private CA in ${files.directory}`)
   // Keys are independent of each other, so on a first start all are generated at once.
@@ -124,7 +126,7 @@ async function makeMissing(files: CertificateFiles, options: EnsureOptions): Pro
     announce(`a client certificate for ${adminName}`)
     await issueLeaf(files, authority, adminName, clientRequest(adminName, now, leafDays), keys.admin)
   }
-  if ((await files.readSecret(tokenKeyName)) === undefined) await files.write(tokenKeyName, makeTokenKey(), { secret: true })
+  if ((await files.readSecret(tokenKeyName)) === undefined) await files.write(tokenKeyName, makeTokenKey())
   const all = await readAll(files, options, made)
   if (all === undefined) throw new CertificateError(`the certificates in ${files.directory} changed while they were being made`)
   return all
@@ -157,7 +159,7 @@ async function readLeaf(files: CertificateFiles, name: string): Promise<Leaf | u
   }
   const certificate = readCertificate(pem, files.path(`${name}.pem`))
   refuseMismatch(certificate, readKey(key, files.path(`${name}.key`)), files, name)
-  return { pem, key: key.toString('utf8'), certificate }
+  return { pem, key, certificate }
 }
 
 /** Tells which certificates need not be renewed: issued by this authority, in the first two thirds of their life, not withdrawn. */

@@ -1,6 +1,7 @@
 // Certificates beyond the server's own: issued by name, listed, shown and bundled for the programs that use them.
 import { X509Certificate } from 'node:crypto'
 import { isAbsolute, resolve } from 'node:path'
+import type { World } from '../world/world.ts'
 import type { Authority } from './authority.ts'
 import { intermediateName, issueLeaf, leafDaysMax, loadAuthority, readCertificate, renewAuthority, rootName } from './authority.ts'
 import { adminName, clientRequest, refuseHostname, serverName, serverRequest } from './certificates.ts'
@@ -11,6 +12,7 @@ import type { Revoked } from './revocation.ts'
 import { readRevoked } from './revocation.ts'
 
 export interface IssueOptions {
+  readonly world: Pick<World, 'disk' | 'clock'>
   readonly directory: string
   /** The client's name: its CN, and its principal `User:CN=name`. Also the name of its files. */
   readonly name: string
@@ -23,8 +25,6 @@ export interface IssueOptions {
   readonly passphrase?: string
   /** Whether a certificate of that name may be there already. */
   readonly replace: boolean
-  /** Milliseconds since the epoch. */
-  readonly now: number
 }
 
 export interface KnownCertificate {
@@ -36,16 +36,17 @@ export interface KnownCertificate {
 
 /** Issues a certificate and returns the paths of what was written. Throws CertificateError with one line for the operator. */
 export async function issue(options: IssueOptions): Promise<string[]> {
-  const { name, now } = options
+  const { name, world } = options
+  const now = world.clock.now()
   refuseName(name)
   if (!(Number.isInteger(options.days) && options.days >= 1 && options.days <= leafDaysMax)) {
     throw new CertificateError(`--days ${options.days}: a certificate lives 1 to ${leafDaysMax} days`)
   }
   options.hostnames.forEach(refuseHostname)
-  const files = new CertificateFiles(options.directory)
-  const out = new CertificateFiles(options.out ?? options.directory)
+  const files = new CertificateFiles(world, options.directory)
+  const out = new CertificateFiles(world, options.out ?? options.directory)
   const { authority, pair } = await files.exclusively(async () => {
-    await files.finishPairs()
+    await files.finishWrites()
     const existing = await loadAuthority(files, now)
     if (existing === undefined) throw new CertificateError(`there is no CA in ${options.directory}: run sluice certs init, or start the server once`)
     if (!options.replace && (await files.read(`${name}.pem`)) !== undefined) {
@@ -59,8 +60,9 @@ export async function issue(options: IssueOptions): Promise<string[]> {
 }
 
 /** Every certificate in the directory, the CA first. */
-export async function listCertificates(directory: string, now: number): Promise<KnownCertificate[]> {
-  const files = new CertificateFiles(directory)
+export async function listCertificates(world: Pick<World, 'disk' | 'clock'>, directory: string): Promise<KnownCertificate[]> {
+  const now = world.clock.now()
+  const files = new CertificateFiles(world, directory)
   const revoked = await readRevoked(files)
   const names = (await files.list()).filter(file => file.endsWith('.pem')).map(file => file.slice(0, -'.pem'.length))
   const known: KnownCertificate[] = []
@@ -96,16 +98,16 @@ interface Bundle {
 
 async function writeBundle(out: CertificateFiles, files: CertificateFiles, bundle: Bundle): Promise<string[]> {
   const { name, pair, authority } = bundle
-  const contents: { file: string; text: string | Buffer; secret: boolean }[] = []
+  const contents: { file: string; text: string | Buffer }[] = []
   const isElsewhere = resolve(out.directory) !== resolve(files.directory)
   if (isElsewhere) {
-    contents.push({ file: `${name}.pem`, text: pair.certificate, secret: false }, { file: `${name}.key`, text: pair.key, secret: true })
-    contents.push({ file: 'ca.pem', text: authority.root, secret: false })
+    contents.push({ file: `${name}.pem`, text: pair.certificate }, { file: `${name}.key`, text: pair.key })
+    contents.push({ file: 'ca.pem', text: authority.root })
   }
-  if (bundle.isClient) contents.push({ file: `client-${name}.properties`, text: librdkafkaConfig(out, name), secret: false })
-  if (bundle.passphrase !== undefined) contents.push({ file: `${name}.p12`, text: await keyStore(name, pair, authority.root, bundle.passphrase), secret: true })
+  if (bundle.isClient) contents.push({ file: `client-${name}.properties`, text: librdkafkaConfig(out, name) })
+  if (bundle.passphrase !== undefined) contents.push({ file: `${name}.p12`, text: await keyStore(name, pair, authority.root, bundle.passphrase) })
   const write = async (): Promise<void> => {
-    for (const { file, text, secret } of contents) await out.write(file, text, { secret })
+    for (const { file, text } of contents) await out.write(file, text)
   }
   await out.exclusively(write)
   const written = contents.map(({ file }) => out.path(file))

@@ -1,20 +1,26 @@
-// The directory of certificates and keys. Keys are written with mode 0600 and refused when others could read them; a file is replaced whole
-// or not at all; a key and its certificate are replaced together even if the process dies in between; one process changes things at a time.
-import { constants } from 'node:fs'
-import { link, mkdir, open, readdir, readFile, rename, rm, stat, unlink } from 'node:fs/promises'
-import { join } from 'node:path'
+// The directory of certificates and keys. Nothing in it is open to others, and a key that is gets refused; a file is replaced whole or not at
+// all; a key and its certificate are replaced together even if the process dies in between; one process changes things at a time.
 import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto'
+import { join } from 'node:path'
+import type { Clock, Disk, World } from '../world/world.ts'
 import { CertificateError } from './error.ts'
 
 const fileBytesMax = 1024 * 1024
 const lockWaitMsMax = 30_000
 const lockRetryMs = 50
+const lockName = '.lock'
+const draftSuffix = '.draft'
+const nextSuffix = '.pem.next'
 
 export class CertificateFiles {
   readonly directory: string
+  readonly #disk: Disk
+  readonly #clock: Clock
 
-  constructor(directory: string) {
+  constructor(world: Pick<World, 'disk' | 'clock'>, directory: string) {
     this.directory = directory
+    this.#disk = world.disk
+    this.#clock = world.clock
   }
 
   path(name: string): string {
@@ -23,177 +29,105 @@ export class CertificateFiles {
 
   /** The text of a file, or undefined where there is none. */
   async read(name: string): Promise<string | undefined> {
-    return (await this.readBytes(name))?.toString('utf8')
-  }
-
-  async readBytes(name: string): Promise<Buffer | undefined> {
     const path = this.path(name)
     try {
-      const { size } = await stat(path)
-      if (size > fileBytesMax) throw new CertificateError(`${path} has ${size} bytes; nothing that belongs here is larger than ${fileBytesMax}`)
-      return await readFile(path)
+      await using file = await this.#disk.open(path, 'read')
+      const size = await file.size()
+      if (size > fileBytesMax) throw new Error(`it has ${size} bytes; nothing that belongs here is larger than ${fileBytesMax}`)
+      return (await file.read(0, size)).toString('utf8')
     } catch (error) {
-      return missingOr(error, path)
+      return missingOr(error, `cannot read ${path}`)
     }
   }
 
-  /** Like `readBytes`, for what only its owner may read. */
-  async readSecret(name: string): Promise<Buffer | undefined> {
+  /** Like `read`, for what only its owner may have access to. */
+  async readSecret(name: string): Promise<string | undefined> {
     const path = this.path(name)
-    const bytes = await this.readBytes(name)
-    if (bytes === undefined || process.platform === 'win32') return bytes
-    const mode = (await stat(path)).mode & 0o777
-    if ((mode & 0o077) !== 0) {
-      throw new CertificateError(`${path} holds a secret and its mode is ${mode.toString(8).padStart(4, '0')}, so others can use it: run chmod 600 ${path}`)
-    }
-    return bytes
-  }
-
-  /** Modification time in milliseconds, or undefined where there is no such file. */
-  async modifiedAt(name: string): Promise<number | undefined> {
     try {
-      return (await stat(this.path(name))).mtimeMs
+      return (await this.#disk.readSecret(path)).toString('utf8')
     } catch (error) {
-      return missingOr(error, this.path(name))
+      return missingOr(error, `cannot use ${path}`)
     }
   }
 
   /** Names of files, sorted; none where there is no directory. */
   async list(): Promise<string[]> {
     try {
-      return (await readdir(this.directory)).sort()
+      return await this.#disk.list(this.directory)
     } catch (error) {
-      return missingOr(error, this.directory) ?? []
+      return missingOr(error, `cannot read ${this.directory}`) ?? []
     }
   }
 
-  /** Replaces a file as a whole, durably. */
-  async write(name: string, contents: string | Buffer, how: { readonly secret: boolean }): Promise<void> {
+  /** Replaces a file as a whole, durably. Needs the lock. */
+  async write(name: string, contents: string | Buffer): Promise<void> {
     const path = this.path(name)
-    const draft = `${path}.${randomBytes(6).toString('hex')}.draft`
+    const draft = `${path}.${randomBytes(6).toString('hex')}${draftSuffix}`
     try {
-      const file = await open(draft, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, how.secret ? 0o600 : 0o644)
-      try {
-        await file.writeFile(contents)
+      {
+        await using file = await this.#disk.open(draft, 'create')
+        await file.write(0, [Buffer.from(contents)])
         await file.sync()
-      } finally {
-        await file.close()
       }
-      await rename(draft, path)
-      await this.#syncNames()
+      await this.#disk.rename(draft, path)
+      await this.#disk.syncDirectory(this.directory)
     } catch (error) {
-      await rm(draft, { force: true })
       throw new CertificateError(`cannot write ${path}: ${(error as Error).message}`, { cause: error })
     }
   }
 
-  /** Replaces NAME.pem and NAME.key together: `finishPairs` completes or undoes what a crash in between leaves. Needs the lock. */
+  /** Replaces NAME.pem and NAME.key together: `finishWrites` completes or undoes what a crash in between leaves. Needs the lock. */
   async writePair(name: string, pair: { readonly certificate: string; readonly key: string }): Promise<void> {
-    await this.write(`${name}.pem${nextSuffix}`, pair.certificate, { secret: false })
-    await this.write(`${name}.key`, pair.key, { secret: true })
-    await this.finishPairs()
+    await this.write(`${name}${nextSuffix}`, pair.certificate)
+    await this.write(`${name}.key`, pair.key)
+    await this.finishWrites()
   }
 
-  /** A certificate whose key is in place becomes NAME.pem; one whose key never came goes away. Needs the lock. */
-  async finishPairs(): Promise<void> {
-    for (const name of await this.unfinishedPairs()) {
-      const next = `${name}.pem${nextSuffix}`
-      const [certificate, key] = [await this.read(next), await this.readSecret(`${name}.key`)]
-      if (certificate !== undefined && key !== undefined && new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))) {
-        await rename(this.path(next), this.path(`${name}.pem`))
-      } else {
-        await rm(this.path(next), { force: true })
-      }
-      await this.#syncNames()
+  /** A certificate whose key is in place becomes NAME.pem; one whose key never came, and drafts, go away. Needs the lock. */
+  async finishWrites(): Promise<void> {
+    for (const file of await this.list()) {
+      if (file.endsWith(draftSuffix)) await this.#disk.remove(this.path(file))
+      if (!file.endsWith(nextSuffix)) continue
+      const name = file.slice(0, -nextSuffix.length)
+      const [certificate, key] = [await this.read(file), await this.readSecret(`${name}.key`)]
+      const fits = certificate !== undefined && key !== undefined && new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+      if (fits) await this.#disk.rename(this.path(file), this.path(`${name}.pem`))
+      else await this.#disk.remove(this.path(file))
+      await this.#disk.syncDirectory(this.directory)
     }
   }
 
-  async unfinishedPairs(): Promise<string[]> {
-    const suffix = `.pem${nextSuffix}`
-    return (await this.list()).filter(file => file.endsWith(suffix)).map(file => file.slice(0, -suffix.length))
+  /** Whether a write is under way in some process, or was when it died. */
+  async hasUnfinishedWrites(): Promise<boolean> {
+    return (await this.list()).some(file => file.endsWith(nextSuffix) || file.endsWith(draftSuffix))
   }
 
-  /** A file of random bytes that is made when it is first asked for, such as a key-encryption key. Safe against two processes at once. */
-  async ensureRandom(name: string, bytes: number): Promise<Buffer> {
-    const kept = await this.readSecret(name)
-    if (kept !== undefined) return kept
-    return this.exclusively(async () => {
-      const raced = await this.readSecret(name)
-      if (raced !== undefined) return raced
-      const made = randomBytes(bytes)
-      await this.write(name, made, { secret: true })
-      return made
-    })
-  }
-
-  /** Makes the directory where it is missing and runs `task` while no other process is in here. */
+  /** Makes the directory where it is missing and runs `task` while no other process, and nobody else in this one, is in here. */
   async exclusively<T>(task: () => Promise<T>): Promise<T> {
-    try {
-      await mkdir(this.directory, { recursive: true, mode: 0o700 })
-    } catch (error) {
-      throw new CertificateError(`cannot make the directory ${this.directory}: ${(error as Error).message}`, { cause: error })
-    }
-    await this.#lock()
-    try {
-      return await task()
-    } finally {
-      await unlink(this.path(lockName))
-    }
+    await using _lock = await this.#lock()
+    return await task()
   }
 
-  /** The lock is a file that names its process and appears whole (link); one whose process is gone is taken over. */
-  async #lock(): Promise<void> {
+  async #lock(): Promise<AsyncDisposable> {
     const path = this.path(lockName)
-    const draft = `${path}.${process.pid}.${randomBytes(6).toString('hex')}`
-    try {
-      const file = await open(draft, 'wx', 0o600)
-      await file.writeFile(String(process.pid))
-      await file.close()
-      const patience = performance.now() + lockWaitMsMax
-      for (;;) {
-        try {
-          return await link(draft, path)
-        } catch (error) {
-          if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-        }
-        const owner = Number(await readFile(path, 'utf8').catch(() => ''))
-        if (owner > 0 && !isAlive(owner)) await rm(path, { force: true })
-        else if (performance.now() > patience) throw new CertificateError(`process ${owner} has held ${path} for ${lockWaitMsMax / 1000} s; remove the file if that process is not a Sluice`)
-        else await new Promise(resolve => setTimeout(resolve, lockRetryMs))
+    const patience = this.#clock.monotonic() + lockWaitMsMax
+    for (;;) {
+      let lock: AsyncDisposable | undefined
+      try {
+        await this.#disk.makeDirectory(this.directory)
+        lock = await this.#disk.lock(path)
+      } catch (error) {
+        throw new CertificateError(`cannot write in ${this.directory}: ${(error as Error).message}`, { cause: error })
       }
-    } catch (error) {
-      if (error instanceof CertificateError) throw error
-      throw new CertificateError(`cannot write in ${this.directory}: ${(error as Error).message}`, { cause: error })
-    } finally {
-      await rm(draft, { force: true })
-    }
-  }
-
-  async #syncNames(): Promise<void> {
-    if (process.platform === 'win32') return
-    const directory = await open(this.directory, 'r')
-    try {
-      await directory.sync()
-    } finally {
-      await directory.close()
+      if (lock !== undefined) return lock
+      if (this.#clock.monotonic() > patience) throw new CertificateError(`another process has held ${path} for ${lockWaitMsMax / 1000} s`)
+      // Not the world's timer, which would let a command line end while it waits.
+      await new Promise<void>(resolve => setTimeout(resolve, lockRetryMs))
     }
   }
 }
 
-const lockName = '.lock'
-const nextSuffix = '.next'
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
-  }
-}
-
-function missingOr(error: unknown, path: string): undefined {
-  if (error instanceof CertificateError) throw error
+function missingOr(error: unknown, what: string): undefined {
   if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-  throw new CertificateError(`cannot read ${path}: ${(error as Error).message}`, { cause: error })
+  throw new CertificateError(`${what}: ${(error as Error).message}`, { cause: error })
 }

@@ -2,10 +2,9 @@
 // one that shares the directory, or by hand.
 import type { Certificates, EnsureOptions } from './certificates.ts'
 import { ensureCertificates } from './certificates.ts'
-import type { Clock, Logger, Timer } from '../world/world.ts'
+import type { Logger, Timer } from '../world/world.ts'
 
-export interface RenewalOptions extends Omit<EnsureOptions, 'now' | 'onProgress'> {
-  readonly clock: Clock
+export interface RenewalOptions extends Omit<EnsureOptions, 'onProgress'> {
   readonly logger: Logger
   /** What the server started with. */
   readonly current: Certificates
@@ -17,14 +16,14 @@ const intervalMs = 3_600_000
 
 /** Dispose of the result to stop. */
 export function keepRenewed(options: RenewalOptions): Disposable {
-  const { clock, logger, directory, hostnames } = options
+  const { world, logger, directory, hostnames } = options
   let { material } = options.current
   let timer: Timer
   let isStopped = false
 
   const look = async (): Promise<void> => {
     try {
-      const found = await ensureCertificates({ directory, hostnames, now: clock.now() })
+      const found = await ensureCertificates({ world, directory, hostnames })
       if (isStopped || (found.material.certificate === material.certificate && found.material.authorities.join() === material.authorities.join())) return
       material = found.material
       options.onRenewed(found)
@@ -33,7 +32,7 @@ export function keepRenewed(options: RenewalOptions): Disposable {
       logger.error({ error: (error as Error).message, validTo: new Date(options.current.serverValidTo).toISOString() }, 'the server certificate could not be renewed')
     }
   }
-  const schedule = (): Timer => clock.after(intervalMs, () => {
+  const schedule = (): Timer => world.clock.after(intervalMs, () => {
     void look().then(() => {
       if (!isStopped) timer = schedule()
     })

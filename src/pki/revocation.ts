@@ -1,10 +1,10 @@
 // Certificates that were withdrawn before their end: a list in the certificate directory, kept by `sluice certs revoke`. A running server
-// looks at the file every second; its listeners ask for each connection, new or resumed, and those that stand are ended. There is no CRL to
+// reads the file every second; its listeners ask for each connection, new or resumed, and those that stand are ended. There is no CRL to
 // expire and lock everybody out: the list counts from the moment it is on disk.
 import { CertificateError } from './error.ts'
 import { CertificateFiles } from './files.ts'
 import { readCertificate } from './authority.ts'
-import type { Clock, Logger, Timer } from '../world/world.ts'
+import type { Clock, Logger, Timer, World } from '../world/world.ts'
 
 export interface Revoked {
   /** Upper-case hexadecimal, as X509Certificate prints it. */
@@ -21,15 +21,15 @@ const pollMs = 1_000
  * Withdraws the certificate NAME.pem, or one known only by its serial number, durably. Returns its entry; the same one again if it was
  * withdrawn before.
  */
-export async function revoke(directory: string, nameOrSerial: string, now: number): Promise<Revoked> {
-  const files = new CertificateFiles(directory)
+export async function revoke(world: Pick<World, 'disk' | 'clock'>, directory: string, nameOrSerial: string): Promise<Revoked> {
+  const files = new CertificateFiles(world, directory)
   return files.exclusively(async () => {
     const { name, serialNumber } = await find(files, nameOrSerial)
     const revoked = await readRevoked(files)
     const before = revoked.get(serialNumber)
     if (before !== undefined) return before
-    const entry: Revoked = { serialNumber, name, revokedAt: new Date(now).toISOString() }
-    await files.write(listName, [...revoked.values(), entry].map(one => `${JSON.stringify(one)}\n`).join(''), { secret: false })
+    const entry: Revoked = { serialNumber, name, revokedAt: new Date(world.clock.now()).toISOString() }
+    await files.write(listName, [...revoked.values(), entry].map(one => `${JSON.stringify(one)}\n`).join(''))
     return entry
   })
 }
@@ -45,6 +45,12 @@ export async function readRevoked(files: CertificateFiles): Promise<ReadonlyMap<
   }))
 }
 
+export interface RevocationOptions {
+  readonly world: Pick<World, 'disk' | 'clock'>
+  readonly directory: string
+  readonly logger: Logger
+}
+
 /** The list as a running server sees it. */
 export class RevocationList implements Disposable {
   readonly #files: CertificateFiles
@@ -53,21 +59,20 @@ export class RevocationList implements Disposable {
   /** What to end, by serial number: at most one entry per open connection. */
   readonly #standing = new Map<string, Set<() => void>>()
   #revoked: ReadonlyMap<string, Revoked> = new Map()
-  #readAt: number | undefined
   #timer: Timer | undefined
   #isClosed = false
 
   /** Throws CertificateError where the list is damaged. */
-  static async open(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger }): Promise<RevocationList> {
+  static async open(options: RevocationOptions): Promise<RevocationList> {
     const list = new RevocationList(options)
     await list.#refresh()
     list.#schedule()
     return list
   }
 
-  private constructor(options: { readonly directory: string; readonly clock: Clock; readonly logger: Logger }) {
-    this.#files = new CertificateFiles(options.directory)
-    this.#clock = options.clock
+  private constructor(options: RevocationOptions) {
+    this.#files = new CertificateFiles(options.world, options.directory)
+    this.#clock = options.world.clock
     this.#logger = options.logger
   }
 
@@ -103,10 +108,7 @@ export class RevocationList implements Disposable {
   }
 
   async #refresh(): Promise<void> {
-    const modifiedAt = await this.#files.modifiedAt(listName)
-    if (modifiedAt === this.#readAt) return
     this.#revoked = await readRevoked(this.#files)
-    this.#readAt = modifiedAt
     for (const [serialNumber, ends] of this.#standing) {
       if (!this.#revoked.has(serialNumber)) continue
       this.#standing.delete(serialNumber)
