@@ -1,9 +1,10 @@
 // The gateway: one Express app in front of both APIs. REST produce and read, schema registry, the Kinesis API over HTTP/1.1, the two views of the same data, the bridge
 // between them, and administration. Authentication stands before everything but what brings its own (`/kinesis`: AWS signatures; `/oauth2/token`: the certificate).
-import express, { type RequestHandler, type Router } from 'express'
+import express, { type RequestHandler } from 'express'
 import type { Place } from '../kinesis/errors.ts'
 import type { KinesisHandler } from '../kinesis/handler.ts'
 import type { Access, AccessKeys, Admin, Groups, Logs, Validation } from '../ports.ts'
+import type { Registry } from '../registry/registry.ts'
 import type { Audit } from '../security/audit.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { accessKeyRoutes } from './admin/access-keys.ts'
@@ -13,12 +14,14 @@ import { adminTopicRoutes } from './admin/topics.ts'
 import { authenticate, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
 import { BodyBudget } from './body.ts'
 import { bridgeRoutes } from './bridge.ts'
+import { callerOf } from './callers.ts'
 import { kafkaView } from './kafka-view.ts'
 import { kinesisRoute } from './kinesis-route.ts'
 import { kinesisView } from './kinesis-view.ts'
 import type { Observe } from './management.ts'
 import { answerProblems, noSuchPath } from './problem.ts'
-import { Payloads, type PayloadSchemas } from './rest/payload.ts'
+import { registryRouter } from './registry.ts'
+import { Payloads } from './rest/payload.ts'
 import { produceHandler } from './rest/produce.ts'
 import { recordRoutes } from './rest/records.ts'
 import { topicRoutes } from './rest/topics.ts'
@@ -30,9 +33,7 @@ export interface GatewayParts {
   readonly access: Access
   readonly accessKeys: AccessKeys
   readonly validation: Validation
-  readonly schemas: PayloadSchemas
-  /** The registry's own routes; they find their caller with `callerOf`. */
-  readonly registryRoutes: Router
+  readonly registry: Registry
   readonly kinesis: { readonly handler: KinesisHandler; readonly place: Place }
   /** Undefined with dev: no connection is judged and everybody is anonymous. */
   readonly door: Door | undefined
@@ -40,6 +41,8 @@ export interface GatewayParts {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Of Sluice itself; the registry's clients ask for it. */
+  readonly version: string
   readonly observe?: Observe
   /** What all request bodies in flight may take together. */
   readonly bodyBytesInFlightMax?: number
@@ -62,7 +65,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(kinesisRoute({ handler: parts.kinesis.handler, budget }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
-  const payloads = new Payloads(parts.schemas)
+  const payloads = new Payloads(parts)
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget })))
   app.use(recordRoutes({ ...parts, payloads }))
   app.use(kafkaView(parts))
@@ -72,7 +75,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(accessKeyRoutes({ ...parts, budget }))
   app.use(adminTopicRoutes({ ...parts, budget }))
   app.use(overviewRoutes({ ...parts, startedAtMs: parts.clock.now() }))
-  app.use(parts.registryRoutes)
+  app.use(registryRouter({ ...parts, callerOf }))
   app.use(noSuchPath)
   app.use(answerProblems(parts.logger))
   return app

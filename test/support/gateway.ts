@@ -1,12 +1,12 @@
 // A gateway over the in-memory backend, in process: `as('alice')` asks as a client with alice's certificate, `as()` as one without any.
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
-import { Router } from 'express'
 import supertest from 'supertest'
 import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import type { Door } from '../../src/gateway/authentication.ts'
 import { createKinesisHandler } from '../../src/kinesis/handler.ts'
 import type { AclBinding, Backend, Caller, NewTopic, Topic, Validation } from '../../src/ports.ts'
 import { Refusal } from '../../src/ports.ts'
+import { openRegistry } from '../../src/registry/registry.ts'
 import type { AuditEvent } from '../../src/security/audit.ts'
 import { Authorizer } from '../../src/security/authorizer.ts'
 import { TokenService } from '../../src/security/jwt.ts'
@@ -32,7 +32,7 @@ export const admin = 'admin'
 
 export const validatesNothing: Validation = { appliesTo: () => false, check: async (_topic, records) => records.map(() => null) }
 
-export function testGateway(overrides: Partial<GatewayParts> = {}): TestGateway {
+export async function testGateway(overrides: Partial<GatewayParts> = {}): Promise<TestGateway> {
   const time = { now: 1_700_000_000_000 }
   const backend = memoryBackend({ now: () => time.now })
   const audited: AuditEvent[] = []
@@ -48,8 +48,9 @@ export function testGateway(overrides: Partial<GatewayParts> = {}): TestGateway 
   const parts: GatewayParts = {
     logs: backend.logs, admin: backend.admin, groups: backend.groups, accessKeys: backend.accessKeys, access,
     validation: validatesNothing,
-    schemas: { latest: () => undefined, byId: () => undefined, belongs: () => false, registered: async () => { throw new Error('there is no registry') } },
-    registryRoutes: Router(),
+    // A backend of its own, so that _schemas is not among the topics that tests count.
+    registry: overrides.registry ?? await openRegistry({ ...memoryBackend(), clock, logger }),
+    version: '0.0.0-test',
     kinesis: {
       handler: createKinesisHandler({
         logs: backend.logs, admin: backend.admin, access, accessKeys: backend.accessKeys, validation: validatesNothing, clock, random, logger, ...place, profile: 'aws',

@@ -1,53 +1,33 @@
 // Keys and values between their JSON form in a REST request and their bytes in the log, per embedded format and schema. What the client names decides; where it names
 // nothing, the latest schema of the topic's subject does. Plain `application/json` follows the topic: its subject's schema where there is one, else JSON as it came.
+import type { Access, Admin, Caller, Topic } from '../../ports.ts'
+import { InvalidSchema, RegistryRefusal } from '../../registry/errors.ts'
+import type { SchemaFault } from '../../registry/fault.ts'
 import { frameBytes, framedId, framePrefix } from '../../registry/framing.ts'
-import type { Caller, Topic } from '../../ports.ts'
+import type { PayloadCodec } from '../../registry/payload.ts'
+import type { Registry } from '../../registry/registry.ts'
+import type { SchemaType } from '../../registry/schema.ts'
+import type { SchemaVersion } from '../../registry/store.ts'
+import { parseStrategy, subjectName, type SubjectNameStrategy } from '../../registry/subjects.ts'
 import { Problem } from '../problem.ts'
 import type { EmbeddedFormat } from './media-types.ts'
 import { isBase64, type Part, type SchemaChoice } from './produce-request.ts'
 
-/** What does not fit, and where in the value ('' for the whole). */
-export interface PayloadFault {
-  readonly pointer: string
-  readonly reason: string
-}
+export type PartName = 'key' | 'value'
 
 /** How one side (keys or values) of a request is stored. */
 export interface PartCodec {
   /** The id of the schema that was used; null without one. */
   readonly schemaId: number | null
-  encode(part: Part): Buffer | PayloadFault
+  encode(part: Part): Buffer | SchemaFault
 }
 
 /** Stored bytes as JSON text, or why they cannot be shown. */
-export type PartReader = (bytes: Buffer) => string | PayloadFault
-
-export type SchemaLanguage = 'AVRO' | 'JSON'
-
-/** A schema that payloads are written and read with. */
-export interface PayloadSchema {
-  readonly id: number
-  readonly language: SchemaLanguage
-  /** The bytes behind the frame. */
-  encode(value: unknown, json: Buffer): Buffer | PayloadFault
-  /** JSON text of the bytes behind the frame. */
-  decode(payload: Buffer): string | PayloadFault
-}
-
-/** What of the registry keys and values need. */
-export interface PayloadSchemas {
-  /** The subject of a topic's keys or values by the topic's strategy. */
-  latest(topic: Topic, part: 'key' | 'value'): PayloadSchema | undefined
-  byId(id: number): PayloadSchema | undefined
-  /** Whether the id is of some version of the subject of the topic's part. */
-  belongs(id: number, topic: Topic, part: 'key' | 'value'): boolean
-  /** The schema's id under the topic's subject; registers it where it is new, which the caller must be allowed. */
-  registered(topic: Topic, part: 'key' | 'value', text: string, language: SchemaLanguage, caller: Caller): Promise<PayloadSchema>
-}
+export type PartReader = (bytes: Buffer) => string | SchemaFault
 
 export interface CodecRequest {
   readonly topic: Topic
-  readonly part: 'key' | 'value'
+  readonly part: PartName
   readonly format: EmbeddedFormat | 'auto'
   readonly choice: SchemaChoice
   readonly caller: Caller
@@ -55,65 +35,109 @@ export interface CodecRequest {
   readonly isNeeded: boolean
 }
 
-const languages: Partial<Record<EmbeddedFormat | 'auto', SchemaLanguage>> = { avro: 'AVRO', jsonschema: 'JSON' }
+const typeOfFormat: Partial<Record<EmbeddedFormat | 'auto', SchemaType>> = { avro: 'AVRO', jsonschema: 'JSON' }
+/** Confluent's numbers. */
+const missingSchema = { key: 42201, value: 42202 } as const
+const invalidSchema = 42205
 
 export class Payloads {
-  readonly #schemas: PayloadSchemas
+  readonly #registry: Registry
+  readonly #admin: Admin
+  readonly #access: Access
 
-  constructor(schemas: PayloadSchemas) {
-    this.#schemas = schemas
+  constructor(parts: { registry: Registry; admin: Admin; access: Access }) {
+    this.#registry = parts.registry
+    this.#admin = parts.admin
+    this.#access = parts.access
   }
 
-  /** Throws 422: 42201 or 42202 where a key or value schema is needed and missing, 42205 where it is not one of the topic's. */
+  /** Throws 422: 42201 or 42202 where a key or value schema is needed and missing, 42205 where it cannot be used or is not one of the topic's. */
   async codecFor(request: CodecRequest): Promise<PartCodec> {
-    const { format, choice, part, isNeeded } = request
+    const { format, choice, part, topic } = request
     if (format === 'binary' || format === 'json') {
       if (choice.schema !== undefined || choice.id !== undefined) throw new Problem(422, `${part}_schema and ${part}_schema_id mean nothing in the ${format} format`)
       return format === 'binary' ? binaryCodec : jsonCodec
     }
-    const schema = await this.#schemaFor(request)
-    if (schema !== undefined) return schemaCodec(schema)
+    const version = await this.#versionFor(request)
+    if (version !== undefined) return this.#schemaCodec(version, format)
     if (format === 'auto') return part === 'key' ? plainKeyCodec : jsonCodec
-    if (!isNeeded) return jsonCodec
-    throw new Problem(422, `${part === 'key' ? 'Key' : 'Value'} schema missing: give ${part}_schema or ${part}_schema_id, or register a schema for subject '${request.topic.name}-${part}'`, {
-      errorCode: part === 'key' ? 42201 : 42202,
-    })
+    if (!request.isNeeded) return jsonCodec
+    throw new Problem(
+      422, `${part === 'key' ? 'Key' : 'Value'} schema missing: give ${part}_schema or ${part}_schema_id, or register a schema for subject '${topic.name}-${part}'`,
+      { errorCode: missingSchema[part] },
+    )
   }
 
-  /** How a topic's stored keys or values are shown in the format. */
-  readerFor(topic: Topic, part: 'key' | 'value', format: EmbeddedFormat | 'auto'): PartReader {
+  /** How a topic's stored keys or values are shown in the format. Avro's unions are tagged in `avro`, as Confluent's proxy has them, and plain in plain JSON. */
+  readerFor(topic: Topic, part: PartName, format: EmbeddedFormat | 'auto'): PartReader {
     if (format === 'binary') return bytes => JSON.stringify(bytes.toString('base64'))
     if (format === 'json') return jsonText
-    if (format !== 'auto') return bytes => this.#framed(bytes, languages[format])
+    if (format !== 'auto') return bytes => this.#framed(bytes, typeOfFormat[format], { tagged: true })
     // The mirror of what `codecFor` does with plain JSON.
-    if (this.#schemas.latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined)
-    return part === 'key' ? bytes => (jsonTextOrUndefined(bytes) ?? plainText(bytes)) : jsonText
+    if (this.#latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined, { tagged: false })
+    return part === 'key' ? bytes => jsonTextOrUndefined(bytes) ?? JSON.stringify(bytes.toString()) : jsonText
   }
 
-  async #schemaFor({ topic, part, format, choice, caller }: CodecRequest): Promise<PayloadSchema | undefined> {
-    const language = languages[format]
-    if (choice.schema !== undefined) {
-      if (language === undefined) throw new Problem(422, `${part}_schema needs a Content-Type that says its language: application/vnd.kafka.avro.v2+json or application/vnd.kafka.jsonschema.v2+json`)
-      return await this.#schemas.registered(topic, part, choice.schema, language, caller)
-    }
-    const schema = choice.id === undefined ? this.#schemas.latest(topic, part) : this.#schemas.byId(choice.id)
-    if (schema === undefined && choice.id === undefined) return undefined
-    if (schema === undefined || (choice.id !== undefined && !this.#schemas.belongs(choice.id, topic, part))) {
-      throw new Problem(422, `${part}_schema_id ${choice.id} is not a schema of the ${part}s of topic '${topic.name}'`, { errorCode: 42205 })
-    }
-    if (language !== undefined && schema.language !== language) {
-      throw new Problem(422, `schema ${schema.id} of the ${part}s of topic '${topic.name}' is of type ${schema.language}, not ${language}`, { errorCode: 42205 })
-    }
-    return schema
+  async #versionFor(request: CodecRequest): Promise<SchemaVersion | undefined> {
+    const { topic, part, choice } = request
+    if (choice.schema !== undefined) return await this.#given(choice.schema, request)
+    if (choice.id === undefined) return this.#latest(topic, part)
+    const subject = this.#registry.subjectOf(choice.id, { topic: topic.name, part, strategy: this.#strategy(topic, part) })
+    if (typeof subject !== 'string') throw new Problem(422, `${part}_schema_id: ${subject.reason}`, { errorCode: invalidSchema })
+    return this.#registry.store.withId(choice.id).find(version => version.subject === subject)
   }
 
-  #framed(bytes: Buffer, language: SchemaLanguage | undefined): string | PayloadFault {
+  /** A schema that the request brings along: looked up, or registered where it is new and the caller may write the subject. */
+  async #given(text: string, { topic, part, format, caller }: CodecRequest): Promise<SchemaVersion> {
+    const schemaType = typeOfFormat[format]
+    if (schemaType === undefined) {
+      throw new Problem(422, `${part}_schema needs a Content-Type that says its language: application/vnd.kafka.avro.v2+json or application/vnd.kafka.jsonschema.v2+json`)
+    }
+    const strategy = this.#strategy(topic, part)
+    const recordName = strategy === 'TopicName' ? undefined : orProblem(this.#registry.recordName(text, schemaType))
+    const subject = subjectName(strategy, topic.name, part, recordName)
+    if (subject === undefined) throw new Problem(422, `${part}_schema has no record name, which the strategy ${strategy} needs`, { errorCode: invalidSchema })
+    const request = { schema: text, schemaType }
+    // One refusal for both outcomes of the look-up, so that it does not tell whether the schema is there.
+    this.#expect(caller, 'read', subject)
+    const known = this.#registry.lookup(subject, request, { normalize: undefined, deleted: false })
+    if (!(known instanceof RegistryRefusal)) return known
+    this.#expect(caller, 'write', subject)
+    return orProblem(await this.#registry.register(subject, request, { normalize: undefined }))
+  }
+
+  #expect(caller: Caller, operation: 'read' | 'write', subject: string): void {
+    if (!this.#access.allows(caller, operation, 'subject', subject)) throw new Problem(403, `User is denied operation ${operation} on Subject: ${subject}`, { errorCode: 40301 })
+  }
+
+  /** Of the topic's own subject. The strategies by record name have one per kind of record, so that there is no latest of them all. */
+  #latest(topic: Topic, part: PartName): SchemaVersion | undefined {
+    return this.#strategy(topic, part) === 'TopicName' ? this.#registry.store.latest(`${topic.name}-${part}`) : undefined
+  }
+
+  #strategy(topic: Topic, part: PartName): SubjectNameStrategy {
+    return parseStrategy(this.#admin.config(topic, `confluent.${part}.subject.name.strategy`)) ?? 'TopicName'
+  }
+
+  #schemaCodec(version: SchemaVersion, format: EmbeddedFormat | 'auto'): PartCodec {
+    const wanted = typeOfFormat[format]
+    if (wanted !== undefined && version.schemaType !== wanted) {
+      throw new Problem(422, `schema ${version.id} of subject '${version.subject}' is of type ${version.schemaType}, not ${wanted}`, { errorCode: invalidSchema })
+    }
+    const codec = this.#registry.payloadCodec(version.id)
+    if (codec instanceof InvalidSchema) throw new Problem(422, `schema ${version.id} of subject '${version.subject}' cannot be used: ${codec.message}`, { errorCode: invalidSchema })
+    return framedCodec(version.id, codec)
+  }
+
+  #framed(bytes: Buffer, wanted: SchemaType | undefined, how: { tagged: boolean }): string | SchemaFault {
     const id = framedId(bytes)
     if (typeof id === 'string') return { pointer: '', reason: id }
-    const schema = this.#schemas.byId(id)
-    if (schema === undefined) return { pointer: '', reason: `schema ${id} is not known` }
-    if (language !== undefined && schema.language !== language) return { pointer: '', reason: `schema ${id} is of type ${schema.language}, not ${language}` }
-    return schema.decode(bytes.subarray(frameBytes))
+    const [version] = this.#registry.store.withId(id)
+    if (version === undefined) return { pointer: '', reason: `schema ${id} is not known` }
+    if (wanted !== undefined && version.schemaType !== wanted) return { pointer: '', reason: `schema ${id} is of type ${version.schemaType}, not ${wanted}` }
+    const codec = this.#registry.payloadCodec(id)
+    if (codec instanceof InvalidSchema) return { pointer: '', reason: `schema ${id} cannot be used: ${codec.message}` }
+    return codec.decode(bytes, frameBytes, how)
   }
 }
 
@@ -127,19 +151,19 @@ const jsonCodec: PartCodec = { schemaId: null, encode: ({ json }) => json }
 /** A key that is a text is stored as that text, as every Kafka client would and as a Kinesis partition key shows it; anything else as its JSON. */
 const plainKeyCodec: PartCodec = { schemaId: null, encode: ({ value, json }) => (typeof value === 'string' ? Buffer.from(value) : json) }
 
-function schemaCodec(schema: PayloadSchema): PartCodec {
-  const prefix = framePrefix(schema.id)
+function framedCodec(schemaId: number, codec: PayloadCodec): PartCodec {
+  const prefix = framePrefix(schemaId)
   return {
-    schemaId: schema.id,
+    schemaId,
     encode({ value, json }) {
-      const payload = schema.encode(value, json)
+      const payload = codec.encode(value, json)
       return Buffer.isBuffer(payload) ? Buffer.concat([prefix, payload], frameBytes + payload.length) : payload
     },
   }
 }
 
 /** The bytes themselves where they are JSON, numbers in full precision. */
-function jsonText(bytes: Buffer): string | PayloadFault {
+function jsonText(bytes: Buffer): string | SchemaFault {
   return jsonTextOrUndefined(bytes) ?? { pointer: '', reason: 'is not JSON' }
 }
 
@@ -153,6 +177,8 @@ function jsonTextOrUndefined(bytes: Buffer): string | undefined {
   }
 }
 
-function plainText(bytes: Buffer): string {
-  return JSON.stringify(bytes.toString())
+/** The registry's own numbers mean other things in this API, so only its status and its words are kept. */
+function orProblem<T>(outcome: T | RegistryRefusal): T {
+  if (!(outcome instanceof RegistryRefusal)) return outcome
+  throw new Problem(outcome.status, outcome.message, { errorCode: outcome.status === 422 ? invalidSchema : outcome.status })
 }

@@ -14,6 +14,8 @@ const timeoutMsDefault = 1_000
 const timeoutMsMax = 30_000
 const bytesDefault = 1024 * 1024
 const bytesMax = 8 * 1024 * 1024
+/** Compressed records may be a hundred times what was read: the answer ends after the record that passes this bound, and the client goes on from there. */
+const answerCharactersMax = 32 * 1024 * 1024
 
 interface Parts {
   readonly logs: Logs
@@ -39,11 +41,14 @@ export function recordRoutes(parts: Parts): Router {
       const gone = new AbortController()
       response.once('close', () => gone.abort())
       const slice = await readOrWait(parts.logs, at, from, { bytes, signal: AbortSignal.any([gone.signal, AbortSignal.timeout(timeoutMs)]) })
-      const readers = { key: await parts.payloads.readerFor(topic, 'key', format), value: await parts.payloads.readerFor(topic, 'value', format) }
+      const readers = { key: parts.payloads.readerFor(topic, 'key', format), value: parts.payloads.readerFor(topic, 'value', format) }
       const shown: string[] = []
-      for (const batch of slice.batches) {
-        if (batch.isControl) continue
-        for (const record of batch.records()) if (record.offset >= from) shown.push(showRecord(at, record, readers))
+      let characters = 0
+      for (const record of recordsFrom(slice, from)) {
+        const text = showRecord(at, record, readers)
+        shown.push(text)
+        characters += text.length
+        if (characters > answerCharactersMax) break
       }
       response.type(type).send(`[${shown.join(',')}]`)
     })
@@ -69,6 +74,13 @@ async function readOrWait(logs: Logs, at: PartitionRef, from: number, how: { byt
     // The high watermark may move without a record that may be read; a partition that is gone refuses the next read.
     const ends = await logs.ends(at)
     if (!(ends instanceof Refusal) && ends.highWatermark === slice.highWatermark) return slice
+  }
+}
+
+function* recordsFrom(slice: Slice, from: number): Generator<RecordView> {
+  for (const batch of slice.batches) {
+    if (batch.isControl) continue
+    for (const record of batch.records()) if (record.offset >= from) yield record
   }
 }
 

@@ -7,7 +7,7 @@ const binary = 'application/vnd.kafka.binary.v2+json'
 
 describe('POST /topics/{topic}', () => {
   it('stores JSON records as the bytes that came, and answers with their offsets', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const body = '{"records":[{"value":{"id":1,"amount":12345678901234567890.10}},{"key":"k","value":[1, 2]},{"value":null}]}'
     const response = await gateway.as(admin).post('/topics/orders').type(json).send(body)
@@ -26,7 +26,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('takes base64 in the binary format, and refuses what is none with 422 for each record', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const ok = await gateway.as(admin).post('/topics/orders').type(binary).send({ records: [{ value: Buffer.from('bytes').toString('base64') }] })
     expect(ok.status).toBe(200)
@@ -41,7 +41,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('puts a key where every Kafka client puts it, and a record into the partition it names', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders', { partitions: 5 })
     const keys = ['a', 'b', 'customer-17', 'ü']
     const response = await gateway.as(admin).post('/topics/orders').type('application/json').send({ records: [...keys.map(key => ({ key, value: 1 })), { key: 'a', value: 2, partition: 3 }] })
@@ -51,7 +51,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('keeps records without a key together, and moves on with the next request', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders', { partitions: 3 })
     const client = gateway.as(admin)
     const seen: number[] = []
@@ -65,7 +65,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('stores headers and timestamps', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const response = await gateway.as(admin).post('/topics/orders').type(json)
       .send({ records: [{ value: 1, timestamp: 1234, headers: [{ name: 'trace', value: Buffer.from('x').toString('base64') }, { name: 'none', value: null }] }] })
@@ -95,7 +95,7 @@ describe('POST /topics/{topic}', () => {
     ['headers that are no list', '{"records":[{"value":1,"headers":{}}]}', 422, 422],
     ['a schema in a format without one', '{"records":[{"value":1}],"value_schema_id":1}', 422, 422],
   ])('refuses %s and stores nothing', async (_name, body, status, errorCode) => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const response = await gateway.as(admin).post('/topics/orders').type(json).send(body)
     expect([response.status, (response.body as { error_code: number }).error_code]).toEqual([status, errorCode])
@@ -103,7 +103,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('takes `__proto__` and `constructor` as the plain members they are', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const value = '{"__proto__":{"polluted":true},"constructor":{"prototype":{"polluted":true}}}'
     expect((await gateway.as(admin).post('/topics/orders').type(json).send(`{"records":[{"value":${value}}]}`)).status).toBe(200)
@@ -113,7 +113,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('refuses bodies that are too large or encoded, and types it does not know', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const client = gateway.as(admin)
     expect((await client.post('/topics/orders').type(json).send(`{"records":[{"value":"${'x'.repeat(4 * 1024 * 1024)}"}]}`)).status).toBe(413)
@@ -126,7 +126,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('refuses a batch that is larger than the topic takes before it stores any other', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders', { partitions: 2, configs: { 'max.message.bytes': '1000' } })
     const response = await gateway.as(admin).post('/topics/orders').type(json).send({ records: [{ value: 1, partition: 0 }, { value: 'x'.repeat(2000), partition: 1 }] })
     expect(response.status).toBe(413)
@@ -134,7 +134,7 @@ describe('POST /topics/{topic}', () => {
   })
 
   it('applies the topic\'s validation policy, and stores nothing where one record does not fit', async () => {
-    const gateway = testGateway({
+    const gateway = await testGateway({
       validation: {
         ...validatesNothing,
         appliesTo: topic => topic.name === 'orders',
@@ -155,10 +155,10 @@ describe('POST /topics/{topic}', () => {
 
   it('says by its status when no record was stored, and by the record when some were', async () => {
     const { Refusal } = await import('../../../src/ports.ts')
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders', { partitions: 2 })
     const { logs } = gateway.parts
-    const failing = testGateway({ ...gateway.parts, logs: { ...logs, append: async (at, batch, how) => (at.partition === 1 ? new Refusal('not-enough-replicas', 'too few replicas') : await logs.append(at, batch, how)) } })
+    const failing = await testGateway({ ...gateway.parts, logs: { ...logs, append: async (at, batch, how) => (at.partition === 1 ? new Refusal('not-enough-replicas', 'too few replicas') : await logs.append(at, batch, how)) } })
     const some = await failing.as(admin).post('/topics/orders').type(json).send({ records: [{ value: 1, partition: 0 }, { value: 2, partition: 1 }] })
     expect(some.status).toBe(200)
     expect(some.body).toMatchObject({ offsets: [{ partition: 0, offset: 0, error_code: null }, { partition: 1, offset: null, error_code: 50003, error: 'too few replicas' }] })
@@ -170,7 +170,7 @@ describe('POST /topics/{topic}', () => {
 
 describe('POST /topics/{topic}/partitions/{partition}', () => {
   it('pins every record to the partition of the path', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders', { partitions: 3 })
     const response = await gateway.as(admin).post('/topics/orders/partitions/2').type(json).send({ records: [{ key: 'a', value: 1 }, { key: 'b', value: 2 }] })
     expect(response.status).toBe(200)
@@ -182,7 +182,7 @@ describe('POST /topics/{topic}/partitions/{partition}', () => {
 
 describe('who may produce', () => {
   it('is who may write the topic; a refusal does not tell whether it exists', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const body = { records: [{ value: 1 }] }
     const refused = await gateway.as('bob').post('/topics/orders').type(json).send(body)
@@ -196,7 +196,7 @@ describe('who may produce', () => {
   })
 
   it('is nobody without a certificate', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('orders')
     const response = await gateway.as().post('/topics/orders').type(json).send({ records: [{ value: 1 }] })
     expect(response.status).toBe(401)
@@ -205,7 +205,7 @@ describe('who may produce', () => {
   })
 
   it('is nobody, where the topic is internal', async () => {
-    const gateway = testGateway()
+    const gateway = await testGateway()
     await gateway.createTopic('__consumer_offsets')
     expect((await gateway.as(admin).post('/topics/__consumer_offsets').type(json).send({ records: [{ value: 1 }] })).status).toBe(403)
   })

@@ -1,0 +1,155 @@
+// Administration: ACLs, access keys, topics, the overview. Who may, what it does, what is left in the audit log.
+import { describe, expect, it } from 'vitest'
+import { admin, testGateway } from '../support/gateway.ts'
+
+const json = 'application/vnd.kafka.json.v2+json'
+const allowBob = { principal: 'User:CN=bob', operation: 'write', resourceType: 'topic', resourceName: 'orders' }
+
+describe('/admin/acls', () => {
+  it('adds, lists and removes bindings, which count at once', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const produce = async (): Promise<number> => (await gateway.as('bob').post('/topics/orders').type(json).send({ records: [{ value: 1 }] })).status
+    expect(await produce()).toBe(403)
+    const added = await gateway.as(admin).post('/admin/acls').send({ acls: [allowBob] })
+    const binding = { ...allowBob, host: '*', permission: 'allow', patternType: 'literal' }
+    expect([added.status, added.body]).toEqual([201, { acls: [{ ...binding, error: null }] }])
+    expect(await produce()).toBe(200)
+    expect((await gateway.as(admin).get('/admin/acls')).body).toEqual({ acls: [binding] })
+    expect((await gateway.as(admin).get('/admin/acls?principal=User:CN%3Deve')).body).toEqual({ acls: [] })
+    const removed = await gateway.as(admin).delete('/admin/acls?principal=User:CN%3Dbob&operation=write')
+    expect([removed.status, removed.body]).toEqual([200, { deleted: [binding] }])
+    expect(await produce()).toBe(403)
+    const operations = gateway.audited.filter(event => event.kind === 'authority').map(event => [event.principal, event.operation])
+    expect(operations).toEqual([['User:CN=admin', 'create-acl'], ['User:CN=admin', 'delete-acl']])
+  })
+
+  it.each([
+    [{}, '\'acls\' must be a list of 1 to 1000 bindings'],
+    [{ acls: [] }, '\'acls\' must be a list of 1 to 1000 bindings'],
+    [{ acls: [{ ...allowBob, operation: 'fly' }] }, '\'acls[0].operation\' must be one of'],
+    [{ acls: [{ ...allowBob, resourceType: 'shoe' }] }, '\'acls[0].resourceType\' must be one of'],
+    [{ acls: [{ ...allowBob, principal: '' }] }, '\'acls[0].principal\' must be a text'],
+    [{ acls: [7] }, '\'acls[0]\' must be an object'],
+    [{ acls: [allowBob], more: 1 }, '\'more\' is not known'],
+  ])('refuses %j with the path of what is wrong', async (body, message) => {
+    const response = await (await testGateway()).as(admin).post('/admin/acls').send(body)
+    expect(response.status).toBe(422)
+    expect((response.body as { message: string }).message).toContain(message)
+  })
+
+  it('removes nothing without a filter, and takes only JSON', async () => {
+    const gateway = await testGateway()
+    expect((await gateway.as(admin).delete('/admin/acls')).status).toBe(422)
+    expect((await gateway.as(admin).post('/admin/acls').type('text/plain').send('{}')).status).toBe(415)
+    expect((await gateway.as(admin).post('/admin/acls').type('application/json').send('{')).status).toBe(400)
+  })
+})
+
+describe('/admin/access-keys', () => {
+  it('shows a secret once, to whoever made the key', async () => {
+    const gateway = await testGateway()
+    const made = await gateway.as(admin).post('/admin/access-keys').send({ principal: 'User:CN=alice' })
+    expect(made.status).toBe(201)
+    const { id, secret } = made.body as { id: string; secret: string }
+    expect(id).toMatch(/^AKIA[A-Z2-7]{16}$/)
+    expect(gateway.backend.accessKeys.find(id)).toMatchObject({ secret, principal: { type: 'User', name: 'CN=alice' } })
+    const listed = await gateway.as(admin).get('/admin/access-keys')
+    expect(listed.body).toEqual({ accessKeys: [{ id, principal: 'User:CN=alice', createdAt: new Date(gateway.time.now).toISOString() }] })
+    expect(listed.text).not.toContain(secret)
+    expect(JSON.stringify([gateway.audited, gateway.logged])).not.toContain(secret)
+    expect((await gateway.as(admin).delete(`/admin/access-keys/${id}`)).status).toBe(204)
+    expect((await gateway.as(admin).delete(`/admin/access-keys/${id}`)).status).toBe(404)
+    expect(gateway.backend.accessKeys.find(id)).toBeUndefined()
+    expect(gateway.audited.filter(event => event.kind === 'credential').map(event => event.operation)).toEqual(['create-access-key', 'delete-access-key'])
+  })
+
+  it('refuses a principal that is none', async () => {
+    const gateway = await testGateway()
+    expect((await gateway.as(admin).post('/admin/access-keys').send({ principal: 'alice' })).body).toMatchObject({ error_code: 422, message: expect.stringContaining('User:CN=alice') })
+  })
+})
+
+describe('/admin/topics', () => {
+  it('creates, changes, grows and deletes a topic', async () => {
+    const gateway = await testGateway()
+    const client = gateway.as(admin)
+    const created = await client.post('/admin/topics').send({ name: 'orders', partitions: 2, configs: { 'retention.ms': 1000 } })
+    expect([created.status, created.body]).toEqual([201, { name: 'orders', id: expect.any(String), partitions: 2, replicationFactor: 1, configs: { 'retention.ms': '1000' } }])
+    expect((await client.post('/admin/topics').send({ name: 'orders' })).status).toBe(409)
+    expect((await client.patch('/admin/topics/orders').send({ configs: { 'retention.ms': null, 'segment.ms': '5' }, partitions: 3 })).status).toBe(204)
+    const [topic] = await gateway.backend.admin.topics(['orders'])
+    expect([topic!.partitions.length, [...topic!.configs]]).toEqual([3, [['segment.ms', '5']]])
+    expect((await client.delete('/admin/topics/orders')).status).toBe(204)
+    expect((await client.delete('/admin/topics/orders')).body).toMatchObject({ error_code: 40401 })
+  })
+
+  it('makes nothing where it only validates', async () => {
+    const gateway = await testGateway()
+    expect((await gateway.as(admin).post('/admin/topics').send({ name: 'orders', validateOnly: true })).status).toBe(200)
+    expect(await gateway.backend.admin.topics()).toEqual([])
+  })
+
+  it.each([
+    [{ name: 'bad name!' }, 400, 40002],
+    [{ name: 'orders', configs: { 'no.such.config': '1' } }, 400, 40002],
+    [{ name: 'orders', replicationFactor: 5 }, 400, 40002],
+    [{ name: 'orders', partitions: 0 }, 422, 422],
+    [{ partitions: 1 }, 422, 422],
+    [{ name: 'orders', configs: { 'retention.ms': {} } }, 422, 422],
+  ])('refuses %j', async (body, status, errorCode) => {
+    const response = await (await testGateway()).as(admin).post('/admin/topics').send(body)
+    expect([response.status, (response.body as { error_code: number }).error_code]).toEqual([status, errorCode])
+  })
+
+  it('changes nothing where one of the changes is refused', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders', { partitions: 2 })
+    expect((await gateway.as(admin).patch('/admin/topics/orders').send({ configs: { 'no.such.config': '1' }, partitions: 3 })).status).toBe(400)
+    expect((await gateway.backend.admin.topics(['orders']))[0]!.partitions).toHaveLength(2)
+  })
+})
+
+describe('GET /admin/overview', () => {
+  it('counts what there is', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders', { partitions: 3 })
+    await gateway.createTopic('__internal')
+    expect((await gateway.as(admin).get('/admin/overview')).body).toMatchObject({
+      topics: 1, partitions: 3, internalTopics: 1, offlinePartitions: [], underReplicatedPartitions: [], groups: [], acls: 0, accessKeys: 0,
+    })
+  })
+})
+
+describe('who may administer', () => {
+  const requests = [
+    ['GET', '/admin/acls', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/acls', { acls: [allowBob] }, [['alter', 'cluster', 'kafka-cluster']]],
+    ['DELETE', '/admin/acls?host=10.0.0.1', undefined, [['alter', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/access-keys', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/access-keys', { principal: 'User:CN=x' }, [['alter', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/overview', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/topics', { name: 'new' }, [['create', 'cluster', 'kafka-cluster'], ['create', 'topic', 'new']]],
+    ['PATCH', '/admin/topics/orders', { configs: { 'retention.ms': 1 } }, [['alter-configs', 'topic', 'orders']]],
+    ['PATCH', '/admin/topics/orders', { partitions: 2 }, [['alter', 'topic', 'orders']]],
+    ['DELETE', '/admin/topics/orders', undefined, [['delete', 'topic', 'orders']]],
+  ] as const
+
+  it.each(requests)('%s %s is for whom an ACL allows it, and for nobody else', async (method, path, body, permissions) => {
+    for (const [operation, resourceType, resourceName] of permissions) {
+      const gateway = await testGateway()
+      await gateway.createTopic('orders')
+      const ask = async (name?: string): Promise<number> => {
+        const request = gateway.as(name)[method.toLowerCase() as 'get' | 'post' | 'patch' | 'delete'](path)
+        return (await (body === undefined ? request : request.send(body))).status
+      }
+      const before = JSON.stringify([await gateway.backend.admin.topics(), gateway.backend.acls.all(), gateway.backend.accessKeys.all()])
+      expect(await ask()).toBe(401)
+      expect(await ask('bob')).toBe(403)
+      expect(JSON.stringify([await gateway.backend.admin.topics(), gateway.backend.acls.all(), gateway.backend.accessKeys.all()])).toBe(before)
+      expect(gateway.audited).toContainEqual(expect.objectContaining({ kind: 'access', outcome: 'denied', principal: 'User:CN=bob' }))
+      await gateway.allow('bob', operation, resourceType, resourceName)
+      expect(await ask('bob')).toBeLessThan(300)
+    }
+  })
+})

@@ -1,0 +1,135 @@
+// The two views of the same data, and the bridge between their positions.
+import { describe, expect, it } from 'vitest'
+import { parseSequenceNumber } from '../../src/kinesis/shard-map.ts'
+import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
+
+const json = 'application/vnd.kafka.json.v2+json'
+
+async function withOrders(partitions = 2): Promise<TestGateway> {
+  const gateway = await testGateway()
+  await gateway.createTopic('orders', { partitions, configs: { 'message.timestamp.type': 'LogAppendTime' } })
+  for (const value of [1, 2, 3]) {
+    gateway.time.now += 1_000
+    await gateway.as(admin).post('/topics/orders').type(json).send({ records: [{ value, partition: 1 }] })
+  }
+  return gateway
+}
+
+describe('GET /kafka/topics', () => {
+  it('shows partitions with leader, epoch, replicas and offsets, and the cluster', async () => {
+    const gateway = await withOrders()
+    const { body } = await gateway.as(admin).get('/kafka/topics')
+    expect(body).toMatchObject({
+      cluster: { controllerId: 1, brokers: [{ id: 1, rack: 'a' }] },
+      topics: [{
+        name: 'orders', internal: false,
+        partitions: [
+          { partition: 0, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1], logStartOffset: 0, highWatermark: 0, lastStableOffset: 0 },
+          { partition: 1, logStartOffset: 0, highWatermark: 3 },
+        ],
+      }],
+      next: null,
+    })
+  })
+
+  it('shows one topic with its configs and where each comes from', async () => {
+    const gateway = await withOrders()
+    const { body } = await gateway.as(admin).get('/kafka/topics/orders')
+    expect(body).toMatchObject({
+      name: 'orders', brokers: [{ id: 1 }],
+      configs: { 'message.timestamp.type': { value: 'LogAppendTime', source: 'topic' }, 'cleanup.policy': { value: 'delete', source: 'default' } },
+    })
+  })
+
+  it('comes in pages, without internal topics unless they are asked for', async () => {
+    const gateway = await testGateway()
+    for (const name of ['a', 'b', 'c', '__internal']) await gateway.createTopic(name)
+    const names = async (query: string): Promise<unknown> => {
+      const { body } = await gateway.as(admin).get(`/kafka/topics${query}`) as { body: { topics: { name: string }[]; next: string | null } }
+      return [body.topics.map(topic => topic.name), body.next]
+    }
+    expect(await names('?limit=2')).toEqual([['a', 'b'], 'b'])
+    expect(await names('?limit=2&after=b')).toEqual([['c'], null])
+    expect(await names('?internal=true')).toEqual([['__internal', 'a', 'b', 'c'], null])
+    expect((await gateway.as(admin).get('/kafka/topics?limit=0')).status).toBe(400)
+  })
+})
+
+describe('GET /kinesis/streams', () => {
+  it('shows the same topic as a stream: shards, hash ranges, sequence numbers, throughput used against its limit', async () => {
+    const gateway = await withOrders()
+    gateway.parts.kinesis.handler.throughput.shard((await gateway.backend.admin.topics(['orders']))[0]!.id, 1).admitRecord(100)
+    const { body } = await gateway.as(admin).get('/kinesis/streams') as { body: { Streams: { Shards: Record<string, unknown>[] }[] } }
+    expect(body).toMatchObject({
+      Streams: [{
+        StreamName: 'orders', StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/orders', StreamStatus: 'ACTIVE', OpenShardCount: 2, RetentionPeriodHours: 168,
+        Shards: [
+          { ShardId: 'shardId-000000000000', HashKeyRange: { StartingHashKey: '0', EndingHashKey: '170141183460469231731687303715884105727' }, LatestSequenceNumber: null },
+          {
+            ShardId: 'shardId-000000000001',
+            ThroughputWithinLastSecond: { WriteBytes: { Used: 100, Limit: 1048576 }, WriteRecords: { Used: 1, Limit: 1000 }, ReadBytes: { Used: 0, Limit: 2097152 }, ReadCalls: { Used: 0, Limit: 5 } },
+          },
+        ],
+      }],
+      Next: null,
+    })
+    const latest = parseSequenceNumber(body.Streams[0]!.Shards[1]!['LatestSequenceNumber'] as string)
+    expect(latest).toMatchObject({ shardIndex: 1, offset: 2 })
+  })
+
+  it('hides what is no stream, and what the caller may not describe', async () => {
+    const gateway = await withOrders()
+    await gateway.createTopic('__internal')
+    expect((await gateway.as(admin).get('/kinesis/streams/__internal')).status).toBe(404)
+    expect((await gateway.as(admin).get('/kinesis/streams/orders')).body).toMatchObject({ StreamName: 'orders' })
+    expect((await gateway.as('bob').get('/kinesis/streams/orders')).status).toBe(403)
+    expect((await gateway.as('bob').get('/kinesis/streams')).body).toEqual({ Streams: [], Next: null })
+    await gateway.allow('bob', 'describe', 'topic', 'orders')
+    expect((await gateway.as('bob').get('/kinesis/streams')).body).toMatchObject({ Streams: [{ StreamName: 'orders' }] })
+  })
+})
+
+describe('GET /bridge/positions', () => {
+  it('turns an offset into its sequence number and back', async () => {
+    const gateway = await withOrders()
+    const client = gateway.as(admin)
+    const { body: there } = await client.get('/bridge/positions?topic=orders&partition=1&offset=2') as { body: Record<string, unknown> }
+    expect(there).toMatchObject({ topic: 'orders', partition: 1, offset: 2, stream: 'orders', shardId: 'shardId-000000000001', timestampMs: gateway.time.now })
+    const { body: back } = await client.get(`/bridge/positions?stream=orders&sequence=${String(there['sequenceNumber'])}`)
+    expect(back).toEqual(there)
+    const { body: mixed } = await client.get(`/bridge/positions?topic=orders&shard=shardId-000000000001&sequence=${String(there['sequenceNumber'])}`)
+    expect(mixed).toEqual(there)
+  })
+
+  it('names what is wrong', async () => {
+    const gateway = await withOrders()
+    const client = gateway.as(admin)
+    const sequence = ((await client.get('/bridge/positions?topic=orders&partition=1&offset=2')).body as { sequenceNumber: string }).sequenceNumber
+    const ask = async (query: string): Promise<unknown> => {
+      const { status, body } = await client.get(`/bridge/positions?${query}`)
+      return [status, (body as { message: string }).message]
+    }
+    expect(await ask('partition=1&offset=2')).toEqual([400, 'Query parameter \'topic\' or \'stream\' must be given'])
+    expect(await ask('topic=orders&offset=2')).toEqual([400, 'Query parameter \'partition\' or \'shard\' must be given with an offset'])
+    expect(await ask('topic=orders&stream=orders&partition=1&offset=2')).toEqual([400, 'Query parameter \'stream\' cannot be given together with \'topic\': they name the same thing'])
+    expect(await ask('topic=orders&partition=1&offset=x')).toEqual([400, 'Query parameter \'offset\' must be a whole number, not \'x\''])
+    expect(await ask('topic=orders&partition=1&offset=3')).toEqual([404, 'No record at offset 3 of partition 1 of topic \'orders\' (offsets 0 to 2)'])
+    expect(await ask('topic=orders&partition=9&offset=0')).toEqual([404, 'Partition \'9\' of topic \'orders\' not found.'])
+    expect(await ask('stream=orders&shard=shardId-000000000009&offset=0')).toEqual([404, 'Shard \'shardId-000000000009\' of stream \'orders\' not found.'])
+    expect(await ask('stream=orders&sequence=12')).toEqual([404, 'Sequence number 12 did not come from stream \'orders\''])
+    expect(await ask('stream=orders&sequence=x')).toEqual([400, 'Query parameter \'sequence\' must be a sequence number of digits, not \'x\''])
+    expect(await ask(`stream=orders&shard=shardId-000000000000&sequence=${sequence}`)).toEqual([400, `Query parameter 'sequence' encodes shardId-000000000001, while shard 'shardId-000000000000' was given`])
+    const otherArrival = (BigInt(sequence) + (1n << 36n)).toString()
+    expect(await ask(`stream=orders&sequence=${otherArrival}`)).toEqual([404, `No record of shardId-000000000001 in stream 'orders' has sequence number ${otherArrival}`])
+    const otherCreation = (BigInt(sequence) + (1n << 148n)).toString()
+    expect(await ask(`stream=orders&sequence=${otherCreation}`)).toEqual([404, `Sequence number ${otherCreation} did not come from stream 'orders'`])
+  })
+
+  it('needs DESCRIBE, and a refusal does not tell whether the topic exists', async () => {
+    const gateway = await withOrders()
+    const [exists, missing] = [await gateway.as('bob').get('/bridge/positions?topic=orders&partition=1&offset=2'), await gateway.as('bob').get('/bridge/positions?topic=nothing&partition=1&offset=2')]
+    expect([exists.status, missing.status]).toEqual([403, 403])
+    await gateway.allow('bob', 'describe', 'topic', 'orders')
+    expect((await gateway.as('bob').get('/bridge/positions?topic=orders&partition=1&offset=2')).status).toBe(200)
+  })
+})
