@@ -79,7 +79,7 @@ async function ownStage(): Promise<Addresses> {
   const { startSluice, devAccessKey } = await import('../main.ts')
   const free = Object.fromEntries(['kafka.plaintext', 'kafka.tls', 'kinesis', 'gateway', 'management'].map(name => [`${name}.port`, 0]))
   const config = parseConfig({ 'dev': true, 'host': '127.0.0.1', 'data.dir': join(directory, 'data'), 'certs.dir': join(directory, 'certs'), 'kinesis.limits': 'aws', ...free }, {}, undefined)
-  const sluice = await startSluice(config, { print: () => {} })
+  const sluice = await startSluice(config)
   return {
     kafka: { bootstrap: [`127.0.0.1:${sluice.ports.kafkaPlaintext}`] },
     kinesis: { endpoint: `http://127.0.0.1:${sluice.ports.kinesis}`, region: 'us-east-1', credentials: { accessKeyId: devAccessKey.id, secretAccessKey: devAccessKey.secret } },

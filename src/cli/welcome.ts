@@ -1,6 +1,6 @@
 // What `sluice start` prints once it is ready: what listens where, where things lie, and lines to copy.
 import { relative } from 'node:path'
-import type { Sluice } from '../main.ts'
+import { devAccessKey, type Sluice } from '../main.ts'
 
 /** The lines, for a terminal. `startedInMs` is the time from the process's start to ready. */
 export function welcome(sluice: Sluice, startedInMs: number): string {
@@ -26,14 +26,14 @@ function places({ dataDirectory, certificatesDirectory, caFingerprint, kekFile }
   ]
 }
 
-function openLines({ host, ports, accessKey }: Sluice): string[] {
+function openLines({ host, ports }: Sluice): string[] {
   const name = shownHost(host)
   const kafka = `${name}:${ports.kafkaPlaintext}`
   return [
     `  echo 'k1:{"a":1}' | kcat -b ${kafka} -P -t hello -K:`,
     `  kcat -b ${kafka} -C -t hello -e`,
     `  new Kafka({ brokers: ['${kafka}'] })                                      # kafkajs`,
-    `  AWS_ACCESS_KEY_ID=${accessKey.id} AWS_SECRET_ACCESS_KEY=${accessKey.secret} aws --region us-east-1 --endpoint-url http://${name}:${ports.kinesis} kinesis list-streams`,
+    `  AWS_ACCESS_KEY_ID=${devAccessKey.id} AWS_SECRET_ACCESS_KEY=${devAccessKey.secret} aws --region us-east-1 --endpoint-url http://${name}:${ports.kinesis} kinesis list-streams`,
     `  curl -H 'content-type: application/vnd.kafka.json.v2+json' -d '{"records":[{"value":{"a":1}}]}' http://${name}:${ports.gateway}/topics/hello`,
     '  npm run compare',
   ]
@@ -46,7 +46,6 @@ function secureLines({ host, ports, certificatesDirectory, accessKey }: Sluice):
   const tls = `-X security.protocol=ssl -X ssl.ca.location=${dir}/ca.pem -X ssl.certificate.location=${dir}/admin.pem -X ssl.key.location=${dir}/admin.key`
   const curl = `curl --cacert ${dir}/ca.pem --cert ${dir}/admin.pem --key ${dir}/admin.key`
   return [
-    `  curl ... is: ${curl}`,
     `  ${curl} -H 'content-type: application/json' -d '{"name":"hello"}' https://${name}:${ports.gateway}/admin/topics`,
     `  echo 'k1:{"a":1}' | kcat -b ${kafka} ${tls} -P -t hello -K:`,
     `  kcat -b ${kafka} ${tls} -C -t hello -e`,

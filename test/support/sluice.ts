@@ -23,7 +23,7 @@ export interface Ready {
   readonly caFingerprint: string
   readonly certificatesDirectory: string
   readonly dataDirectory: string
-  readonly accessKey: { readonly id: string; readonly secret: string }
+  readonly accessKey: { readonly id: string }
   readonly startedInMs: number
 }
 
