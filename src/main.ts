@@ -86,7 +86,7 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
   const backend = opened.use(localBackend(engine))
   const { logs, admin, groups } = backend
 
-  const auditFile = opened.adopt(destination({ dest: join(dataDirectory, 'audit.log'), mkdir: true, sync: false, minLength: 0 }), file => new Promise<void>(done => file.flush(() => done())))
+  const auditFile = opened.adopt(destination({ dest: join(dataDirectory, 'audit.log'), mkdir: true, mode: 0o600, sync: false, minLength: 0 }), file => new Promise<void>(done => file.flush(() => done())))
   const audit = opened.use(new AuditLog({ clock, sink: line => auditFile.write(`${JSON.stringify(line)}\n`) }))
   const superUsers = config['super.users'].split(';').map(one => one.trim())
   const access = dev ? allowAll(audit) : new Authorizer({ store: backend.acls, audit, superUsers, allowEveryoneIfNoAcl: false })

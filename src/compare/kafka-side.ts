@@ -23,9 +23,11 @@ export class KafkaSide implements AsyncDisposable {
   readonly #producer: Producer<string, string, string, string>
   readonly #consumers: Consumer<string, string, string, string>[] = []
   readonly #stopRecording: () => void
+  /** What this side asks of an API, by the API's name: the client's diagnostics tell the answer, but of the request only key and version. */
+  readonly #asked = new Map<string, object>()
 
   constructor(target: KafkaTarget) {
-    this.#stopRecording = recordCalls(this.recording)
+    this.#stopRecording = recordCalls(this.recording, this.#asked)
     this.#base = { clientId: 'sluice-compare', bootstrapBrokers: [...target.bootstrap], retries: 3, ...(target.tls === undefined ? {} : { tls: target.tls }) }
     this.#admin = new Admin(this.#base)
     this.#producer = new Producer({ ...this.#base, serializers: stringSerializers, acks: -1, autocreateTopics: false })
@@ -42,6 +44,7 @@ export class KafkaSide implements AsyncDisposable {
   /** Sends with acks=all; one record batch per partition. Throws what the client throws. */
   async send(topic: string, records: readonly Sent[]): Promise<readonly KafkaPlace[]> {
     const messages = records.map(({ timestampMs, ...record }) => ({ topic, ...record, ...(timestampMs === undefined ? {} : { timestamp: BigInt(timestampMs) }) }))
+    this.#asked.set('Produce', { topic, acks: -1, records: records.length, bytes: records.reduce((sum, record) => sum + record.value.length, 0) })
     const { offsets = [] } = await this.#producer.send({ messages })
     return offsets.map(one => ({ partition: one.partition, offset: Number(one.offset) }))
   }
@@ -49,6 +52,7 @@ export class KafkaSide implements AsyncDisposable {
   /** Offset of the first record at or after a time (-2: the earliest there is, -1: the end), per partition. */
   async offsets(topic: string, timestampMs: number): Promise<readonly number[]> {
     const consumer = this.#consumer()
+    this.#asked.set('ListOffsets', { topic, timestamp: timestampMs })
     const found = await consumer.listOffsets({ topics: [topic], timestamp: BigInt(timestampMs) })
     return (found.get(topic) ?? []).map(Number)
   }
@@ -57,6 +61,8 @@ export class KafkaSide implements AsyncDisposable {
   async read(topic: string, count: number, from: 'earliest' | readonly KafkaPlace[]): Promise<readonly Message<string, string, string, string>[]> {
     const consumer = this.#consumer()
     const where = from === 'earliest' ? { mode: from } : { mode: 'manual' as const, offsets: from.map(one => ({ topic, partition: one.partition, offset: BigInt(one.offset) })) }
+    this.#asked.set('ListOffsets', { topic, timestamp: from === 'earliest' ? -2 : -1 })
+    this.#asked.set('Fetch', { topic, from, maxWaitMs: 200, minBytes: 1 })
     const stream = await consumer.consume({ topics: [topic], ...where, autocommit: false, maxWaitTime: 200, minBytes: 1 })
     const records: Message<string, string, string, string>[] = []
     for await (const record of stream) {
@@ -94,7 +100,7 @@ interface ApiEvent {
 }
 
 /** Listens to the client's diagnostics: `start` and `end` frame the write of a request, `asyncStart` comes with its response. */
-function recordCalls(recording: Recording): () => void {
+function recordCalls(recording: Recording, asked: ReadonlyMap<string, object>): () => void {
   const begun = new WeakMap<object, { at: number; written: number; bytesOut: number }>()
   const readBefore = new WeakMap<object, number>()
   const written = (event: ApiEvent): number => event.connection.socket?.bytesWritten ?? 0
@@ -110,9 +116,10 @@ function recordCalls(recording: Recording): () => void {
       const read = event.connection.socket?.bytesRead ?? 0
       const bytesIn = read - (readBefore.get(event.connection) ?? 0)
       readBefore.set(event.connection, read)
+      const api = protocolAPIsById[event.apiKey] ?? String(event.apiKey)
       recording.add({
-        name: `${protocolAPIsById[event.apiKey] ?? event.apiKey} v${event.apiVersion}`,
-        request: { apiKey: event.apiKey, apiVersion: event.apiVersion },
+        name: `${api} v${event.apiVersion}`,
+        request: asked.get(api) ?? {},
         response: event.result ?? null,
         bytesOut: call.bytesOut, bytesIn, durationMs: performance.now() - call.at,
         error: event.error === undefined ? null : innermost(event.error),

@@ -79,7 +79,7 @@ export class KinesisSide implements AsyncDisposable {
 }
 
 interface HttpMessage {
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | number>>
   readonly body?: unknown
 }
 
@@ -115,7 +115,7 @@ const calls = new WeakMap<object, { bytesOut: number; bytesIn: number }>()
 
 /** Header lines and body, as HTTP/1.1 would print them. */
 function sizeOf(message: HttpMessage): number {
-  const headers = Object.entries(message.headers).reduce((sum, [name, value]) => sum + name.length + value.length + 4, 0)
+  const headers = Object.entries(message.headers).reduce((sum, [name, value]) => sum + name.length + String(value).length + 4, 0)
   const declared = Number(message.headers['content-length'] ?? Number.NaN)
   const body = message.body
   return headers + (Number.isNaN(declared) ? (typeof body === 'string' || body instanceof Uint8Array ? body.length : 0) : declared)
