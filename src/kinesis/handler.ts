@@ -3,7 +3,7 @@
 import { hash, webcrypto } from 'node:crypto'
 import type { Access, AccessKeys, Admin, Logs, Validation } from '../ports.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
-import { type Operation, type Violation, unsupportedMember, violations, violationsMessage } from '../wire/operation.ts'
+import { type Operation, type Violation, loggable, unsupportedMember, violations, violationsMessage } from '../wire/operation.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { type Context, type Served, type Services, judgeAccess } from './context.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
@@ -127,14 +127,15 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     const key = verifier.verify(request, bodyHash)
     if (key instanceof SignatureFault) return new AwsError(key.type, key.message)
     const context: Context = { ...services, caller: { principal: key.principal, host: request.host } }
+    let input: Record<string, unknown> = {}
     try {
-      const input = decodeMembers(one.operation.input, raw)
+      input = decodeMembers(one.operation.input, raw)
       const wrong = judgeInput(one.operation, input)
       if (wrong !== null) return wrong
       return judgeAccess(one.action, one.access, input as never, context) ?? await one.handle(input as never, context)
     } catch (error) {
       if (error instanceof SerializationFault) return new AwsError('SerializationException', error.message)
-      options.logger.error({ operation: one.operation.name, err: error }, 'a Kinesis request failed')
+      options.logger.error({ operation: one.operation.name, input: loggable(one.operation.input, input), err: error }, 'a Kinesis request failed')
       return new AwsError('InternalFailure')
     }
   }

@@ -12,7 +12,7 @@ const hourMs = 3_600_000
 
 export const streamName = text().pattern(namePattern).minLength(1).maxLength(128)
 export const streamArn = text().pattern('arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+').minLength(1).maxLength(2048)
-export const streamId = text().pattern('[a-z0-9]{20}-[a-z0-9]{3}').minLength(1).maxLength(24).unsupported('is reserved for future use')
+export const streamId = text().pattern('[a-z0-9]{20}-[a-z0-9]{3}').minLength(1).maxLength(24).unsupported('it is reserved for future use')
 export const shardId = text().pattern(namePattern).minLength(1).maxLength(128)
 export const hashKey = text().pattern('^(0|([1-9]\\d{0,38}))$')
 export const sequenceNumber = text().pattern('^(0|([1-9]\\d{0,128}))$')

@@ -131,7 +131,7 @@ export class List<M extends Member<unknown>, R extends boolean = false> extends 
 
   /** AWS prints structures by their Java identity, which is arbitrary; their count says more. */
   override print(value: readonly ValueOf<M>[]): string {
-    return this.item.kind === 'structure' ? `[${value.length} members]` : `[${value.map((item) => this.item.print(item)).join(', ')}]`
+    return this.item.kind === 'structure' && value.length > 0 ? `[${value.length} members]` : `[${value.map((item) => this.item.print(item)).join(', ')}]`
   }
 
   minLength(count: number): this {
@@ -276,6 +276,16 @@ export function unsupportedMember(members: Members, input: Readonly<Record<strin
     if (member.unsupportedBecause !== undefined && input[name] !== undefined) return { name, because: member.unsupportedBecause }
   }
   return undefined
+}
+
+/** A decoded input for the operator's log: what is sensitive or large only by its size. */
+export function loggable(members: Members, input: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const shown = Object.entries(members).filter(([name]) => input[name] !== undefined).map(([name, member]) => {
+    const value = input[name] as { length?: number; size?: number } | number | boolean
+    const isPlain = !member.isSensitive && (member.kind === 'text' || typeof value !== 'object')
+    return [name, isPlain ? value : `<${(value as { length?: number; size?: number }).length ?? (value as { size?: number }).size ?? 1} of ${member.kind}>`]
+  })
+  return Object.fromEntries(shown) as Record<string, unknown>
 }
 
 function collect(members: Members, input: Readonly<Record<string, unknown>>, parent: string, found: string[]): void {

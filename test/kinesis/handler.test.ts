@@ -1,0 +1,184 @@
+import { describe, expect, test } from 'vitest'
+import type { KinesisRequest, KinesisResponse } from '../../src/kinesis/handler.ts'
+import { operations } from '../../src/kinesis/operations/index.ts'
+import { sign, TestClock, testAccess, testKinesis, type TestKinesis } from './support/kinesis.ts'
+
+const json = 'application/x-amz-json-1.1'
+const accessDenied = '<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n</AccessDeniedException>\n'
+
+/** A request that nobody signed. */
+async function raw(kinesis: TestKinesis, request: Partial<Omit<KinesisRequest, 'body'>> & { body?: string } = {}): Promise<KinesisResponse & { text: string }> {
+  const { body = '', ...rest } = request
+  const response = await kinesis.handler.handle({ method: 'POST', path: '/', query: '', host: '127.0.0.1', headers: {}, ...rest, body: Buffer.from(body) })
+  return { ...response, text: response.body.toString() }
+}
+
+describe('the order of checks, each before the next', () => {
+  const target = { 'content-type': json, 'x-amz-target': 'Kinesis_20131202.ListStreams' }
+
+  test.each<[string, Parameters<typeof raw>[1], number, string | undefined, string]>([
+    ['a method other than POST', { method: 'GET' }, 403, undefined, accessDenied],
+    ['OPTIONS without an origin', { method: 'OPTIONS' }, 403, undefined, accessDenied],
+    ['nothing at all', {}, 403, undefined, accessDenied],
+    ['a body without a content type', { body: '{}' }, 403, undefined, accessDenied],
+    ['another content type, with a target', { body: '{}', headers: { ...target, 'content-type': 'application/x-amz-json-1.0' } }, 404, undefined, '<UnknownOperationException/>\n'],
+    ['no body, no target', { headers: { 'content-type': json } }, 400, json, '{"__type":"UnknownOperationException"}'],
+    ['no body', { headers: target }, 400, json, '{"__type":"SerializationException"}'],
+    ['a body that is not JSON', { headers: target, body: 'hello' }, 400, json, '{"__type":"SerializationException"}'],
+    ['a body that is no object', { headers: target, body: '[1]' }, 400, json, '{"__type":"SerializationException"}'],
+    ['null', { headers: target, body: 'null' }, 400, json, '{"__type":"SerializationException"}'],
+    ['an unknown operation', { headers: { ...target, 'x-amz-target': 'Kinesis_20131202.ListStream' }, body: '{}' }, 400, json, '{"__type":"UnknownOperationException"}'],
+    ['another service\'s operation', { headers: { ...target, 'x-amz-target': 'DynamoDB_20120810.ListStreams' }, body: '{}' }, 400, json, '{"__type":"UnknownOperationException"}'],
+    ['a target of three parts', { headers: { ...target, 'x-amz-target': 'Kinesis_20131202.ListStreams.x' }, body: '{}' }, 400, json, '{"__type":"UnknownOperationException"}'],
+    ['a name of Object.prototype', { headers: { ...target, 'x-amz-target': 'Kinesis_20131202.constructor' }, body: '{}' }, 400, json, '{"__type":"UnknownOperationException"}'],
+    ['no signature', { headers: target, body: '{}' }, 400, json, '{"__type":"MissingAuthenticationTokenException","message":"Missing Authentication Token"}'],
+    ['the older JSON', { headers: { ...target, 'content-type': 'application/json' }, body: '{}' }, 200, 'application/json',
+      '{"Output":{"__type":"com.amazon.coral.service#UnknownOperationException","message":null},"Version":"1.0"}'],
+    ['the older JSON, damaged', { headers: { ...target, 'content-type': 'application/json' }, body: 'x' }, 200, 'application/json',
+      '{"Output":{"__type":"com.amazon.coral.service#SerializationException","Message":null},"Version":"1.0"}'],
+  ])('%s', async (_what, request, status, contentType, body) => {
+    const kinesis = await testKinesis()
+    const response = await raw(kinesis, request)
+    expect({ status: response.status, contentType: response.headers['content-type'], body: response.text }).toEqual({ status, contentType, body })
+    expect(response.headers['x-amzn-requestid']).toMatch(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    expect(Buffer.from(response.headers['x-amz-id-2']!, 'base64')).toHaveLength(72)
+    expect(response.headers['content-length']).toBe(String(Buffer.byteLength(body)))
+    expect(response.headers['date']).toBe('Sun, 22 Nov 2026 12:00:00 GMT')
+  })
+
+  test('a signature comes before types, types before constraints, constraints before access, access before existence', async () => {
+    let allowed = true
+    const kinesis = await testKinesis({ access: testAccess(() => allowed) })
+    const type = async (input: unknown, how = {}): Promise<unknown> => ((await kinesis.call('PutRecord', input, how)).body as { __type: string }).__type
+    const wrongType = { StreamName: 1 }
+    expect(await type(wrongType, { secret: 'x' })).toBe('InvalidSignatureException')
+    expect(await type(wrongType)).toBe('SerializationException')
+    expect(await type({ StreamName: '' })).toBe('ValidationException')
+    const right = { StreamName: 'none', PartitionKey: 'a', Data: '' }
+    allowed = false
+    expect(await type({ PartitionKey: 'a', Data: '' })).toBe('InvalidArgumentException')
+    expect(await type(right)).toBe('AccessDeniedException')
+    allowed = true
+    expect(await type(right)).toBe('ResourceNotFoundException')
+  })
+
+  test('CBOR is answered in CBOR, with what to do about it', async () => {
+    const { status, headers, body } = await raw(await testKinesis(), { headers: { ...target, 'content-type': 'application/x-amz-cbor-1.1' }, body: '\xbf\xff' })
+    expect([status, headers['content-type']]).toEqual([400, 'application/x-amz-cbor-1.1'])
+    expect(body.subarray(0, 36).toString('latin1')).toBe('\xa2\x78\x06__type\x78\x19UnknownOperationException')
+    expect(body.toString()).toContain('AWS_CBOR_DISABLE')
+  })
+})
+
+describe('CORS', () => {
+  test('a preflight is answered without a signature', async () => {
+    const { status, headers, text } = await raw(await testKinesis(), {
+      method: 'OPTIONS', headers: { origin: 'https://x', 'access-control-request-headers': 'a, b', 'access-control-request-method': 'POST' },
+    })
+    expect([status, text, headers['content-length']]).toEqual([200, '', '0'])
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': '*', 'access-control-allow-headers': 'a, b', 'access-control-allow-methods': 'POST', 'access-control-max-age': '172800',
+    })
+    expect(headers).not.toHaveProperty('x-amz-id-2')
+  })
+
+  test('other requests from a page may read the answer\'s headers', async () => {
+    const { headers } = await raw(await testKinesis(), { headers: { origin: 'https://x' } })
+    expect(headers).toMatchObject({
+      'access-control-allow-origin': '*', 'access-control-expose-headers': 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date',
+    })
+  })
+})
+
+describe('access', () => {
+  test.each(operations.map((one) => [one.operation.name, one.access.kind] as const))('%s declares an access rule (%s)', (name, kind) => {
+    expect(['needs', 'creates', 'filters']).toContain(kind)
+    if (kind === 'filters') expect(name).toBe('ListStreams')
+  })
+
+  test.each([
+    ['PutRecord', 'write', { PartitionKey: 'a', Data: '' }],
+    ['PutRecords', 'write', { Records: [{ PartitionKey: 'a', Data: '' }] }],
+    ['GetShardIterator', 'read', { ShardId: '0', ShardIteratorType: 'LATEST' }],
+    ['DescribeStream', 'describe', {}],
+    ['DescribeStreamSummary', 'describe', {}],
+    ['ListShards', 'describe', {}],
+    ['DeleteStream', 'delete', {}],
+    ['CreateStream', 'create', {}],
+  ])('%s asks for %s on the topic, and refuses alike whether the stream is there or not', async (operation, needed, input) => {
+    const access = testAccess(() => false)
+    const kinesis = await testKinesis({ access })
+    await kinesis.backend.admin.createTopic({ name: 'there', partitions: 1, replicationFactor: 1, configs: new Map() }, { validateOnly: false })
+    for (const stream of ['there', 'absent']) {
+      const { status, body } = await kinesis.call(operation, { StreamName: stream, ...input })
+      expect(status).toBe(400)
+      expect(body).toEqual({
+        __type: 'AccessDeniedException',
+        message: `User: arn:aws:iam::000000000000:user/CN=alice is not authorized to perform: kinesis:${operation} on resource: ` +
+          `arn:aws:kinesis:us-east-1:000000000000:stream/${stream} because no identity-based policy allows the kinesis:${operation} action`,
+      })
+      expect(access.asked.at(-1)).toEqual([{ principal: { type: 'User', name: 'CN=alice' }, host: '127.0.0.1' }, needed, 'topic', stream])
+    }
+  })
+
+  test('a stream named by its ARN is asked for by its name', async () => {
+    const access = testAccess(() => false)
+    const kinesis = await testKinesis({ access })
+    await kinesis.call('DescribeStream', { StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/by-arn' })
+    expect(access.asked.at(-1)?.slice(1)).toEqual(['describe', 'topic', 'by-arn'])
+  })
+
+  test('the right to create topics in the cluster is enough to create a stream', async () => {
+    const kinesis = await testKinesis({ access: testAccess((_who, operation, type) => operation === 'create' && type === 'cluster') })
+    expect((await kinesis.call('CreateStream', { StreamName: 'made', ShardCount: 1 })).status).toBe(200)
+  })
+
+  test('GetRecords asks again, for the stream of the iterator', async () => {
+    let may = true
+    const access = testAccess(() => may)
+    const kinesis = await testKinesis({ access })
+    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+    const { ShardIterator } = await kinesis.ok('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'LATEST' })
+    may = false
+    expect((await kinesis.call('GetRecords', { ShardIterator })).body).toMatchObject({ __type: 'AccessDeniedException' })
+    expect(access.asked.at(-1)?.slice(1)).toEqual(['read', 'topic', 'orders'])
+  })
+
+  test('ListStreams shows what the caller may describe', async () => {
+    const kinesis = await testKinesis({ access: testAccess((_who, operation, _type, name) => operation !== 'describe' || name.startsWith('mine')) })
+    for (const StreamName of ['mine-b', 'other', 'mine-a']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
+    expect((await kinesis.ok('ListStreams', {}))['StreamNames']).toEqual(['mine-a', 'mine-b'])
+  })
+})
+
+test('what a request did is told to the observer, without its contents', async () => {
+  const seen: object[] = []
+  const kinesis = await testKinesis({ observe: (one) => seen.push(one) })
+  await kinesis.call('CreateStream', { StreamName: 'a', ShardCount: 1 })
+  await kinesis.call('DescribeStream', { StreamName: 'secret-name-of-a-stream' })
+  expect(seen).toMatchObject([{ operation: 'CreateStream', status: 200, error: undefined, bytesOut: 0 }, { operation: 'DescribeStream', status: 400, error: 'ResourceNotFoundException' }])
+  expect(JSON.stringify(seen)).not.toContain('secret')
+})
+
+test('a failure inside is an InternalFailure and one line in the log, nothing more', async () => {
+  const kinesis = await testKinesis()
+  kinesis.backend.admin.topics = async () => { throw new Error('the disk is gone') }
+  const { status, body } = await kinesis.call('ListStreams', {})
+  expect([status, body]).toEqual([500, { __type: 'InternalFailure' }])
+  await kinesis.call('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: Buffer.from('a secret').toString('base64') })
+  await kinesis.call('PutRecords', { StreamName: 'orders', Records: [{ PartitionKey: 'k', Data: Buffer.from('a secret').toString('base64') }] })
+  expect(kinesis.logger.lines).toMatchObject([
+    { level: 'error', fields: { operation: 'ListStreams', input: {} } },
+    { level: 'error', fields: { operation: 'PutRecord', input: { StreamName: 'orders', PartitionKey: 'k', Data: '<8 of blob>' } } },
+    { level: 'error', fields: { operation: 'PutRecords', input: { StreamName: 'orders', Records: '<1 of list>' } } },
+  ])
+})
+
+test('the same request is verified on whatever path the client signed', async () => {
+  const kinesis = await testKinesis()
+  const nowMs = (kinesis.clock as TestClock).now()
+  const headers = sign('ListStreams', '{}', nowMs)
+  const at = async (path: string): Promise<number> => (await raw(kinesis, { path, headers, body: '{}' })).status
+  expect(await at('/')).toBe(200)
+  expect(await at('/kinesis')).toBe(400)
+})
