@@ -217,8 +217,8 @@ export class SimDisk implements Disk {
         const written = fault === undefined ? bytes : bytes.subarray(0, fault === 'short-write' ? bytes.length >> 1 : 0)
         if (written.length > 0) write(inode, position, Buffer.from(written))
         await this.#operate('write', path, position, crc32c(bytes))
-        if (fault !== undefined) throw errno(fault === 'short-write' ? 'ENOSPC' : fault, path)
         this.onOperation?.('write', path)
+        if (fault !== undefined) throw errno(fault === 'short-write' ? 'ENOSPC' : fault, path)
       },
       truncate: async size => {
         inode.content = grown(inode.content, size)
@@ -233,9 +233,9 @@ export class SimDisk implements Disk {
         const fault = this.#faultFor('sync', path)
         await this.#operate('sync', path)
         const synced = inode.pending.splice(0, due)
-        if (fault !== undefined) throw errno('EIO', path)
-        for (const pending of synced) inode.durable = applied(inode.durable, pending)
+        if (fault === undefined) for (const pending of synced) inode.durable = applied(inode.durable, pending)
         this.onOperation?.('sync', path)
+        if (fault !== undefined) throw errno('EIO', path)
       },
       close,
       [Symbol.asyncDispose]: close,

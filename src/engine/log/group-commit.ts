@@ -70,12 +70,22 @@ export class GroupCommit {
     return this.#inFlight.find(round => offset < round.endOffset)
   }
 
-  /** Runs `task` while nothing is being written, and before anything that is appended from now on. */
+  /** Runs `task` while nothing is being written, and before anything that is appended from now on. Its failure is the disk's. */
   async between(task: () => Promise<void>): Promise<void> {
     const done = deferred<void>()
-    this.#tasks.push(() => task().then(done.resolve, done.reject))
+    this.#tasks.push(() => this.guard(task).then(done.resolve, done.reject))
     this.#pump()
     await done.promise
+  }
+
+  /** Does what writes to the disk; where that fails, the log has failed. */
+  async guard(task: () => Promise<void>): Promise<void> {
+    try {
+      await task()
+    } catch (error) {
+      this.#fail(error as Error)
+      throw error
+    }
   }
 
   /** Resolves when all that was appended is durable, or the disk has failed. */
@@ -105,9 +115,8 @@ export class GroupCommit {
       }
       const round = this.#waiting.shift()!
       try {
-        await this.#storage.write(round.entries)
-      } catch (error) {
-        this.#fail(error as Error)
+        await this.guard(() => this.#storage.write(round.entries))
+      } catch {
         break
       }
       round.written.resolve()
@@ -123,9 +132,8 @@ export class GroupCommit {
       const rounds = this.#unsynced
       this.#unsynced = []
       try {
-        await this.#storage.sync()
-      } catch (error) {
-        this.#fail(error as Error)
+        await this.guard(() => this.#storage.sync())
+      } catch {
         break
       }
       this.#inFlight.splice(0, rounds.length)

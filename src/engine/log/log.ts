@@ -175,8 +175,10 @@ export class Log implements AsyncDisposable {
     const startOffset = Math.min(offset, this.#durableEndOffset)
     if (startOffset <= this.#startOffset) return
     this.#startOffset = startOffset
-    await this.#state.advance({ startOffset, durableOffset: this.#durableEndOffset })
-    await this.#storage.deleteBefore(startOffset)
+    await this.#commit.guard(async () => {
+      await this.#state.advance({ startOffset, durableOffset: this.#durableEndOffset })
+      await this.#storage.deleteBefore(startOffset)
+    })
   }
 
   /** Deletes the oldest segments by retention.ms and retention.bytes; a last segment that has expired is closed first. */
@@ -194,7 +196,8 @@ export class Log implements AsyncDisposable {
 
   /** Notes durably how far the log is durable: narrows what could be taken for a torn tail. */
   async checkpoint(): Promise<void> {
-    if (!this.failed) await this.#state.advance({ durableOffset: this.#durableEndOffset })
+    if (this.failed) return
+    await this.#commit.guard(() => this.#state.advance({ durableOffset: this.#durableEndOffset }))
   }
 
   /** Calls `listener` each time more is durable, until disposed of. */

@@ -17,6 +17,8 @@ export interface ScannedFrame {
 export interface Scan {
   /** Where the intact frames end. */
   readonly end: number
+  /** How far the file is known to have been durable, by what the frames say. */
+  readonly syncedUpTo: number
   /** Why the bytes there are no next frame; undefined where the file simply ends. */
   readonly fault: string | undefined
 }
@@ -29,18 +31,21 @@ export async function scanSegment(options: {
   const reader = new ChunkReader(options.file, size)
   let position = segmentHeaderBytes
   let nextOffset = seal.header.baseOffset
+  let syncedUpTo = position
+  const ended = (fault?: string): Scan => ({ end: position, syncedUpTo, fault })
   while (position < size) {
     const frame = await wholeFrame(reader, position, seal.marker)
-    if (typeof frame === 'string') return { end: position, fault: frame }
+    if (typeof frame === 'string') return ended(frame)
     const header = decodeHeader(frame, 0)
-    if (header.seq !== seal.nextSeq) return { end: position, fault: `frame ${header.seq} where ${seal.nextSeq} is next` }
-    if (header.baseOffset < nextOffset) return { end: position, fault: `offset ${header.baseOffset} where ${nextOffset} is next` }
-    if (header.type !== frameTypes.data && header.type !== frameTypes.session) return { end: position, fault: `frame of type ${header.type}` }
+    if (header.seq !== seal.nextSeq) return ended(`frame ${header.seq} where ${seal.nextSeq} is next`)
+    if (header.baseOffset < nextOffset) return ended(`offset ${header.baseOffset} where ${nextOffset} is next`)
+    if (header.type !== frameTypes.data && header.type !== frameTypes.session) return ended(`frame of type ${header.type}`)
     take({ position, header, plain: seal.acceptFrame(frame, header) })
     nextOffset = header.lastOffset + 1
+    syncedUpTo = Math.max(syncedUpTo, header.syncedUpTo)
     position += header.length
   }
-  return { end: position, fault: undefined }
+  return ended()
 }
 
 /** Whether some intact frame behind `badPosition` was built after the bytes there were durable: then they are damaged, not torn. */

@@ -38,7 +38,10 @@ export class GenerationFile {
     for (const generation of generations) {
       newestSeen = Math.max(newestSeen, generation)
       const payload = await readGeneration(disk, `${directory}/${fileName(name, generation)}`, generation)
-      if (payload) return { file: new GenerationFile(disk, directory, name, newestSeen), found: { generation, payload } }
+      if (!payload) continue
+      // A process that was killed may have renamed it and not synced the name; whoever acts on it must not see it go away again.
+      await disk.syncDirectory(directory)
+      return { file: new GenerationFile(disk, directory, name, newestSeen), found: { generation, payload } }
     }
     if (generations.length > 0) throw new Damaged(`no intact generation of ${directory}/${name} (found ${generations.join(', ')})`)
     return { file: new GenerationFile(disk, directory, name, 0), found: undefined }

@@ -6,6 +6,7 @@ import { WrongKey } from './errors.ts'
 import { authenticatedHeader, decodeHeader, frameHeaderBytes, frameTypes, tagBytes } from './frame.ts'
 
 export const saltBytes = 32
+const keyBytes = 32
 const nonceBytes = 12
 const framesMax = 2 ** 32
 const sessionBytesMax = 64 * 2 ** 30
@@ -33,8 +34,11 @@ export class Session {
 
   constructor(options: { dataKey: KeyObject; salt: Buffer; scope: string; firstSeq: number }) {
     const { dataKey, salt, scope } = options
-    this.#key = derive(dataKey, salt, `seg-v1|${scope}`)
-    this.#macKey = derive(dataKey, salt, `mac-v1|${scope}`)
+    // The first half encrypts, the second signs what is not secret.
+    const bytes = Buffer.from(hkdfSync('sha256', dataKey, salt, `seg-v1|${scope}`, 2 * keyBytes))
+    this.#key = createSecretKey(bytes.subarray(0, keyBytes))
+    this.#macKey = createSecretKey(bytes.subarray(keyBytes))
+    bytes.fill(0)
     this.#scopeDigest = createHash('sha256').update(scope).digest()
     this.firstSeq = options.firstSeq
   }
@@ -93,11 +97,4 @@ export class Session {
     nonce.writeUInt32BE(counter, 8)
     return nonce
   }
-}
-
-function derive(dataKey: KeyObject, salt: Buffer, info: string): KeyObject {
-  const bytes = Buffer.from(hkdfSync('sha256', dataKey, salt, info, 32))
-  const key = createSecretKey(bytes)
-  bytes.fill(0)
-  return key
 }
