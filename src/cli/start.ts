@@ -10,7 +10,7 @@ export function startCommand(): Command {
   for (const [name, { fallback, sentence }] of Object.entries(settings)) {
     const flag = `--${name.replaceAll('.', '-')}`
     const shown = `${sentence} [${variableOf(name)}, default ${fallback === '' ? 'empty' : String(fallback)}]`
-    command.addOption(new Option(typeof fallback === 'boolean' ? `${flag} [true|false]` : `${flag} <value>`, shown).preset(true))
+    command.addOption(new Option(typeof fallback === 'boolean' ? `${flag} [true|false]` : `${flag} <value>`, shown))
   }
   command.option('--json', 'print one line of JSON when ready, in place of the lines for people')
   return command.action(async (options: Record<string, unknown>) => {
