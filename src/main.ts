@@ -22,6 +22,7 @@ import { openRegistry } from './registry/registry.ts'
 import { SchemaValidation } from './registry/validation.ts'
 import { ensureAdminKey, withAccessKey } from './security/admin-key.ts'
 import { AuditLog } from './security/audit.ts'
+import { AuditFile } from './security/audit-file.ts'
 import { allowAll, Authorizer } from './security/authorizer.ts'
 import { TokenService } from './security/jwt.ts'
 import { readMappingRules } from './security/principal-mapping.ts'
@@ -86,8 +87,8 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
   const backend = opened.use(localBackend(engine))
   const { logs, admin, groups } = backend
 
-  const auditFile = opened.adopt(destination({ dest: join(dataDirectory, 'audit.log'), mkdir: true, mode: 0o600, sync: false, minLength: 0 }), file => new Promise<void>(done => file.flush(() => done())))
-  const audit = opened.use(new AuditLog({ clock, sink: line => auditFile.write(`${JSON.stringify(line)}\n`) }))
+  const auditFile = opened.use(await AuditFile.open({ disk: world.disk, path: join(dataDirectory, 'audit.log'), logger }))
+  const audit = opened.use(new AuditLog({ clock, sink: auditFile.write }))
   const superUsers = config['super.users'].split(';').map(one => one.trim())
   const access = dev ? allowAll(audit) : new Authorizer({ store: backend.acls, audit, superUsers, allowEveryoneIfNoAcl: false })
   const adminKey = dev
