@@ -225,6 +225,8 @@ const nodeNetwork: Network = {
     server.listen({ host: options.host, port: options.port }, resolve)
     await promise
     server.off('error', reject)
+    // Node reports a handshake that fails or takes too long, and leaves the socket open unless somebody ends it.
+    server.on('tlsClientError', (_error: Error, socket: net.Socket) => socket.destroy())
     // An accept that fails later (too many open files) concerns one connection, not the listener.
     server.on('error', () => {})
     const address = server.address() as net.AddressInfo
