@@ -58,8 +58,8 @@ export class Rebalance {
   }
 
   /** A member that joins again, with what it says now. */
-  updateMember(member: Member, protocols: readonly Protocol[], timeouts: Pick<Member, 'sessionTimeoutMs' | 'rebalanceTimeoutMs'>): void {
-    this.group.members.set(member.memberId, { ...member, ...timeouts, protocols, awaiting: 'join' })
+  updateMember(member: Member, protocols: readonly Protocol[], { sessionTimeoutMs, rebalanceTimeoutMs }: Pick<Member, 'sessionTimeoutMs' | 'rebalanceTimeoutMs'>): void {
+    this.group.members.set(member.memberId, { ...member, sessionTimeoutMs, rebalanceTimeoutMs, protocols, awaiting: 'join' })
   }
 
   /** Its open requests are answered with `refusal`; the others go on without it. */
