@@ -12,7 +12,7 @@ const { values } = parseArgs({
 })
 
 const statesPerSeed = 1000
-const progressIntervalMs = 2000
+const progressIntervalMs = 10_000
 const { seed: onlySeed, states: statesText = onlySeed ? String(statesPerSeed) : '50000', seeds, minutes } = values
 const statesWanted = seeds || minutes ? Infinity : count('states', statesText)
 const seedsWanted = onlySeed ? 1 : seeds ? count('seeds', seeds) : Infinity
