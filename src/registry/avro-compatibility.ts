@@ -4,7 +4,7 @@
 import { type AvroField, type AvroNamed, type AvroRecord, type AvroType, type AvroUnion, type Primitive } from './avro.ts'
 
 /** A comparison that needs more steps than this is given up: no honest pair of schemas comes near it. */
-export const comparisonStepsMax = 500_000
+export const comparisonStepsMax = 200_000
 /** Named types can chain deeper than their text nests; the stack is not endless. */
 const comparisonDepthMax = 500
 const differencesMax = 1_000
@@ -15,7 +15,7 @@ export type AvroDifference =
 /** The differences that make `reader` unable to read what `writer` wrote; empty where there are none. */
 export function avroDifferences(reader: AvroType, writer: AvroType): readonly string[] {
   const comparison = new Comparison()
-  comparison.compare(reader, writer, [])
+  comparison.compare(reader, writer, undefined)
   return comparison.differences
 }
 
@@ -24,7 +24,8 @@ const promotions: { readonly [reader in AvroType['kind']]?: readonly Primitive[]
   long: ['int'], float: ['int', 'long'], double: ['int', 'long', 'float'], string: ['bytes'], bytes: ['string'],
 }
 
-type Path = readonly (string | number)[]
+/** From the place up to the root: most paths are never printed. */
+type Path = { readonly up: Path; readonly token: string | number } | undefined
 
 class Comparison {
   readonly differences: string[] = []
@@ -38,8 +39,8 @@ class Comparison {
   compare(reader: AvroType, writer: AvroType, path: Path): boolean {
     if (++this.#steps > comparisonStepsMax || this.#depth > comparisonDepthMax) return this.#tooComplex(path)
     const known = this.#verdicts.get(reader)?.get(writer)
-    // A failed pair has been reported where it was met first, unless that was inside a union's trial.
-    if (known === true || (known === false && this.#quiet > 0)) return known
+    // A failed pair is gone through again only to say where else it stands in the way.
+    if (known === true || (known === false && !this.#isListening)) return known
     const mark = this.#compatible.length
     this.#remember(reader, writer, true)
     this.#depth++
@@ -52,18 +53,22 @@ class Comparison {
     return verdict
   }
 
+  get #isListening(): boolean {
+    return this.#quiet === 0 && this.differences.length < differencesMax
+  }
+
   #judge(reader: AvroType, writer: AvroType, path: Path): boolean {
     if (reader.kind === 'union' && writer.kind === 'union') {
-      return all(writer.branches, (branch, index) => this.#tryAny(reader, branch) || this.#missingBranch(branch, [...path, index]))
+      return all(writer.branches, (branch, index) => this.#tryAny(reader, branch) || this.#missingBranch(branch, under(path, index)))
     }
-    if (writer.kind === 'union') return all(writer.branches, (branch, index) => this.compare(reader, branch, [...path, index]))
+    if (writer.kind === 'union') return all(writer.branches, (branch, index) => this.compare(reader, branch, under(path, index)))
     if (reader.kind === 'union') return this.#tryAny(reader, writer) || this.#missingBranch(writer, path)
     if (reader.kind !== writer.kind) return promotions[reader.kind]?.includes(writer.kind as Primitive) || this.#typeMismatch(reader, writer, path)
     switch (reader.kind) {
-      case 'array': return this.compare(reader.items, (writer as typeof reader).items, [...path, 'items'])
-      case 'map': return this.compare(reader.values, (writer as typeof reader).values, [...path, 'values'])
-      case 'fixed': return both(this.#sameName(reader, writer as AvroNamed, path), this.#sameSize(reader.size, (writer as typeof reader).size, [...path, 'size']))
-      case 'enum': return both(this.#sameName(reader, writer as AvroNamed, path), this.#hasSymbols(reader, writer as typeof reader, [...path, 'symbols']))
+      case 'array': return this.compare(reader.items, (writer as typeof reader).items, under(path, 'items'))
+      case 'map': return this.compare(reader.values, (writer as typeof reader).values, under(path, 'values'))
+      case 'fixed': return both(this.#sameName(reader, writer as AvroNamed, path), this.#sameSize(reader.size, (writer as typeof reader).size, under(path, 'size')))
+      case 'enum': return both(this.#sameName(reader, writer as AvroNamed, path), this.#hasSymbols(reader, writer as typeof reader, under(path, 'symbols')))
       case 'record': return both(this.#sameName(reader, writer as AvroNamed, path), this.#hasFields(reader, writer as AvroRecord, path))
       default: return true
     }
@@ -73,7 +78,7 @@ class Comparison {
   #tryAny(reader: AvroUnion, writer: AvroType): boolean {
     this.#quiet++
     try {
-      return reader.branches.some(branch => this.compare(branch, writer, []))
+      return reader.branches.some(branch => this.compare(branch, writer, undefined))
     } finally {
       this.#quiet--
     }
@@ -82,10 +87,10 @@ class Comparison {
   #hasFields(reader: AvroRecord, writer: AvroRecord, path: Path): boolean {
     const written = new Map(writer.fields.map(field => [field.name, field]))
     return all(reader.fields, (field, position) => {
-      const at = [...path, 'fields', position]
+      const at = under(under(path, 'fields'), position)
       const found = [field.name, ...field.aliases].flatMap(name => written.get(name) ?? [])
       if (found.length > 1) return this.#ambiguous(field, found, at)
-      if (found[0] !== undefined) return this.compare(field.type, found[0].type, [...at, 'type'])
+      if (found[0] !== undefined) return this.compare(field.type, found[0].type, under(at, 'type'))
       if (field.default !== undefined) return true
       return this.#report(
         'READER_FIELD_MISSING_DEFAULT_VALUE',
@@ -96,7 +101,7 @@ class Comparison {
 
   #sameName(reader: AvroNamed, writer: AvroNamed, path: Path): boolean {
     if (reader.name.short === writer.name.short || reader.aliases.some(alias => alias.full === writer.name.full)) return true
-    const at = [...path, 'name']
+    const at = under(path, 'name')
     return this.#report('NAME_MISMATCH', `The name of the schema has changed (path '${pointer(at)}')`, `expected: ${writer.name.full}`)
   }
 
@@ -144,7 +149,7 @@ class Comparison {
 
   /** Always false, so that a check can end with it. */
   #report(errorType: AvroDifference, description: string, additionalInfo: string): false {
-    if (this.#quiet === 0 && this.differences.length < differencesMax) {
+    if (this.#isListening) {
       const text = `{errorType:'${errorType}', description:'${description}', additionalInfo:'${additionalInfo}'}`
       if (this.differences.at(-1) !== text) this.differences.push(text)
     }
@@ -170,6 +175,12 @@ function both(a: boolean, b: boolean): boolean {
   return a && b
 }
 
+function under(up: Path, token: string | number): Path {
+  return { up, token }
+}
+
 function pointer(path: Path): string {
-  return `/${path.join('/')}`
+  const tokens: (string | number)[] = []
+  for (let at = path; at !== undefined; at = at.up) tokens.unshift(at.token)
+  return `/${tokens.join('/')}`
 }

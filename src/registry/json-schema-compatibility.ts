@@ -1,6 +1,6 @@
 // Whether everything that one JSON Schema accepts is accepted by another, by the rules and difference names of Confluent's comparison. Keywords are compared one
 // by one (they all have to hold), subschemas by recursion, oneOf and its kin by matching. Stays on the safe side: what it cannot prove, it reports.
-// Annotations do not count, and neither does `format`, as in Confluent.
+// As in Confluent, the parts of a oneOf are taken to exclude each other, a default is taken to fill in what is missing, and neither annotations nor `format` count.
 import { isDeepStrictEqual } from 'node:util'
 import { RE2JS } from 're2js'
 import { isObject, type JsonObject } from './exact-json.ts'
@@ -22,11 +22,11 @@ export function jsonDifferences(original: JsonDocument, update: JsonDocument, po
   return comparison.differences
 }
 
-/** Bounds: where more is looser (max…) and where less is (min…). */
+/** Bounds: where more is looser (max…) and where less is (min…). What bounds numbers bounds integers, which every set of types with numbers has too. */
 const bounds = [
   ['maxLength', 'MAX_LENGTH', 'string', true], ['minLength', 'MIN_LENGTH', 'string', false],
-  ['maximum', 'MAXIMUM', 'number', true], ['minimum', 'MINIMUM', 'number', false],
-  ['exclusiveMaximum', 'EXCLUSIVE_MAXIMUM', 'number', true], ['exclusiveMinimum', 'EXCLUSIVE_MINIMUM', 'number', false],
+  ['maximum', 'MAXIMUM', 'integer', true], ['minimum', 'MINIMUM', 'integer', false],
+  ['exclusiveMaximum', 'EXCLUSIVE_MAXIMUM', 'integer', true], ['exclusiveMinimum', 'EXCLUSIVE_MINIMUM', 'integer', false],
   ['maxProperties', 'MAX_PROPERTIES', 'object', true], ['minProperties', 'MIN_PROPERTIES', 'object', false],
   ['maxItems', 'MAX_ITEMS', 'array', true], ['minItems', 'MIN_ITEMS', 'array', false],
   ['maxContains', 'MAX_CONTAINS', 'array', true], ['minContains', 'MIN_CONTAINS', 'array', false],
@@ -65,7 +65,7 @@ class Comparison {
     if (to === false) return this.#report('TYPE_NARROWED', path, 'accepts nothing in the %s schema')
     const source = from === true ? emptyNode : from
     const known = this.#verdicts.get(source)?.get(to)
-    if (known === true || (known === false && this.#quiet > 0)) return known
+    if (known === true || (known === false && !this.#isListening)) return known
     const mark = this.#compatible.length
     this.#remember(source, to)
     this.#depth++
@@ -76,6 +76,10 @@ class Comparison {
       this.#verdicts.get(source)!.set(to, false)
     }
     return verdict
+  }
+
+  get #isListening(): boolean {
+    return this.#quiet === 0 && this.differences.length < differencesMax
   }
 
   #judge(from: Node, to: Node, path: string): boolean {
@@ -89,7 +93,7 @@ class Comparison {
     return every([
       this.#types(from, to, path), this.#enums(from, to, path), this.#bounds(from, to, types, path),
       !types.has('string') || this.#pattern(from, to, path),
-      !types.has('number') || this.#multipleOf(from, to, path),
+      !types.has('integer') || this.#multipleOf(from, to, path),
       !types.has('object') || this.#object(from, to, path),
       !types.has('array') || this.#array(from, to, path),
       this.#combined(from, to, path), this.#negated(from, to, path), this.#conditional(from, to, path),
@@ -97,6 +101,8 @@ class Comparison {
   }
 
   #types(from: Node, to: Node, path: string): boolean {
+    // Types that follow from an enum or a sum are for the checks of those to judge.
+    if (to['type'] === undefined) return true
     const before = this.#old.typesOf(from)
     const after = this.#new.typesOf(to)
     if (before.isSubsetOf(after)) return true
@@ -121,7 +127,7 @@ class Comparison {
       const after = numberOf(to, keyword)
       if (after === undefined || !types.has(type)) return true
       const before = numberOf(from, keyword)
-      if (before === undefined) return (keyword.startsWith('min') && type !== 'number' && after === 0) || this.#report(`${name}_ADDED`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and none in the %s schema`)
+      if (before === undefined) return (keyword.startsWith('min') && type !== 'integer' && after === 0) || this.#report(`${name}_ADDED`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and none in the %s schema`)
       if (isMaximum ? after >= before : after <= before) return true
       return this.#report(`${name}_${isMaximum ? 'DECREASED' : 'INCREASED'}`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and ${before} in the %s schema`)
     }))
@@ -319,7 +325,7 @@ class Comparison {
   /** Always false, so that a check can end with it. */
   #report(errorType: string, path: string, what: string): false {
     // The opening quotation mark is double and the closing one single, as Confluent prints it.
-    if (this.#quiet === 0 && this.differences.length < differencesMax) this.differences.push(`{errorType:"${errorType}", description:"The value at path '${path}' ${what}'}`)
+    if (this.#isListening) this.differences.push(`{errorType:"${errorType}", description:"The value at path '${path}' ${what}'}`)
     return false
   }
 

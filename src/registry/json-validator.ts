@@ -25,7 +25,7 @@ const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as c
 export function compileJsonSchema(document: JsonDocument): JsonValidator {
   const budget = { left: 0 }
   const options: Options = {
-    allErrors: false, strict: false, validateFormats: true, addUsedSchema: false, logger: false, messages: true, inlineRefs: false,
+    allErrors: false, strict: false, validateFormats: true, logger: false, messages: true, inlineRefs: false,
     code: { regExp: linearPattern },
   }
   const ajv = new classes[document.draft](options)
