@@ -7,7 +7,7 @@ import type { AclBinding, AclOperation, Admin, Backend, Groups, ResourceType } f
 import { apis } from '../../src/kafka/apis/index.ts'
 import { BytesBudget } from '../../src/kafka/bytes-budget.ts'
 import { Dispatcher } from '../../src/kafka/dispatch.ts'
-import { defaultSettings } from '../../src/kafka/settings.ts'
+import { defaultSettings, type KafkaSettings } from '../../src/kafka/settings.ts'
 import { Reader, Writer } from '../../src/wire/bytes.ts'
 import type { Api, Decoded, Draft, Shape } from '../../src/wire/schema.ts'
 import { memoryBackend } from './memory-backend.ts'
@@ -27,6 +27,9 @@ export interface Desk {
 export interface DeskOptions {
   readonly groups?: Partial<Groups>
   readonly admin?: Partial<Admin>
+  readonly logs?: Partial<Logs>
+  readonly validation?: Validation
+  readonly settings?: Partial<KafkaSettings>
   readonly signal?: AbortSignal
 }
 
@@ -42,7 +45,7 @@ export function kafkaDesk(options: DeskOptions = {}): Desk {
   const dispatcher = new Dispatcher({
     apis,
     services: {
-      brokerId: 1, logs: backend.logs, access, validation: undefined, settings: defaultSettings,
+      brokerId: 1, logs: { ...backend.logs, ...options.logs }, access, validation: options.validation, settings: { ...defaultSettings, ...options.settings },
       admin: { ...backend.admin, ...options.admin }, groups: { ...backend.groups, ...options.groups },
       clock: { now: Date.now, monotonic: () => performance.now(), after: () => { throw new Error('no timer is set by a request') } },
       logger: { debug: silent, info: silent, warn: silent, error: silent },
