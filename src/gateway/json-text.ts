@@ -1,6 +1,5 @@
 // JSON as bytes, before it is parsed: how deep it nests, where its values begin and end, how many members it names. One pass, no allocation per value.
 // It does not judge the grammar, JSON.parse does that right after; on malformed text it only has to end, and end soon.
-import { assert } from '../base/assert.ts'
 
 /** Deeper nesting has no use in a record and costs the parser time and stack. */
 export const jsonDepthMax = 64
@@ -27,98 +26,97 @@ export function tooDeep(bytes: Buffer): boolean {
   return false
 }
 
-/** A reader of JSON text that stops at values without making them. Every method leaves `at` behind what it read. */
+/** A reader of JSON text that stops at values without making them. Every method leaves `at` behind what it read, and throws SyntaxError where it cannot go on. */
 export class JsonCursor {
   readonly bytes: Buffer
   at = 0
-  /** Member names seen so far inside skipped values. */
-  members = 0
+  /** Where the value that was skipped last begins; it ends at `at`. */
+  start = 0
   #depth = 0
 
   constructor(bytes: Buffer) {
     this.bytes = bytes
   }
 
-  /** Takes one byte if it is next, white space aside. */
-  takes(byte: number): boolean {
+  /** Whether an object comes next, or an array. */
+  isAt(container: '{' | '['): boolean {
     this.#skipSpace()
-    if (this.bytes[this.at] !== byte) return false
+    return this.bytes[this.at] === (container === '{' ? openBrace : openBracket)
+  }
+
+  /** Goes into the object or array that comes next. */
+  enter(container: '{' | '['): void {
+    if (!this.isAt(container)) throw new SyntaxError(`'${container}' was expected at position ${this.at}`)
+    this.at++
+    this.#deepen()
+  }
+
+  /** Whether the container, of which `count` elements were read, has another; leaves it where it has none. */
+  more(container: '{' | '[', count: number): boolean {
+    this.#skipSpace()
+    const byte = this.bytes[this.at]
+    if (byte === (container === '{' ? closeBrace : closeBracket)) {
+      this.at++
+      this.#depth--
+      return false
+    }
+    if (count === 0) return true
+    if (byte !== comma) throw new SyntaxError(`',' was expected at position ${this.at}`)
     this.at++
     return true
   }
 
-  /** Whether a string, an object or an array (its first byte) comes next. */
-  startsWith(byte: number): boolean {
+  /** A member's name and the colon behind it: the index of the name among `known`, or its text where it is none of them. */
+  name(known: readonly Buffer[]): number | string {
     this.#skipSpace()
-    return this.bytes[this.at] === byte
-  }
-
-  /** A string's text. */
-  string(): string {
-    if (!this.startsWith(quote)) throw new SyntaxError(`a string was expected at position ${this.at}`)
-    const start = this.at
-    this.at = endOfString(this.bytes, start)
-    const text = this.bytes.toString('utf8', start + 1, this.at - 1)
-    return text.includes('\\') ? JSON.parse(this.bytes.toString('utf8', start, this.at)) as string : text
-  }
-
-  /** Calls `visit` for each member of an object, `at` standing before its value, which the visitor must read or skip. */
-  object(visit: (name: string) => void): void {
-    this.#enter(openBrace)
-    if (!this.takes(closeBrace)) {
-      do {
-        const name = this.string()
-        if (!this.takes(colon)) throw new SyntaxError(`':' was expected at position ${this.at}`)
-        visit(name)
-      } while (this.takes(comma))
-      if (!this.takes(closeBrace)) throw new SyntaxError(`'}' was expected at position ${this.at}`)
-    }
-    this.#depth--
-  }
-
-  /** Calls `visit` for each element of an array, `at` standing before it. */
-  array(visit: () => void): void {
-    this.#enter(openBracket)
-    if (!this.takes(closeBracket)) {
-      do visit()
-      while (this.takes(comma))
-      if (!this.takes(closeBracket)) throw new SyntaxError(`']' was expected at position ${this.at}`)
-    }
-    this.#depth--
-  }
-
-  /** Skips one value; its bytes are [start, this.at). */
-  skip(): { start: number; members: number } {
-    this.#skipSpace()
-    const start = this.at
-    const before = this.members
     const { bytes } = this
-    const outer = this.#depth
+    const start = this.at
+    if (bytes[start] !== quote) throw new SyntaxError(`a name was expected at position ${start}`)
+    this.at = endOfString(bytes, start)
+    const end = this.at
+    this.#skipSpace()
+    if (bytes[this.at] !== colon) throw new SyntaxError(`':' was expected at position ${this.at}`)
+    this.at++
+    for (let index = 0; index < known.length; index++) if (standsAt(known[index]!, bytes, start + 1, end - 1)) return index
+    const text = JSON.parse(bytes.toString('utf8', start, end)) as string
+    // Written with escapes it may be a known one all the same.
+    const index = known.findIndex(one => one.toString() === text)
+    return index === -1 ? text : index
+  }
+
+  /** Skips one value and gives the number of members that are named inside it. */
+  skip(): number {
+    this.#skipSpace()
+    const { bytes } = this
+    const start = this.at
     let at = start
+    let depth = 0
+    let members = 0
+    const depthMax = jsonDepthMax - this.#depth
     do {
       const byte = bytes[at]
-      if (byte === undefined) throw new SyntaxError('the text ends inside a value')
       if (byte === quote) {
         at = endOfString(bytes, at)
         continue
       }
       if (byte === openBrace || byte === openBracket) {
-        if (++this.#depth > jsonDepthMax) throw new SyntaxError(`the text is nested deeper than ${jsonDepthMax}`)
-      } else if (byte === closeBrace || byte === closeBracket) this.#depth--
-      else if (byte === colon) this.members++
-      else if (this.#depth === outer) {
+        if (++depth > depthMax) throw new SyntaxError(`the text is nested deeper than ${jsonDepthMax}`)
+      } else if (byte === closeBrace || byte === closeBracket) depth--
+      else if (byte === colon) members++
+      else if (byte === undefined) throw new SyntaxError('the text ends inside a value')
+      else if (depth === 0) {
         at = endOfScalar(bytes, at)
         break
       }
       at++
-    } while (this.#depth > outer)
-    if (at === start || this.#depth < outer) throw new SyntaxError(`a value was expected at position ${start}`)
+    } while (depth > 0)
+    if (at === start || depth < 0) throw new SyntaxError(`a value was expected at position ${start}`)
+    this.start = start
     this.at = at
-    return { start, members: this.members - before }
+    return members
   }
 
-  #enter(byte: number): void {
-    if (!this.takes(byte)) throw new SyntaxError(`'${String.fromCharCode(byte)}' was expected at position ${this.at}`)
+  #deepen(): void {
     if (++this.#depth > jsonDepthMax) throw new SyntaxError(`the text is nested deeper than ${jsonDepthMax}`)
   }
 
@@ -151,7 +149,6 @@ export function memberCount(value: unknown): number {
 
 /** The position behind the string that opens at `at`; the length of the text where it does not close. */
 function endOfString(bytes: Buffer, at: number): number {
-  assert(bytes[at] === quote, 'a string opens with a quote')
   const { length } = bytes
   for (let next = at + 1; next < length; next++) {
     const byte = bytes[next]
@@ -159,6 +156,13 @@ function endOfString(bytes: Buffer, at: number): number {
     if (byte === backslash) next++
   }
   return length
+}
+
+/** Whether the bytes [start, end) of the text are `name`. */
+function standsAt(name: Buffer, bytes: Buffer, start: number, end: number): boolean {
+  if (end - start !== name.length) return false
+  for (let at = 0; at < name.length; at++) if (bytes[start + at] !== name[at]) return false
+  return true
 }
 
 function endOfScalar(bytes: Buffer, at: number): number {

@@ -155,8 +155,10 @@ function framedCodec(schemaId: number, codec: PayloadCodec): PartCodec {
   const prefix = framePrefix(schemaId)
   return {
     schemaId,
-    encode({ value, json }) {
-      const payload = codec.encode(value, json)
+    encode(part) {
+      const { json } = part
+      const payload = codec.encode(part.value, json)
+      if (payload === json) return part.framed(prefix)
       return Buffer.isBuffer(payload) ? Buffer.concat([prefix, payload], frameBytes + payload.length) : payload
     },
   }

@@ -2,6 +2,7 @@
 // record as extensions. One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is stored as JSON is then
 // the client's own bytes, numbers in full precision, and nothing is parsed or printed twice.
 import { isUtf8 } from 'node:buffer'
+import { assert } from '../../base/assert.ts'
 import type { Header } from '../../wire/batch.ts'
 import { JsonCursor, memberCount } from '../json-text.ts'
 import { Problem } from '../problem.ts'
@@ -10,16 +11,47 @@ import { Problem } from '../problem.ts'
 export const recordsPerRequestMax = 10_000
 
 const headersPerRecordMax = 100
-const openBrace = 0x7b
-const openBracket = 0x5b
 
-/** A key or a value: what it is, and its own bytes. */
-export interface Part {
+/** `"key":`, the shortest text that stands before a part. */
+const prefixBytesMax = 6
+
+/** A key or a value: what it is, and where its own bytes stand. */
+export class Part {
   readonly value: unknown
-  /** A view of the request's body. */
-  readonly json: Buffer
-  /** Some object in it names a member twice, so that two readers may see two values. */
-  readonly isAmbiguous: boolean
+  /** The request's body. */
+  readonly body: Buffer
+  readonly start: number
+  readonly end: number
+  readonly #members: number
+
+  constructor(value: unknown, body: Buffer, span: { start: number; end: number; members: number }) {
+    this.value = value
+    this.body = body
+    this.start = span.start
+    this.end = span.end
+    this.#members = span.members
+  }
+
+  /** The JSON as it came, a view of the body. */
+  get json(): Buffer {
+    return this.body.subarray(this.start, this.end)
+  }
+
+  /**
+   * The JSON behind `prefix`, without a copy: the prefix is written over the text before the value, which is `"value":` or `"key":`, is never read again and is
+   * longer than a prefix may be.
+   */
+  framed(prefix: Buffer): Buffer {
+    assert(prefix.length <= prefixBytesMax, `a prefix of ${prefix.length} bytes does not fit before a value`)
+    const start = this.start - prefix.length
+    prefix.copy(this.body, start)
+    return this.body.subarray(start, this.end)
+  }
+
+  /** Whether some object in it names a member twice, so that two readers may see two values. */
+  get isAmbiguous(): boolean {
+    return this.#members > 0 && memberCount(this.value) !== this.#members
+  }
 }
 
 export interface RequestRecord {
@@ -47,7 +79,7 @@ export interface ProduceRequest {
 /** Throws 400 for what is no JSON, 422 for JSON of another shape. */
 export function parseProduceRequest(body: Buffer): ProduceRequest {
   if (!isUtf8(body)) throw malformed('the body is not UTF-8')
-  let spans: RecordSpan[]
+  let spans: RecordSpans[]
   let parsed: unknown
   try {
     spans = findRecords(body)
@@ -61,12 +93,13 @@ export function parseProduceRequest(body: Buffer): ProduceRequest {
   return {
     records: records.map((record, index): RequestRecord => {
       const { key, value } = spans[index]!
+      // JSON null is no key, and as a value a tombstone, in every format.
       return {
-        key: partOf(body, record['key'], key),
-        value: partOf(body, record['value'], value),
-        partition: wholeNumber(record['partition'], `records[${index}].partition`, 2 ** 31 - 1),
+        key: key === undefined || record['key'] === null ? undefined : new Part(record['key'], body, key),
+        value: value === undefined || record['value'] === null ? undefined : new Part(record['value'], body, value),
+        partition: record['partition'] === undefined ? undefined : wholeNumber(record['partition'], `records[${index}].partition`, 2 ** 31 - 1),
         headers: record['headers'] === undefined ? noHeaders : headersOf(record['headers'], `records[${index}].headers`),
-        timestampMs: wholeNumber(record['timestamp'], `records[${index}].timestamp`, Number.MAX_SAFE_INTEGER),
+        timestampMs: record['timestamp'] === undefined ? undefined : wholeNumber(record['timestamp'], `records[${index}].timestamp`, Number.MAX_SAFE_INTEGER),
       }
     }),
     keySchema: schemaChoice(envelope, 'key'),
@@ -81,56 +114,61 @@ interface Span {
   readonly members: number
 }
 
-interface RecordSpan {
+interface RecordSpans {
   key: Span | undefined
   value: Span | undefined
 }
 
 const noHeaders: readonly Header[] = []
-const envelopeMembers: ReadonlySet<string> = new Set(['records', 'key_schema', 'key_schema_id', 'value_schema', 'value_schema_id'])
-const recordMembers: ReadonlySet<string> = new Set(['key', 'value', 'partition', 'headers', 'timestamp'])
+const envelopeMembers = ['records', 'key_schema', 'key_schema_id', 'value_schema', 'value_schema_id'].map(name => Buffer.from(name))
+const recordMembers = ['value', 'key', 'partition', 'headers', 'timestamp'].map(name => Buffer.from(name))
+const [records, value, key] = [0, 0, 1]
 
 /** Where the keys and values stand. Holds the envelope's shape and refuses a member that comes twice, so that this pass and JSON.parse cannot see two things. */
-function findRecords(body: Buffer): RecordSpan[] {
+function findRecords(body: Buffer): RecordSpans[] {
   const cursor = new JsonCursor(body)
-  const spans: RecordSpan[] = []
-  if (!cursor.startsWith(openBrace)) throw unprocessable('the body must be an object with records')
-  const seen = new Set<string>()
-  cursor.object(name => {
-    expectMember(name, envelopeMembers, seen, '')
-    if (name !== 'records') {
+  const spans: RecordSpans[] = []
+  if (!cursor.isAt('{')) throw unprocessable('the body must be an object with records')
+  cursor.enter('{')
+  for (let count = 0, seen = 0; cursor.more('{', count); count++) {
+    const member = cursor.name(envelopeMembers)
+    seen = markSeen(seen, member, envelopeMembers, '')
+    if (member !== records) {
       cursor.skip()
-      return
+      continue
     }
-    if (!cursor.startsWith(openBracket)) throw unprocessable('records must be a list')
-    const seenInRecord = new Set<string>()
-    cursor.array(() => {
+    if (!cursor.isAt('[')) throw unprocessable('records must be a list')
+    cursor.enter('[')
+    while (cursor.more('[', spans.length)) {
       if (spans.length === recordsPerRequestMax) throw new Problem(422, `records may not have more than ${recordsPerRequestMax} elements`, { errorCode: 42208 })
-      if (!cursor.startsWith(openBrace)) throw unprocessable(`records[${spans.length}] must be an object`)
-      const span: RecordSpan = { key: undefined, value: undefined }
-      seenInRecord.clear()
-      cursor.object(member => {
-        expectMember(member, recordMembers, seenInRecord, `records[${spans.length}].`)
-        const { start, members } = cursor.skip()
-        if (member === 'key' || member === 'value') span[member] = { start, end: cursor.at, members }
-      })
-      spans.push(span)
-    })
-  })
+      spans.push(findParts(cursor, spans.length))
+    }
+  }
   if (spans.length === 0) throw new Problem(422, 'records may not be empty', { errorCode: 42208 })
   return spans
 }
 
-function expectMember(name: string, known: ReadonlySet<string>, seen: Set<string>, path: string): void {
-  if (!known.has(name)) throw unprocessable(`Unrecognized field: ${path}${name.slice(0, 64)}`)
-  if (seen.has(name)) throw unprocessable(`${path}${name} was given more than once`)
-  seen.add(name)
+function findParts(cursor: JsonCursor, index: number): RecordSpans {
+  if (!cursor.isAt('{')) throw unprocessable(`records[${index}] must be an object`)
+  const spans: RecordSpans = { key: undefined, value: undefined }
+  cursor.enter('{')
+  for (let count = 0, seen = 0; cursor.more('{', count); count++) {
+    const member = cursor.name(recordMembers)
+    seen = markSeen(seen, member, recordMembers, index)
+    const members = cursor.skip()
+    if (member === value) spans.value = { start: cursor.start, end: cursor.at, members }
+    else if (member === key) spans.key = { start: cursor.start, end: cursor.at, members }
+  }
+  return spans
 }
 
-/** JSON null is no key, and as a value a tombstone, in every format. */
-function partOf(body: Buffer, value: unknown, span: Span | undefined): Part | undefined {
-  if (span === undefined || value === null) return undefined
-  return { value, json: body.subarray(span.start, span.end), isAmbiguous: span.members > 0 && memberCount(value) !== span.members }
+/** The members seen so far, a bit for each. 422 for one that is unknown or was seen before; `record` is the index of its record, '' in the envelope. */
+function markSeen(seen: number, member: number | string, known: readonly Buffer[], record: number | ''): number {
+  const path = (name: string): string => (record === '' ? name : `records[${record}].${name}`)
+  if (typeof member === 'string') throw unprocessable(`Unrecognized field: ${path(member.slice(0, 64))}`)
+  const bit = 1 << member
+  if ((seen & bit) !== 0) throw unprocessable(`${path(known[member]!.toString())} was given more than once`)
+  return seen | bit
 }
 
 function schemaChoice(envelope: Readonly<Record<string, unknown>>, part: 'key' | 'value'): SchemaChoice {

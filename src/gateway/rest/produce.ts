@@ -11,7 +11,7 @@ import { answerTo, problemOf } from '../refusals.ts'
 import { formatOfBody, plainAnswerType } from './media-types.ts'
 import { Partitioner, partitionOfKey } from './partitioner.ts'
 import type { PartCodec, Payloads } from './payload.ts'
-import { parseProduceRequest, type ProduceRequest } from './produce-request.ts'
+import { parseProduceRequest, type Part, type ProduceRequest } from './produce-request.ts'
 
 /** Larger than one batch may be by default (1 MiB), because base64, member names and several partitions come on top. */
 export const produceBytesMax = 4 * 1024 * 1024
@@ -65,16 +65,17 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
 /** The records as they will be stored. Throws 422 with every fault found, up to a bound. */
 function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): RecordDraft[] {
   const faults: IndexedFault[] = []
+  const encodePart = (index: number, part: 'key' | 'value', given: Part | undefined): Buffer | null => {
+    if (given === undefined) return null
+    const encoded = given.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codecs[part].encode(given)
+    if (Buffer.isBuffer(encoded)) return encoded
+    faults.push({ index, part, ...encoded })
+    return null
+  }
   const drafts = body.records.map((record, index): RecordDraft => {
-    const bytes = { key: null as Buffer | null, value: null as Buffer | null }
-    for (const name of ['key', 'value'] as const) {
-      const part = record[name]
-      if (part === undefined) continue
-      const encoded = part.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codecs[name].encode(part)
-      if (Buffer.isBuffer(encoded)) bytes[name] = encoded
-      else faults.push({ index, part: name, ...encoded })
-    }
-    return { ...bytes, headers: record.headers, ...record.timestampMs !== undefined && { timestampMs: record.timestampMs } }
+    const draft: RecordDraft = { key: encodePart(index, 'key', record.key), value: encodePart(index, 'value', record.value), headers: record.headers }
+    if (record.timestampMs !== undefined) draft.timestampMs = record.timestampMs
+    return draft
   })
   if (faults.length > 0) throw unfit(faults)
   return drafts
@@ -128,18 +129,20 @@ async function append(logs: Logs, topic: string, batches: ReadonlyMap<number, Ba
 
 /** One entry per record, in the order of the request. Where every partition refused, the status says so too: nobody may take that for stored. */
 function answer(response: Response, assigned: readonly number[], outcomes: ReadonlyMap<number, Appended | Refusal>, schemaIds: object): void {
-  const next = new Map<number, number>()
+  const next = new Map([...outcomes].map(([partition, outcome]) => [partition, outcome instanceof Refusal ? -1 : outcome.baseOffset]))
+  const failures = new Map([...outcomes].flatMap(([partition, outcome]) =>
+    (outcome instanceof Refusal ? [[partition, `{"partition":${partition},"offset":null,"error_code":${answerTo(outcome).errorCode},"error":${JSON.stringify(outcome.message)}}`]] : [])))
+  // As text at once: an object per record, only to be printed, would cost as much again.
   const offsets = assigned.map(partition => {
-    const outcome = outcomes.get(partition)!
-    if (outcome instanceof Refusal) return { partition, offset: null, error_code: answerTo(outcome).errorCode, error: outcome.message }
-    const at = next.get(partition) ?? outcome.baseOffset
-    next.set(partition, at + 1)
-    return { partition, offset: at, error_code: null, error: null }
-  })
-  const all = [...outcomes.values()]
-  const [first] = all
-  if (first instanceof Refusal && all.every(outcome => outcome instanceof Refusal)) throw problemOf(first, { offsets, ...schemaIds })
-  response.send(JSON.stringify({ offsets, ...schemaIds }))
+    const failure = failures.get(partition)
+    if (failure !== undefined) return failure
+    const offset = next.get(partition)!
+    next.set(partition, offset + 1)
+    return `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`
+  }).join(',')
+  const [first] = outcomes.values()
+  if (first instanceof Refusal && failures.size === outcomes.size) throw problemOf(first, { offsets: JSON.parse(`[${offsets}]`) as unknown, ...schemaIds })
+  response.send(`{"offsets":[${offsets}],${JSON.stringify(schemaIds).slice(1)}`)
 }
 
 function unfit(faults: readonly IndexedFault[]): Problem {
