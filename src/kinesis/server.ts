@@ -79,6 +79,8 @@ class Listener implements KinesisServer {
   readonly #http1: Http1Server
   readonly #http2: Http2Server
   #closing = false
+  host = ''
+  port = 0
 
   constructor(options: KinesisServerOptions) {
     this.#options = options
@@ -91,17 +93,12 @@ class Listener implements KinesisServer {
     this.#front.on('drop', () => options.logger.warn({ connectionsMax: this.#limits.connectionsMax }, 'a Kinesis connection was dropped: too many'))
   }
 
-  get host(): string {
-    return (this.#front.address() as AddressInfo).address
-  }
-
-  get port(): number {
-    return (this.#front.address() as AddressInfo).port
-  }
-
   async listen(): Promise<void> {
     this.#front.listen({ host: this.#options.host, port: this.#options.port })
     await once(this.#front, 'listening')
+    const bound = this.#front.address() as AddressInfo
+    this.host = bound.address
+    this.port = bound.port
     // The inner server is handed its sockets and never listens by itself; this starts its watch over slow requests.
     this.#http1.emit('listening')
   }
@@ -138,18 +135,17 @@ class Listener implements KinesisServer {
     socket.on('close', () => this.#sockets.delete(socket))
     const deadline = setTimeout(() => socket.destroy(), this.#limits.greetingMs)
     socket.once('close', () => clearTimeout(deadline))
+    let first: Buffer = Buffer.alloc(0)
     const onReadable = (): void => {
       const bytes = socket.read() as Buffer | null
       if (bytes === null) return
+      first = Buffer.concat([first, bytes])
       // A greeting may come byte by byte: 'P' alone could still become POST.
-      if (bytes.length < http2Greeting.length && http2Greeting.subarray(0, bytes.length).equals(bytes)) {
-        socket.unshift(bytes)
-        return
-      }
+      if (first.length < http2Greeting.length && http2Greeting.subarray(0, first.length).equals(first)) return
       socket.off('readable', onReadable)
       clearTimeout(deadline)
-      socket.unshift(bytes)
-      this.#hand(socket, bytes)
+      socket.unshift(first)
+      this.#hand(socket, first)
     }
     socket.on('readable', onReadable)
   }

@@ -1,0 +1,99 @@
+// The AWS CLI and boto3 against a started listener, where they are installed: HTTP/1.1, signatures over `host`, bodies hashed by the server.
+import { execFile, execFileSync } from 'node:child_process'
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
+import { accessKeyId, realClock, region, secretAccessKey, testKinesis } from '../kinesis/support/kinesis.ts'
+
+const run = promisify(execFile)
+
+function works(command: string, ...args: string[]): boolean {
+  try {
+    execFileSync(command, args, { stdio: 'ignore', timeout: 20_000 })
+    return true
+  } catch {
+    return false
+  }
+}
+
+const hasCli = works('aws', '--version')
+const hasBoto = works('python3', '-c', 'import boto3')
+if (!hasCli) console.log('skipped: the AWS CLI is not installed (Debian: awscli)')
+if (!hasBoto) console.log('skipped: boto3 is not installed (Debian: python3-boto3)')
+
+let server: KinesisServer
+beforeAll(async () => {
+  const kinesis = await testKinesis({ clock: realClock })
+  server = await startKinesis({ host: '127.0.0.1', port: 0, plain: true, handler: kinesis.handler, logger: kinesis.logger })
+})
+afterAll(() => server.close())
+
+const environment = (): NodeJS.ProcessEnv => ({
+  ...process.env, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_DEFAULT_REGION: region, AWS_EC2_METADATA_DISABLED: 'true', AWS_PAGER: '',
+  AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_MAX_ATTEMPTS: '1',
+})
+
+describe.skipIf(!hasCli)('the AWS CLI', () => {
+  const aws = async (...args: string[]): Promise<unknown> => {
+    const { stdout } = await run('aws', ['kinesis', ...args, '--endpoint-url', `http://127.0.0.1:${server.port}`, '--output', 'json'], { env: environment() })
+    return stdout === '' ? '' : JSON.parse(stdout)
+  }
+
+  test('creates a stream, puts and gets a record, and tells what is wrong', async () => {
+    expect(await aws('create-stream', '--stream-name', 'cli', '--shard-count', '1')).toBe('')
+    await aws('wait', 'stream-exists', '--stream-name', 'cli')
+    expect(await aws('list-streams')).toMatchObject({ StreamNames: ['cli'] })
+    // By file, because version 1 of the CLI takes text for --data and version 2 base64.
+    const file = join(mkdtempSync(join(tmpdir(), 'sluice-cli-')), 'data')
+    writeFileSync(file, 'hello')
+    const put = await aws('put-record', '--stream-name', 'cli', '--partition-key', 'k', '--data', `fileb://${file}`) as { ShardId: string; SequenceNumber: string }
+    const { ShardIterator } = await aws('get-shard-iterator', '--stream-name', 'cli', '--shard-id', put.ShardId, '--shard-iterator-type', 'AT_SEQUENCE_NUMBER',
+      '--starting-sequence-number', put.SequenceNumber) as { ShardIterator: string }
+    expect(await aws('get-records', '--shard-iterator', ShardIterator)).toMatchObject({ Records: [{ SequenceNumber: put.SequenceNumber, Data: Buffer.from('hello').toString('base64'), PartitionKey: 'k' }], MillisBehindLatest: 0 })
+    await expect(aws('describe-stream', '--stream-name', 'absent')).rejects.toThrow('ResourceNotFoundException) when calling the DescribeStream operation: Stream absent under account 000000000000 not found.')
+    expect(await aws('delete-stream', '--stream-name', 'cli')).toBe('')
+  }, 120_000)
+})
+
+describe.skipIf(!hasBoto)('boto3', () => {
+  const script = `
+import boto3, datetime, sys
+c = boto3.client('kinesis', endpoint_url=sys.argv[1])
+c.create_stream(StreamName='boto', ShardCount=2)
+c.get_waiter('stream_exists').wait(StreamName='boto')
+shards = c.list_shards(StreamName='boto')['Shards']
+assert [s['ShardId'] for s in shards] == ['shardId-000000000000', 'shardId-000000000001'], shards
+sent = {b'r%d' % i for i in range(300)}
+done = c.put_records(StreamName='boto', Records=[{'PartitionKey': d.decode(), 'Data': d} for d in sent])
+assert done['FailedRecordCount'] == 0, done
+got = set()
+start = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(hours=1)
+for s in shards:
+    it = c.get_shard_iterator(StreamName='boto', ShardId=s['ShardId'], ShardIteratorType='AT_TIMESTAMP', Timestamp=start)['ShardIterator']
+    while True:
+        page = c.get_records(ShardIterator=it, Limit=100)
+        for r in page['Records']:
+            assert r['Data'].decode() == r['PartitionKey']
+            assert abs((r['ApproximateArrivalTimestamp'] - datetime.datetime.now(datetime.timezone.utc)).total_seconds()) < 60
+            got.add(r['Data'])
+        it = page['NextShardIterator']
+        if page['MillisBehindLatest'] == 0: break
+assert got == sent
+try:
+    c.describe_stream(StreamName='absent')
+    assert False
+except c.exceptions.ResourceNotFoundException as e:
+    assert e.response['Error']['Message'] == 'Stream absent under account 000000000000 not found.', e
+print([p['StreamNames'] for p in c.get_paginator('list_streams').paginate()])
+c.delete_stream(StreamName='boto')
+print('done')
+`
+  test('writes and reads back what it wrote, by time', async () => {
+    const { stdout } = await run('python3', ['-c', script, `http://127.0.0.1:${server.port}`], { env: environment() })
+    expect(stdout).toContain('\'boto\'')
+    expect(stdout.trimEnd().endsWith('done')).toBe(true)
+  }, 120_000)
+})

@@ -1,0 +1,263 @@
+import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
+import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2'
+import { type Socket, connect } from 'node:net'
+import { connect as connectTls } from 'node:tls'
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { type KinesisServer, type KinesisServerOptions, startKinesis } from '../../src/kinesis/server.ts'
+import { realClock, sign, testKinesis, type TestKinesis } from './support/kinesis.ts'
+import { selfSigned } from './support/certificate.ts'
+
+const certificate = selfSigned()
+const started: KinesisServer[] = []
+const sockets: { destroy(): void }[] = []
+afterEach(async () => {
+  for (const socket of sockets.splice(0)) socket.destroy()
+  await Promise.all(started.splice(0).map((server) => server.close()))
+})
+
+async function start(options: Partial<KinesisServerOptions> = {}): Promise<{ kinesis: TestKinesis; server: KinesisServer }> {
+  const kinesis = await testKinesis({ clock: realClock })
+  const server = await startKinesis({ host: '127.0.0.1', port: 0, plain: true, handler: kinesis.handler, logger: kinesis.logger, ...options })
+  started.push(server)
+  return { kinesis, server }
+}
+
+function open(server: KinesisServer): Socket {
+  const socket = connect(server.port, '127.0.0.1').on('error', () => {})
+  sockets.push(socket)
+  return socket
+}
+
+function session(server: KinesisServer): ClientHttp2Session {
+  const one = connectHttp2(`http://127.0.0.1:${server.port}`).on('error', () => {})
+  sockets.push(one)
+  return one
+}
+
+/** Everything the peer sends until it closes; a reset is a way of closing. */
+async function all(socket: Socket): Promise<string> {
+  let text = ''
+  socket.on('data', (chunk: Buffer) => { text += chunk.toString('latin1') })
+  await closed(socket)
+  return text
+}
+
+/** `once(…, 'close')` would reject for the error that comes before. */
+function closed(one: NodeJS.EventEmitter): Promise<void> {
+  return new Promise((resolve) => void one.once('close', () => resolve()))
+}
+
+/** ListStreams over HTTP/2; its status. */
+async function listStreams(one: ClientHttp2Session, body = '{}'): Promise<number> {
+  const stream = one.request({ ':method': 'POST', ':path': '/', ...sign('ListStreams', body, Date.now()) })
+  stream.end(body)
+  stream.resume()
+  const [headers] = await once(stream, 'response') as [Record<string, unknown>]
+  await closed(stream)
+  return Number(headers[':status'])
+}
+
+/** ListStreams over HTTP/1.1; its status. */
+async function listStreams1(server: KinesisServer): Promise<number> {
+  const body = '{}'
+  const request = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', path: '/', headers: sign('ListStreams', body, Date.now()), agent: false })
+  request.end(body)
+  const [response] = await once(request, 'response') as [{ statusCode: number; resume(): void }]
+  response.resume()
+  return response.statusCode
+}
+
+describe('one port', () => {
+  test('answers HTTP/1.1, HTTP/2 and TLS with either, told apart by the first bytes', async () => {
+    const { server } = await start({ tls: certificate })
+    expect(await listStreams1(server)).toBe(200)
+    expect(await listStreams(session(server))).toBe(200)
+    const one = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: certificate.cert })
+    expect(await listStreams(one)).toBe(200)
+    one.close()
+    const tls = connectTls({ port: server.port, host: '127.0.0.1', ca: certificate.cert, ALPNProtocols: ['http/1.1'] })
+    await once(tls, 'secureConnect')
+    expect(tls.alpnProtocol).toBe('http/1.1')
+    tls.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    expect(await all(tls)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
+  })
+
+  test('knows a greeting that comes byte by byte', async () => {
+    const { server } = await start()
+    for (const greeting of ['POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\nconnection: close\r\n\r\n', 'PUT / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n']) {
+      const socket = open(server).setNoDelay(true)
+      const answer = all(socket)
+      for (const char of greeting) {
+        socket.write(char)
+        await new Promise(setImmediate)
+      }
+      expect(await answer).toMatch(/^HTTP\/1\.1 403/)
+    }
+  })
+
+  test('speaks only TLS where plain is not allowed', async () => {
+    const { server } = await start({ tls: certificate, plain: false })
+    for (const greeting of ['POST / HTTP/1.1\r\n\r\n', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n']) {
+      const socket = open(server)
+      socket.write(greeting)
+      expect(await all(socket)).toBe('')
+    }
+    const one = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: certificate.cert })
+    expect(await listStreams(one)).toBe(200)
+    one.close()
+  })
+
+  test('takes a new certificate for handshakes to come', async () => {
+    const { server } = await start({ tls: certificate, plain: false })
+    const next = selfSigned()
+    server.setSecureContext(next)
+    const one = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: next.cert })
+    expect(await listStreams(one)).toBe(200)
+    one.close()
+  })
+
+  test('that is taken is told at once', async () => {
+    const { server, kinesis } = await start()
+    await expect(startKinesis({ host: '127.0.0.1', port: server.port, plain: true, handler: kinesis.handler, logger: kinesis.logger })).rejects.toMatchObject({ code: 'EADDRINUSE' })
+  })
+})
+
+describe('peers that mean no good', () => {
+  const limits = { greetingMs: 200, headersMs: 200, requestMs: 300, idleMs: 400 }
+
+  test('and say nothing, or half a greeting, or half a head, or half a body, are let go', async () => {
+    const { server } = await start({ tls: certificate, limits })
+    for (const words of ['', 'PR', 'PRI * HT', '\x16\x03\x01', 'POST / HTTP/1.1\r\nhost: x\r\nx-', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nab']) {
+      const socket = open(server)
+      if (words !== '') socket.write(Buffer.from(words, 'latin1'))
+      const answer = await all(socket)
+      expect(answer === '' || answer.startsWith('HTTP/1.1 408') || !answer.startsWith('HTTP'), words).toBe(true)
+    }
+    expect(await listStreams1(server)).toBe(200)
+  })
+
+  test('and hold an HTTP/2 stream open without its body are reset', async () => {
+    const { server } = await start({ limits })
+    const stream = session(server).request({ ':method': 'POST', ':path': '/', 'content-type': 'x' })
+    stream.on('error', () => {})
+    stream.write('{')
+    await closed(stream)
+    expect(await listStreams(session(server))).toBe(200)
+  })
+
+  test.each([
+    ['no HTTP', 'hello there\r\n\r\n'],
+    ['zeros', '\0'.repeat(1_000)],
+    ['a smuggled length', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd'],
+    ['a length beside chunks', 'POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n'],
+    ['folded headers', 'POST / HTTP/1.1\r\nhost: x\r\n folded\r\n\r\n'],
+    ['a head of a hundred KiB', `POST / HTTP/1.1\r\nhost: x\r\nx: ${'a'.repeat(100_000)}\r\n\r\n`],
+    ['an HTTP/2 greeting and then noise', `PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n${'\xff'.repeat(500)}`],
+    ['a TLS greeting and then noise', `\x16\x03\x01\x00\x05${'\xff'.repeat(500)}`],
+  ])('and send %s get an error or are closed', async (_what, words) => {
+    const { server, kinesis } = await start({ tls: certificate, limits })
+    const socket = open(server)
+    socket.write(Buffer.from(words, 'latin1'))
+    expect(await all(socket)).not.toMatch(/^HTTP\/1\.1 [25]/)
+    expect(await listStreams1(server)).toBe(200)
+    expect(kinesis.logger.lines.filter((line) => line.level === 'error')).toEqual([])
+  })
+
+  test('and send more than twelve MiB are cut off, over either protocol, without its being kept', async () => {
+    const { server } = await start()
+    const one = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', headers: { 'content-type': 'x' }, agent: false })
+    one.on('error', () => {})
+    const answered = once(one, 'response') as Promise<[{ statusCode: number }]>
+    const chunk = Buffer.alloc(1_048_576)
+    for (let at = 0; at < 13; at++) one.write(chunk)
+    expect((await answered)[0].statusCode).toBe(413)
+    one.destroy()
+    const stream = session(server).request({ ':method': 'POST', ':path': '/', 'content-type': 'x' })
+    stream.on('error', () => {})
+    const response = once(stream, 'response') as Promise<[Record<string, unknown>]>
+    for (let at = 0; at < 13; at++) stream.write(chunk)
+    expect((await response)[0][':status']).toBe(413)
+  })
+
+  test('and open streams only to reset them are the only ones to suffer', async () => {
+    const { server } = await start()
+    const bad = session(server)
+    const gone = closed(bad)
+    for (let at = 0; at < 3_000 && !bad.destroyed; at++) {
+      const stream = bad.request({ ':method': 'POST', ':path': '/' }, { endStream: false })
+      stream.on('error', () => {})
+      stream.close(constants.NGHTTP2_CANCEL)
+      if (at % 50 === 0) await new Promise(setImmediate)
+    }
+    bad.close()
+    await gone
+    expect(await listStreams(session(server))).toBe(200)
+  })
+
+  test('and open more streams than a session may have are held to it', async () => {
+    const { server } = await start()
+    const one = session(server)
+    await once(one, 'remoteSettings')
+    expect(one.remoteSettings).toMatchObject({ maxConcurrentStreams: 128, maxHeaderListSize: 16_384, enablePush: false })
+  })
+
+  test('and vanish in the middle of anything leave no trace', async () => {
+    const { server, kinesis } = await start({ tls: certificate })
+    const body = '{}'
+    const head = Object.entries(sign('ListStreams', body, Date.now())).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    const whole = `POST / HTTP/1.1\r\n${head}\r\n${body}`
+    for (let at = 0; at <= whole.length; at += 7) {
+      const socket = open(server)
+      await once(socket, 'connect')
+      socket.write(whole.slice(0, at), () => socket.resetAndDestroy())
+      await closed(socket)
+    }
+    expect(await listStreams1(server)).toBe(200)
+    expect(kinesis.logger.lines.filter((line) => line.level !== 'debug')).toEqual([])
+  })
+})
+
+test('hundreds of short HTTP/2 sessions, one call each, all get their answer', async () => {
+  const { server } = await start()
+  const call = async (): Promise<number> => {
+    const one = connectHttp2(`http://127.0.0.1:${server.port}`)
+    const status = await listStreams(one)
+    one.close()
+    return status
+  }
+  for (let round = 0; round < 10; round++) expect(new Set(await Promise.all(Array.from({ length: 30 }, call)))).toEqual(new Set([200]))
+})
+
+test('closing lets a request that is being served finish, then ends', async () => {
+  const { server, kinesis } = await start()
+  const topics = kinesis.backend.admin.topics
+  const asked = Promise.withResolvers<void>()
+  const go = Promise.withResolvers<void>()
+  kinesis.backend.admin.topics = async (...names) => {
+    asked.resolve()
+    await go.promise
+    return topics(...names)
+  }
+  const one = session(server)
+  const statuses = Promise.all([listStreams(one), listStreams1(server)])
+  await asked.promise
+  const isClosed = vi.fn()
+  const closing = server.close().then(isClosed)
+  await new Promise(setImmediate)
+  expect(isClosed).not.toHaveBeenCalled()
+  go.resolve()
+  expect(await statuses).toEqual([200, 200])
+  await closing
+  const late = open(server)
+  await closed(late)
+})
+
+test('closing does not wait for idle connections, nor for ever for slow ones', async () => {
+  const { server } = await start({ limits: { drainMs: 200 } })
+  const [silent, half, one] = [open(server), open(server), session(server)]
+  half.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nab')
+  expect(await listStreams(one)).toBe(200)
+  await server.close()
+  await Promise.all([silent, half].map((socket) => (socket.closed ? undefined : closed(socket))))
+})
