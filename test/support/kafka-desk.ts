@@ -3,7 +3,7 @@
 import { Authorizer } from '../../src/security/authorizer.ts'
 import type { AuditEvent } from '../../src/security/audit.ts'
 import { parsePrincipal } from '../../src/security/principal.ts'
-import type { AclBinding, AclOperation, Admin, Backend, Groups, ResourceType } from '../../src/ports.ts'
+import type { AclBinding, AclOperation, Admin, Backend, Groups, Logs, ResourceType, Validation } from '../../src/ports.ts'
 import { apis } from '../../src/kafka/apis/index.ts'
 import { BytesBudget } from '../../src/kafka/bytes-budget.ts'
 import { Dispatcher } from '../../src/kafka/dispatch.ts'
