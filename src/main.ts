@@ -99,6 +99,7 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
   const validation = new SchemaValidation(registry)
   const metrics = opened.use(new Metrics())
   metrics.watch({ logs, admin })
+  metrics.watchAudit(audit.counts)
 
   const policy = (listener: string, certificate: PeerPolicy['certificate']): PeerPolicy => ({ audit, listener, mapping, certificate, now: () => clock.now(), revocations })
   const judge = (listener: string, certificate: PeerPolicy['certificate']) => {

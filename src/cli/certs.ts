@@ -2,7 +2,7 @@
 // takes what is withdrawn here within a second.
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
-import { Command } from 'commander'
+import { Command, InvalidArgumentError } from 'commander'
 import { settings } from '../config.ts'
 import { ensureCertificates, leafDays, localHostnames } from '../pki/certificates.ts'
 import type { KnownCertificate } from '../pki/clients.ts'
@@ -28,7 +28,7 @@ export function certsCommand(): Command {
   subcommand('issue <name>', 'issue a certificate for a client, whose principal is User:CN=<name>')
     .option('--dns <names...>', 'issue a server\'s certificate for these DNS names and IP addresses instead')
     .option('--out <dir>', 'write it with ca.pem and client configs to this directory')
-    .option('--days <n>', 'how long it is valid', Number, leafDays)
+    .option('--days <n>', 'how long it is valid', wholeNumber, leafDays)
     .option('--passphrase-file <file>', 'also make <name>.p12, protected by the first line of this file')
     .option('--replace', 'issue again, with a new key, what exists under this name; the old certificate stays valid until it is withdrawn', false)
     .action(issueOne)
@@ -89,6 +89,11 @@ function describe({ name, kind, state, certificate }: KnownCertificate): string[
     ['serial number', certificate.serialNumber],
     ['fingerprint', certificate.fingerprint256],
   ]
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.')
+  return Number(text)
 }
 
 function readPassphrase(path: string): string {

@@ -99,6 +99,20 @@ export class Metrics implements Disposable {
     }
   }
 
+  /** Events of the audit log by `kind outcome`, written or only counted. */
+  watchAudit(counts: ReadonlyMap<string, number>): void {
+    new Counter({
+      name: 'sluice_audit_events_total', help: 'Events for the audit log, written or only counted.', labelNames: ['kind', 'outcome'], registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [event, count] of counts) {
+          const [kind = '', outcome = ''] = event.split(' ')
+          this.inc({ kind, outcome }, count)
+        }
+      },
+    })
+  }
+
   get contentType(): string {
     return this.#registry.contentType
   }

@@ -52,7 +52,7 @@ export class AuditLog implements Audit, Disposable {
     this.#sink = options.sink
   }
 
-  /** How many events there were, written or not, by `kind outcome`. */
+  /** How many events there were, written or not, by `kind outcome`; goes on counting. */
   get counts(): ReadonlyMap<string, number> {
     return this.#counts
   }

@@ -19,6 +19,15 @@ describe('the management app', () => {
     expect((await client.get('/debug')).status).toBe(404)
   })
 
+  it('counts what went to the audit log', async () => {
+    using metrics = new Metrics()
+    const counts = new Map([['access denied', 3]])
+    metrics.watchAudit(counts)
+    expect(await metrics.text()).toContain('sluice_audit_events_total{kind="access",outcome="denied"} 3\n')
+    counts.set('access denied', 5)
+    expect(await metrics.text()).toContain('sluice_audit_events_total{kind="access",outcome="denied"} 5\n')
+  })
+
   it('shows requests per facade and route, log positions, memory and event loop delay', async () => {
     using metrics = new Metrics()
     const gateway = await testGateway({ observe: metrics.observe })
