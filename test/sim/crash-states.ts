@@ -59,7 +59,11 @@ const statesPerImage = 3
 /** Runs epochs of workload, cut and recovery from one seed until it has seen `statesMax` states or its epochs are over. */
 export async function crashStates({ seed, statesMax, tamper = world => world }: CrashStatesOptions): Promise<CrashStates> {
   const run = new Run(seed, statesMax, tamper)
-  await run.epochs()
+  try {
+    await run.epochs()
+  } catch (error) {
+    run.violation(`the log fails on a disk that works: ${String(error)}`)
+  }
   return run.result()
 }
 
@@ -184,14 +188,14 @@ class Run {
       const found = await this.#recovered(disk, image)
       // Whatever a recovery has shown is durable from then on.
       const again = await this.#recovered(disk.crash(this.#random, 'nothing'), image)
-      if (found !== again) this.#violation(image, `a second recovery found ${again}, the first ${found}`)
+      if (found !== again) this.violation(`${image.cut}: a second recovery found ${again}, the first ${found}`)
       const interrupted = await this.#cutDuringRecovery(pristine)
       const third = await this.#recovered(interrupted, image)
       // After a kill the unsynced tail may go with a cut before recovery has synced it; the bounds above still hold.
-      if (found !== third && !image.isKill) this.#violation(image, `recovery after a cut during recovery found ${third}, the first ${found}`)
+      if (found !== third && !image.isKill) this.violation(`${image.cut}: recovery after a cut during recovery found ${third}, the first ${found}`)
       this.#hash.update(found)
     } catch (error) {
-      this.#violation(image, `recovery failed: ${String(error)}`)
+      this.violation(`${image.cut}: recovery failed: ${String(error)}`)
     }
   }
 
@@ -245,8 +249,8 @@ class Run {
     return Log.open({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache: new TailCache(1_000_000), logger: silent })
   }
 
-  #violation({ cut }: Image, text: string): void {
-    this.#violations.push(`seed ${this.#seed}, ${cut}: ${text}`)
+  violation(text: string): void {
+    this.#violations.push(`seed ${this.#seed}, ${text}`)
   }
 }
 
