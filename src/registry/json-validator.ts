@@ -21,14 +21,23 @@ const counter = '$sluiceCounted'
 
 const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const satisfies Record<Draft, unknown>
 
+/** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
+const linearPattern = Object.assign(
+  (pattern: string, _flags: string) => {
+    const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern))
+    return { test: (text: string): boolean => compiled.test(text) }
+  },
+  { code: 'RE2JS' },
+)
+
+const options: Options = { allErrors: false, strict: false, logger: false, messages: true, inlineRefs: false, code: { regExp: linearPattern } }
+const judges = new Map<Draft, Ajv>()
+
 /** Throws InvalidSchema where the document does not compile: a keyword with a bad value, a reference to nowhere, a pattern that no linear-time engine takes. */
 export function compileJsonSchema(document: JsonDocument): JsonValidator {
   const budget = { left: 0 }
-  const options: Options = {
-    allErrors: false, strict: false, validateFormats: true, logger: false, messages: true, inlineRefs: false,
-    code: { regExp: linearPattern },
-  }
-  const ajv = new classes[document.draft](options)
+  // The schema is held against its draft by an instance that all share: compiling the drafts' own schemas takes longer than everything else together.
+  const ajv = new classes[document.draft]({ ...options, meta: false, validateSchema: false })
   addFormats.default(ajv)
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
@@ -41,6 +50,7 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   })
   let validate: ValidateFunction
   try {
+    for (const { root, draft } of [document, ...document.known.values()]) expectDraft(root, draft)
     for (const [name, known] of document.known) ajv.addSchema(counted(known.root) as object, name)
     validate = ajv.compile(counted(document.root) as object)
   } catch (error) {
@@ -61,6 +71,14 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   }
 }
 
+/** Throws where the schema breaks the rules of its draft. */
+function expectDraft(root: unknown, draft: Draft): void {
+  let judge = judges.get(draft)
+  if (judge === undefined) judges.set(draft, judge = new classes[draft](options))
+  const { $schema: _draft, ...schema } = isObject(root) ? root : {}
+  if (judge.validateSchema(schema) !== true) throw new InvalidSchema(judge.errorsText(judge.errors, { dataVar: 'schema' }))
+}
+
 /** ajv stops at the first keyword that fails, but tells what each branch of an anyOf or oneOf had against the value: the deepest says most; of several at one place, the union. */
 function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
   const depth = Math.max(...errors.map(error => error.instancePath.length))
@@ -77,15 +95,6 @@ function reasonOf({ keyword, message = 'does not fit', params }: ErrorObject): s
     default: return message
   }
 }
-
-/** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
-const linearPattern = Object.assign(
-  (pattern: string, _flags: string) => {
-    const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern))
-    return { test: (text: string): boolean => compiled.test(text) }
-  },
-  { code: 'RE2JS' },
-)
 
 /** uniqueItems in one pass: ajv compares each item with each other, which a payload of 100,000 numbers turns into minutes. */
 function isUnique(wanted: boolean, items: readonly unknown[]): boolean {
