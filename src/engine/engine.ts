@@ -103,7 +103,7 @@ export class Engine implements AsyncDisposable {
   readonly #background = new Set<Promise<void>>()
   #sweep: Timer | undefined
   #producerIds = { next: 0, end: 0 }
-  #block: Promise<number | Refusal> | undefined
+  #refill: Promise<null | Refusal> | undefined
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts) {
@@ -172,14 +172,9 @@ export class Engine implements AsyncDisposable {
   /** Never given before. Ids come in blocks, so that most take no write. */
   async allocateProducerId(): Promise<number | Refusal> {
     while (this.#producerIds.next === this.#producerIds.end) {
-      this.#block ??= this.submit({ type: 'allocate-producer-ids' })
-      const first = await this.#block
-      if (first instanceof Refusal) {
-        this.#block = undefined
-        return first
-      }
-      if (this.#block !== undefined) this.#producerIds = { next: first, end: first + producerIdsPerBlock }
-      this.#block = undefined
+      this.#refill ??= this.#takeProducerIds().finally(() => { this.#refill = undefined })
+      const refusal = await this.#refill
+      if (refusal !== null) return refusal
     }
     return this.#producerIds.next++
   }
@@ -203,6 +198,13 @@ export class Engine implements AsyncDisposable {
     await this.partitions.close()
     await this.#parts.opened.disposeAsync()
     await this.#parts.claim.release({ isClean: !this.partitions.hasFailed })
+  }
+
+  async #takeProducerIds(): Promise<null | Refusal> {
+    const first = await this.submit({ type: 'allocate-producer-ids' })
+    if (first instanceof Refusal) return first
+    this.#producerIds = { next: first, end: first + producerIdsPerBlock }
+    return null
   }
 
   #finishDeletion(topicId: string, name: string): Promise<void> {

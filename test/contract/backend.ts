@@ -1,0 +1,375 @@
+// What every Backend must do, whatever stands behind it. Runs on each of them; a part that one does not have is skipped with its reason.
+import { describe, expect, it } from 'vitest'
+import { type AccessKey, type AclBinding, type Backend, type NewTopic, Refusal, type Topic } from '../../src/ports.ts'
+import { buildBatch, type RecordDraft } from '../../src/wire/batch.ts'
+
+export interface BackendUnderTest extends AsyncDisposable {
+  readonly backend: Backend
+  readonly now: () => number
+}
+
+export interface ContractOptions {
+  /** Parts that this backend does not have, and why. */
+  readonly skip?: Partial<Record<'group protocol' | 'record checks' | 'leader epochs' | 'internal topics', string>>
+}
+
+const at = { topic: 'orders', partition: 0 }
+const all = { acks: 'all', timeoutMs: 10_000 } as const
+const whole = { bytesMax: 1024 * 1024, atLeastOne: true, committedOnly: false } as const
+const code = (expected: Refusal['code']) => expect.objectContaining({ code: expected })
+
+export function backendContract(name: string, open: () => Promise<BackendUnderTest>, { skip = {} }: ContractOptions = {}): void {
+  describe(`the backend '${name}'`, () => {
+    const test = (sentence: string, run: (backend: Backend, now: () => number) => Promise<void>, needs?: keyof NonNullable<ContractOptions['skip']>): void => {
+      const reason = needs === undefined ? undefined : skip[needs]
+      it.skipIf(reason !== undefined)(reason === undefined ? sentence : `${sentence} (skipped: ${reason})`, async () => {
+        await using opened = await open()
+        await run(opened.backend, opened.now)
+      })
+    }
+    describe('logs', () => {
+      test('give back what was appended, in order, from any offset', async (backend, now) => {
+        await makeTopic(backend)
+        expect(await backend.logs.append(at, batch(['a', 'b'], now()), all)).toEqual({ baseOffset: 0, logAppendTimeMs: -1, logStartOffset: 0 })
+        expect(await backend.logs.append(at, batch(['c'], now()), all)).toMatchObject({ baseOffset: 2 })
+        expect(await values(backend, 0)).toEqual(['a', 'b', 'c'])
+        // A batch is given whole, from its start, even where the offset lies inside it.
+        expect(await values(backend, 1)).toEqual(['a', 'b', 'c'])
+        expect(await values(backend, 2)).toEqual(['c'])
+        expect(await values(backend, 3)).toEqual([])
+        expect(await backend.logs.ends(at)).toEqual({ logStartOffset: 0, lastStableOffset: 3, highWatermark: 3, leaderEpoch: 0 })
+        expect(await backend.logs.ends({ topic: 'orders', partition: 1 })).toMatchObject({ highWatermark: 0 })
+      })
+
+      test('keep whole batches within the bytes asked for, but give the first one however large', async (backend, now) => {
+        await makeTopic(backend)
+        for (const value of ['x'.repeat(5000), 'y'.repeat(5000), 'z'.repeat(5000)]) await backend.logs.append(at, batch([value], now()), all)
+        const count = async (bytesMax: number, atLeastOne: boolean) => {
+          const slice = await backend.logs.read(at, 0, { bytesMax, atLeastOne, committedOnly: false })
+          return slice instanceof Refusal ? slice : slice.batches.length
+        }
+        expect([await count(100, true), await count(100, false), await count(11_000, true), await count(20_000, false)]).toEqual([1, 0, 2, 3])
+      })
+
+      test('refuse what is not there', async (backend, now) => {
+        await makeTopic(backend)
+        expect(await backend.logs.append({ topic: 'none', partition: 0 }, batch(['a'], now()), all)).toEqual(code('unknown-topic'))
+        expect(await backend.logs.append({ topic: 'orders', partition: 2 }, batch(['a'], now()), all)).toEqual(code('unknown-partition'))
+        expect(await backend.logs.read({ topic: 'orders', partition: -1 }, 0, whole)).toEqual(code('unknown-partition'))
+        expect(await backend.logs.read(at, 1, whole)).toEqual(code('offset-out-of-range'))
+        expect(await backend.logs.read(at, -1, whole)).toEqual(code('offset-out-of-range'))
+        expect(await backend.logs.ends({ topic: 'none', partition: 0 })).toEqual(code('unknown-topic'))
+      })
+
+      test('refuse batches that are too large or damaged', async (backend, now) => {
+        await makeTopic(backend, { configs: new Map([['max.message.bytes', '1000']]) })
+        expect(await backend.logs.append(at, batch(['x'.repeat(2000)], now()), all)).toEqual(code('message-too-large'))
+        const damaged = batch(['a'], now())
+        damaged.bytes[damaged.bytes.length - 1]! ^= 1
+        expect(await backend.logs.append(at, damaged, all)).toEqual(code('corrupt-message'))
+        expect(await backend.logs.ends(at)).toMatchObject({ highWatermark: 0 })
+      })
+
+      test('refuse records whose time is too far ahead', async (backend, now) => {
+        await makeTopic(backend, { configs: new Map([['message.timestamp.after.max.ms', '1000']]) })
+        expect(await backend.logs.append(at, batch(['a'], now() + 60_000), all)).toEqual(code('invalid-timestamp'))
+      }, 'record checks')
+
+      test('store an idempotent producer\'s batch once, however often it is sent', async (backend, now) => {
+        await makeTopic(backend)
+        const id = await backend.logs.allocateProducerId() as number
+        const sent = (baseSequence: number, epoch = 0) => backend.logs.append(at, buildBatch([record('a')], { timestampMs: now(), producer: { id, epoch, baseSequence } }), all)
+        expect(await sent(0)).toMatchObject({ baseOffset: 0 })
+        expect(await sent(1)).toMatchObject({ baseOffset: 1 })
+        expect(await sent(0)).toMatchObject({ baseOffset: 0 })
+        expect(await sent(5)).toEqual(code('out-of-order-sequence-number'))
+        expect(await sent(0, 1)).toMatchObject({ baseOffset: 2 })
+        expect(await sent(2, 0)).toEqual(code('invalid-producer-epoch'))
+        expect(await backend.logs.ends(at)).toMatchObject({ highWatermark: 3 })
+      }, 'record checks')
+
+      test('know leader epochs', async (backend, now) => {
+        await makeTopic(backend)
+        for (const [leaderEpoch, expected] of [[-1, 'fenced-leader-epoch'], [1, 'unknown-leader-epoch']] as const) {
+          expect(await backend.logs.append(at, batch(['a'], now()), { ...all, leaderEpoch })).toEqual(code(expected))
+          expect(await backend.logs.read(at, 0, { ...whole, leaderEpoch })).toEqual(code(expected))
+        }
+        expect(await backend.logs.append(at, batch(['a'], now()), { ...all, leaderEpoch: 0 })).toMatchObject({ baseOffset: 0 })
+      }, 'leader epochs')
+
+      test('give records the time of their arrival where the topic says so', async (backend, now) => {
+        await makeTopic(backend, { configs: new Map([['message.timestamp.type', 'LogAppendTime']]) })
+        const before = now()
+        const appended = await backend.logs.append(at, batch(['a'], 5), all)
+        expect(appended).toMatchObject({ baseOffset: 0 })
+        const timeMs = (appended as { logAppendTimeMs: number }).logAppendTimeMs
+        expect(timeMs).toBeGreaterThanOrEqual(before)
+        const slice = await backend.logs.read(at, 0, whole)
+        expect(slice instanceof Refusal ? slice : slice.batches[0]!.records()[0]!.timestampMs).toBe(timeMs)
+      })
+
+      test('find offsets by time, record by record', async (backend, now) => {
+        await makeTopic(backend)
+        const base = now() - 100_000
+        const timed = (...times: number[]) => buildBatch(times.map(ms => ({ ...record('a'), timestampMs: base + ms })), { timestampMs: base })
+        await backend.logs.append(at, timed(10, 40, 20), all)
+        await backend.logs.append(at, timed(30), all)
+        expect(await backend.logs.offsetForTime(at, base)).toEqual({ offset: 0, timestampMs: base + 10, leaderEpoch: 0 })
+        expect(await backend.logs.offsetForTime(at, base + 15)).toEqual({ offset: 1, timestampMs: base + 40, leaderEpoch: 0 })
+        expect(await backend.logs.offsetForTime(at, base + 41)).toBeNull()
+        expect(await backend.logs.offsetOfMaxTimestamp(at)).toEqual({ offset: 1, timestampMs: base + 40, leaderEpoch: 0 })
+        expect(await backend.logs.offsetOfMaxTimestamp({ topic: 'orders', partition: 1 })).toBeNull()
+        expect(await backend.logs.offsetForTime({ topic: 'none', partition: 0 }, 0)).toEqual(code('unknown-topic'))
+      })
+
+      test('wake who waits for a partition to move, to go, or who gives up', async (backend, now) => {
+        await makeTopic(backend)
+        const never = new AbortController().signal
+        const seen = [{ ...at, highWatermark: 0 }, { topic: 'orders', partition: 1, highWatermark: 0 }]
+        let woken = 0
+        const waiting = backend.logs.changed(seen, never).then(() => { woken++ })
+        await backend.logs.ends(at)
+        expect(woken).toBe(0)
+        await backend.logs.append(at, batch(['a'], now()), all)
+        await waiting
+        // What has moved already does not wait.
+        await backend.logs.changed(seen, never)
+        await backend.logs.changed([{ topic: 'none', partition: 0, highWatermark: 0 }], never)
+        const abort = new AbortController()
+        const givenUp = backend.logs.changed([{ ...at, highWatermark: 1 }], abort.signal)
+        abort.abort()
+        await givenUp
+        await backend.logs.changed([{ ...at, highWatermark: 1 }], AbortSignal.abort())
+        const onDeletion = backend.logs.changed([{ ...at, highWatermark: 1 }], never)
+        await backend.admin.deleteTopic('orders')
+        await onDeletion
+      })
+
+      test('never give a producer id twice', async backend => {
+        const ids = await Promise.all(Array.from({ length: 2500 }, () => backend.logs.allocateProducerId()))
+        expect(new Set(ids).size).toBe(2500)
+        expect(ids.every(id => typeof id === 'number' && id >= 0)).toBe(true)
+      })
+
+      test('delete records from the front', async (backend, now) => {
+        await makeTopic(backend)
+        for (const value of ['a', 'b', 'c']) await backend.logs.append(at, batch([value], now()), all)
+        expect(await backend.admin.deleteRecords(at, 2)).toEqual({ lowWatermark: 2 })
+        expect(await backend.logs.read(at, 1, whole)).toEqual(code('offset-out-of-range'))
+        expect(await values(backend, 2)).toEqual(['c'])
+        expect(await backend.admin.deleteRecords(at, 1)).toEqual({ lowWatermark: 2 })
+        expect(await backend.admin.deleteRecords(at, 4)).toEqual(code('offset-out-of-range'))
+        expect(await backend.admin.deleteRecords(at, -2)).toEqual(code('offset-out-of-range'))
+        expect(await backend.admin.deleteRecords(at, -1)).toEqual({ lowWatermark: 3 })
+        expect(await backend.logs.ends(at)).toMatchObject({ logStartOffset: 3, highWatermark: 3 })
+      })
+    })
+
+    describe('topics', () => {
+      test('are made, listed by name, found by id, and deleted', async (backend, now) => {
+        const zoo = await makeTopic(backend, { name: 'zoo' })
+        const ant = await makeTopic(backend, { name: 'ant', partitions: 3 })
+        expect(ant.partitions.map(partition => partition.index)).toEqual([0, 1, 2])
+        expect((await backend.admin.topics()).map(topic => topic.name)).toEqual(['ant', 'zoo'])
+        expect((await backend.admin.topics(['zoo', 'none'])).map(topic => topic.name)).toEqual(['zoo'])
+        expect(await backend.admin.topicById(zoo.id)).toEqual(zoo)
+        expect(await backend.admin.topicById('00000000-0000-0000-0000-000000000000')).toBeUndefined()
+        expect(await backend.admin.deleteTopic('zoo')).toBeNull()
+        expect(await backend.admin.deleteTopic('zoo')).toEqual(code('unknown-topic'))
+        expect(await backend.admin.topicById(zoo.id)).toBeUndefined()
+        expect(await backend.logs.append({ topic: 'zoo', partition: 0 }, batch(['a'], now()), all)).toEqual(code('unknown-topic'))
+      })
+
+      test('made again under their old name are new and empty', async (backend, now) => {
+        const first = await makeTopic(backend)
+        await backend.logs.append(at, batch(['old'], now()), all)
+        await backend.groups.commit({ groupId: 'g', memberId: '', instanceId: null, generationId: -1, offsets: [{ ...at, offset: 1, leaderEpoch: -1, metadata: '' }] })
+        await backend.admin.deleteTopic('orders')
+        const second = await makeTopic(backend)
+        expect(second.id).not.toBe(first.id)
+        expect(await values(backend, 0)).toEqual([])
+        await backend.logs.append(at, batch(['new'], now()), all)
+        expect(await values(backend, 0)).toEqual(['new'])
+      })
+
+      test('are not made twice, nor with bad names, counts or configs', async backend => {
+        await makeTopic(backend)
+        const tried = (more: Partial<NewTopic>) => backend.admin.createTopic({ ...ordersTopic, name: 'other', ...more }, { validateOnly: false })
+        expect(await tried({ name: 'orders' })).toEqual(code('topic-exists'))
+        expect(await tried({ name: 'no/slash' })).toEqual(code('invalid-topic'))
+        expect(await tried({ partitions: 0 })).toEqual(code('invalid-partitions'))
+        expect(await tried({ replicationFactor: 99 })).toEqual(code('invalid-replication-factor'))
+        expect(await tried({ configs: new Map([['nonsense', '1']]) })).toEqual(code('invalid-config'))
+        expect((await backend.admin.topics()).map(topic => topic.name)).toEqual(['orders'])
+      })
+
+      test('that are only checked are not made', async backend => {
+        expect(await backend.admin.createTopic(ordersTopic, { validateOnly: true })).toMatchObject({ name: 'orders' })
+        expect(await backend.admin.topics()).toEqual([])
+      })
+
+      test('grow', async (backend, now) => {
+        const before = await makeTopic(backend)
+        expect(await backend.admin.createPartitions('orders', 4, { validateOnly: true })).toMatchObject({ partitions: { length: 4 } })
+        expect((await backend.admin.topics(['orders']))[0]!.partitions.length).toBe(2)
+        expect(await backend.admin.createPartitions('orders', 4, { validateOnly: false })).toMatchObject({ id: before.id, partitions: { length: 4 } })
+        expect(await backend.logs.append({ topic: 'orders', partition: 3 }, batch(['a'], now()), all)).toMatchObject({ baseOffset: 0 })
+        expect(await backend.admin.createPartitions('orders', 4, { validateOnly: false })).toEqual(code('invalid-partitions'))
+        expect(await backend.admin.createPartitions('none', 4, { validateOnly: false })).toEqual(code('unknown-topic'))
+      })
+
+      test('have configs that can be read and altered, and take effect', async (backend, now) => {
+        const topic = await makeTopic(backend, { configs: new Map([['retention.ms', '5000']]) })
+        expect(backend.admin.config(topic, 'retention.ms')).toBe('5000')
+        expect(backend.admin.config(topic, 'max.message.bytes')).toBe('1048588')
+        const resource = { type: 'topic', name: 'orders' } as const
+        const entry = async (name: string) => {
+          const entries = await backend.admin.describeConfigs(resource)
+          return entries instanceof Refusal ? entries : entries.find(one => one.name === name)
+        }
+        expect(await entry('retention.ms')).toMatchObject({ value: '5000', source: 'topic' })
+        expect(await entry('max.message.bytes')).toMatchObject({ value: '1048588', source: 'default' })
+        const set = { name: 'max.message.bytes', operation: 'set', value: '100' } as const
+        expect(await backend.admin.alterConfigs(resource, [set], { validateOnly: true })).toBeNull()
+        expect(await backend.logs.append(at, batch(['x'.repeat(200)], now()), all)).toMatchObject({ baseOffset: 0 })
+        expect(await backend.admin.alterConfigs(resource, [set, { name: 'retention.ms', operation: 'delete', value: null }], { validateOnly: false })).toBeNull()
+        expect(await backend.logs.append(at, batch(['x'.repeat(200)], now()), all)).toEqual(code('message-too-large'))
+        expect(await entry('retention.ms')).toMatchObject({ source: 'default' })
+        expect(await backend.admin.alterConfigs(resource, [{ name: 'nonsense', operation: 'set', value: '1' }], { validateOnly: false })).toEqual(code('invalid-config'))
+        expect(await backend.admin.describeConfigs({ type: 'topic', name: 'none' })).toEqual(code('unknown-topic'))
+      })
+
+      test('of coordinators are written by nobody else', async (backend, now) => {
+        await makeTopic(backend)
+        await commitOne(backend, 5)
+        const internal = (await backend.admin.topics()).find(topic => topic.name === '__consumer_offsets')!
+        expect(internal).toMatchObject({ internal: true, partitions: { length: 50 } })
+        const partition = { topic: '__consumer_offsets', partition: 0 }
+        expect(await backend.logs.append(partition, batch(['a'], now()), all)).toEqual(code('invalid-topic'))
+        expect(await backend.admin.deleteTopic('__consumer_offsets')).toEqual(code('invalid-topic'))
+        expect(await backend.admin.deleteRecords(partition, 0)).toEqual(code('policy-violation'))
+        expect(await backend.admin.createTopic({ ...ordersTopic, name: '__cluster_metadata' }, { validateOnly: false })).toEqual(code('invalid-request'))
+      }, 'internal topics')
+
+      test('have leaders among the brokers of the cluster', async backend => {
+        const topic = await makeTopic(backend)
+        const { id, controllerId, brokers } = await backend.admin.cluster()
+        expect(id).toMatch(/^[\w-]{22}$/)
+        const ids = brokers.map(broker => broker.id)
+        expect(ids).toContain(controllerId)
+        for (const partition of topic.partitions) expect(ids).toContain(partition.leader)
+      })
+    })
+
+    describe('groups', () => {
+      test('keep committed offsets', async backend => {
+        await makeTopic(backend)
+        expect(await backend.groups.coordinator('g')).toBe((await backend.admin.cluster()).controllerId)
+        expect(await backend.groups.committed('g')).toEqual([])
+        expect(await commitOne(backend, 5)).toEqual([null])
+        expect(await backend.groups.committed('g')).toMatchObject([{ topic: 'orders', partition: 0, offset: 5 }])
+        expect(await backend.groups.committed('g', [{ topic: 'orders', partition: 1 }])).toEqual([])
+        expect(await backend.groups.list()).toEqual([{ groupId: 'g', protocolType: '', state: 'Empty' }])
+        expect(await backend.groups.describe('g')).toMatchObject({ groupId: 'g', state: 'Empty', members: [] })
+        expect(await backend.groups.describe('none')).toEqual(code('group-id-not-found'))
+        expect(await backend.groups.delete('g')).toBeNull()
+        expect(await backend.groups.delete('g')).toEqual(code('group-id-not-found'))
+        expect(await backend.groups.committed('g')).toEqual([])
+      })
+
+      test('refuse offsets of partitions that are not there, one by one', async backend => {
+        await makeTopic(backend)
+        const offset = { offset: 1, leaderEpoch: -1, metadata: '' }
+        const offsets = [{ topic: 'none', partition: 0, ...offset }, { ...at, ...offset }, { topic: 'orders', partition: 9, ...offset }, { topic: 'orders', partition: 1, ...offset, metadata: 'x'.repeat(5000) }]
+        expect(await backend.groups.commit({ groupId: 'g', memberId: '', instanceId: null, generationId: -1, offsets }))
+          .toEqual([code('unknown-topic'), null, code('unknown-partition'), code('offset-metadata-too-large')])
+        expect(await backend.groups.committed('g')).toMatchObject([{ topic: 'orders', partition: 0, offset: 1 }])
+      }, 'group protocol')
+
+      test('forget the offsets of a deleted topic', async backend => {
+        await makeTopic(backend)
+        await commitOne(backend, 5)
+        await backend.admin.deleteTopic('orders')
+        await makeTopic(backend)
+        expect(await backend.groups.committed('g')).toEqual([])
+      }, 'group protocol')
+
+      test('let members join, sync, heartbeat, commit and leave', async backend => {
+        await makeTopic(backend)
+        const { signal } = new AbortController()
+        const joined = await backend.groups.join({
+          groupId: 'g', memberId: '', instanceId: null, clientId: 'c', clientHost: '/127.0.0.1', protocolType: 'consumer', protocols: [{ name: 'range', metadata: Buffer.from('m') }],
+          sessionTimeoutMs: 10_000, rebalanceTimeoutMs: 10_000, requiresKnownMemberId: false, supportsSkippingAssignment: true, reason: null,
+        }, signal)
+        expect(joined).toMatchObject({ generationId: 1, protocolName: 'range' })
+        const { memberId, generationId } = joined as { memberId: string; generationId: number }
+        expect(memberId).toMatch(/^c-[0-9a-f-]{36}$/)
+        const member = { groupId: 'g', memberId, instanceId: null }
+        expect(await backend.groups.sync({ ...member, generationId, protocolType: null, protocolName: null, assignments: [{ memberId, assignment: Buffer.from('a') }] }, signal)).toMatchObject({ assignment: Buffer.from('a') })
+        expect(await backend.groups.heartbeat({ ...member, generationId })).toBeNull()
+        expect(await backend.groups.commit({ ...member, generationId, offsets: [{ ...at, offset: 3, leaderEpoch: 0, metadata: 'note' }] })).toEqual([null])
+        expect(await commitOne(backend, 9)).toEqual(code('unknown-member-id'))
+        expect(await backend.groups.delete('g')).toEqual(code('non-empty-group'))
+        expect(await backend.groups.leave('g', [{ memberId, instanceId: null, reason: 'done' }])).toEqual([null])
+        expect(await backend.groups.heartbeat({ ...member, generationId })).toEqual(code('unknown-member-id'))
+        expect(await backend.groups.committed('g')).toMatchObject([{ offset: 3, leaderEpoch: 0, metadata: 'note' }])
+      }, 'group protocol')
+
+      test('must have an id', async backend => {
+        expect(await backend.groups.coordinator('')).toEqual(code('invalid-group-id'))
+        expect(await backend.groups.heartbeat({ groupId: '', memberId: 'm', instanceId: null, generationId: 0 })).toEqual(code('invalid-group-id'))
+        expect(await backend.groups.delete('x'.repeat(5000))).toEqual(code('invalid-group-id'))
+      }, 'group protocol')
+    })
+
+    describe('authority', () => {
+      const binding: AclBinding = { principal: 'User:CN=alice', host: '*', operation: 'write', permission: 'allow', resourceType: 'topic', resourceName: 'orders', patternType: 'literal' }
+      const key: AccessKey = { id: 'AKIA1', secret: 's', principal: { type: 'User', name: 'CN=alice' }, createdAtMs: 5 }
+
+      test('is kept as ACL bindings, each once', async backend => {
+        const before = backend.acls.all()
+        await backend.acls.add([binding, { ...binding, operation: 'read' }])
+        await backend.acls.add([binding])
+        expect(backend.acls.all()).not.toBe(before)
+        expect(backend.acls.all()).toEqual([binding, { ...binding, operation: 'read' }])
+        await backend.acls.remove([binding, { ...binding, host: '10.0.0.1' }])
+        expect(backend.acls.all()).toEqual([{ ...binding, operation: 'read' }])
+      })
+
+      test('is kept as access keys', async backend => {
+        expect(backend.accessKeys.find('AKIA1')).toBeUndefined()
+        expect(await backend.accessKeys.add(key)).toBeNull()
+        expect(await backend.accessKeys.add({ ...key, secret: 'other' })).toEqual(code('duplicate-resource'))
+        expect(backend.accessKeys.find('AKIA1')).toEqual(key)
+        expect(backend.accessKeys.all()).toEqual([key])
+        expect(await backend.accessKeys.remove('AKIA1')).toBeNull()
+        expect(await backend.accessKeys.remove('AKIA1')).toEqual(code('resource-not-found'))
+      })
+    })
+  })
+}
+
+const ordersTopic: NewTopic = { name: 'orders', partitions: 2, replicationFactor: -1, configs: new Map() }
+
+async function makeTopic({ admin }: Backend, more: Partial<NewTopic> = {}): Promise<Topic> {
+  const topic = await admin.createTopic({ ...ordersTopic, ...more }, { validateOnly: false })
+  if (topic instanceof Refusal) throw new Error(topic.message)
+  return topic
+}
+
+function commitOne({ groups }: Backend, offset: number) {
+  return groups.commit({ groupId: 'g', memberId: '', instanceId: null, generationId: -1, offsets: [{ ...at, offset, leaderEpoch: -1, metadata: '' }] })
+}
+
+function record(value: string): RecordDraft {
+  return { key: null, value: Buffer.from(value) }
+}
+
+function batch(texts: readonly string[], timestampMs: number) {
+  return buildBatch(texts.map(record), { timestampMs })
+}
+
+async function values({ logs }: Backend, from: number): Promise<string[] | Refusal> {
+  const slice = await logs.read(at, from, whole)
+  return slice instanceof Refusal ? slice : slice.batches.flatMap(one => one.records().map(({ value }) => value!.toString()))
+}
