@@ -53,7 +53,7 @@ export class DirectoryClaim {
 /** Makes the directory if need be, locks it, and takes its clean mark away for as long as it is held. */
 export async function claimDirectory({ disk }: World, directory: string): Promise<DirectoryClaim> {
   const lock = await usable(directory, async () => {
-    await disk.makeDirectory(directory)
+    await ensureDirectory(disk, directory)
     return disk.lock(`${directory}/lock`)
   })
   if (lock === undefined) throw new EngineError('locked', `${directory} is in use by another process`)
@@ -89,6 +89,18 @@ export async function openIdentity({ disk, random }: World, wanted: { readonly d
   return identity.clusterId
 }
 
+/**
+ * Makes the directory, and those above it, so that a power cut does not take their names away. A directory that holds something went through this
+ * before; one that is empty may be left from a process that died before the names were synced.
+ */
+export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
+  const parent = parentOf(path)
+  if ((await disk.exists(path)) && (await disk.list(path)).length > 0) return
+  if (parent !== '/' && parent !== '.') await ensureDirectory(disk, parent)
+  await disk.makeDirectory(path)
+  await disk.syncDirectory(parent)
+}
+
 /** 16 random bytes as Kafka prints a UUID; one that begins with a dash would read as an option on a command line. */
 function newClusterId(bytes: (count: number) => Buffer): string {
   for (;;) {
@@ -104,4 +116,9 @@ async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> 
     if (error instanceof Damaged) throw new EngineError('damaged', error.message, { cause: error })
     throw new EngineError('unusable', `${directory} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
+}
+
+function parentOf(path: string): string {
+  const end = path.lastIndexOf('/')
+  return end > 0 ? path.slice(0, end) : end === 0 ? '/' : '.'
 }

@@ -11,7 +11,7 @@ import { type Broker, type NewTopic, Refusal, type Topic } from '../ports.ts'
 import type { Logger, Timer, World } from '../world/world.ts'
 import { Catalog, type CatalogCommand, type CatalogReplies, type CatalogReply, producerIdsPerBlock } from './catalog/catalog.ts'
 import type { CatalogRecord } from './catalog/records.ts'
-import { claimDirectory, type DirectoryClaim, EngineError, openIdentity } from './directory.ts'
+import { claimDirectory, type DirectoryClaim, EngineError, ensureDirectory, openIdentity } from './directory.ts'
 import { GroupCoordinator, offsetsTopic } from './groups/coordinator.ts'
 import { Log } from './log/log.ts'
 import { TailCache } from './log/tail-cache.ts'
@@ -260,10 +260,7 @@ async function openMetadata(
   const path = `${directory}/metadata`
   const identity = { clusterId, topicId: metadataTopicId, partition: 0, broker: broker.id }
   try {
-    if (!(await world.disk.exists(path))) {
-      await world.disk.makeDirectory(path)
-      await world.disk.syncDirectory(directory)
-    }
+    await ensureDirectory(world.disk, path)
     return await Log.open({ world, directory: path, identity, keys: keyring, config: () => logConfigOf(catalog.configs, internalTopicConfigs), cache, logger })
   } catch (error) {
     throw new EngineError(error instanceof WrongKey ? 'wrong-key' : 'damaged', `the catalog in ${path} cannot be opened: ${(error as Error).message}`, { cause: error })

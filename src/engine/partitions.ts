@@ -3,6 +3,7 @@
 import { type PartitionRef, Refusal, type Seen } from '../ports.ts'
 import type { Disk, Logger, World } from '../world/world.ts'
 import { type Catalog, unknownTopic } from './catalog/catalog.ts'
+import { ensureDirectory } from './directory.ts'
 import type { LogConfig } from './log/config.ts'
 import { Log } from './log/log.ts'
 import type { TailCache } from './log/tail-cache.ts'
@@ -145,7 +146,8 @@ export class Partitions {
     try {
       // A topic whose record a crash could still take away must not get files, let alone acknowledge records.
       await this.#options.settled()
-      const directory = await this.#makeDirectories(topicId, index)
+      const directory = this.#partitionDirectory(topicId, index)
+      await ensureDirectory(world.disk, directory)
       const identity = { clusterId, topicId, partition: index, broker: brokerId }
       const log = await Log.open({ world, directory, identity, keys: keyring, config: () => this.#configOf(topicId), cache, logger })
       const state = () => catalog.topicById(topicId)?.partitions[index] ?? { index, leader: -1, leaderEpoch: 0, replicas: [], inSyncReplicas: [], createdAtMs: 0 }
@@ -179,17 +181,6 @@ export class Partitions {
     const config = logConfigOf(catalog.configs, catalog.topicById(topicId)?.configs ?? new Map())
     this.#configs.set(topicId, { version: catalog.version, config })
     return config
-  }
-
-  async #makeDirectories(topicId: string, index: number): Promise<string> {
-    const { disk } = this.#options.world
-    const path = this.#partitionDirectory(topicId, index)
-    if (await disk.exists(path)) return path
-    await disk.makeDirectory(path)
-    await disk.syncDirectory(this.#topicDirectory(topicId))
-    await disk.syncDirectory(`${this.#options.directory}/topics`)
-    await disk.syncDirectory(this.#options.directory)
-    return path
   }
 
   async #takeOut(topicId: string, reason: Refusal): Promise<OpenPartition[]> {

@@ -123,7 +123,8 @@ export class SimDisk implements Disk {
     this.#change('remove', path, this.#directory(path))
   }
 
-  async syncDirectory(path: string): Promise<void> {
+  async syncDirectory(given: string): Promise<void> {
+    const path = given === '/' ? '' : given
     this.#directory(path)
     const due = this.#pendingNames.filter(change => change.directory === path)
     await this.#operate('sync-directory', path)
