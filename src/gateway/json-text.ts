@@ -5,7 +5,6 @@
 export const jsonDepthMax = 64
 
 const nearBytes = 32
-const nearBytes = 32
 const quote = 0x22
 const backslash = 0x5c
 const colon = 0x3a
