@@ -181,12 +181,26 @@ async function lock(path: string): Promise<AsyncDisposable | undefined> {
       const isMine = await link(candidate, path).then(() => true, error => refuseUnless(error, 'EEXIST', false))
       if (isMine) return { [Symbol.asyncDispose]: () => rm(path, { force: true }) }
       const holder = await readFile(path, 'utf8').catch(error => refuseUnless(error, 'ENOENT', ''))
-      if (holder !== '' && await isAlive(holder)) return undefined
-      await rm(path, { force: true })
+      if (holder === '') continue
+      if (await isAlive(holder) || !await takeAway(path, holder, `${candidate}.dead`)) return undefined
     }
     return undefined
   } finally {
     await rm(candidate, { force: true })
+  }
+}
+
+/** Removes the lock of a dead holder; false where another process was quicker, whose lock is put back. */
+async function takeAway(path: string, holder: string, aside: string): Promise<boolean> {
+  try {
+    await rename(path, aside)
+    if (await readFile(aside, 'utf8') === holder) return true
+    await link(aside, path)
+    return false
+  } catch (error) {
+    return refuseUnless(error, 'ENOENT', true)
+  } finally {
+    await rm(aside, { force: true })
   }
 }
 
