@@ -11,7 +11,7 @@ import { startSluice, type RunningSluice } from '../support/sluice.ts'
 
 const cycles = 20
 const partitions = 3
-const recordsPerSend = 20
+const recordsPerSend = 100
 const topic = 'killed'
 const stream = 'killed-stream'
 const seed = Date.now() % 1_000_000
@@ -96,7 +96,7 @@ test(`a server that is killed ${cycles} times loses nothing it acknowledged (see
       ledgers.every((ledger, at) => ledger.acknowledgedCount >= before[at]! + 2 * recordsPerSend)
     ))
     await positions.alterConsumerGroupOffsets({ groupId: 'kept', topics: [{ name: topic, partitionOffsets: [{ partition: 0, offset: BigInt(cycle + 1) }] }] })
-    await pause(random.below(100))
+    await pause(random.below(150))
     await sluice.kill()
     sluice = await startSluice({ directory, settings })
     const [group] = await until('the committed offset', () => positions.listConsumerGroupOffsets({ groups: ['kept'] }).catch(() => undefined))

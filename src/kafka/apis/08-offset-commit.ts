@@ -7,7 +7,8 @@ import { array, defineApi, int16, int32, offset, string, uuid, type RequestOf, t
 import { byRule } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { denialOf, ErrorCode, errorCodeOf } from '../errors.ts'
+import { denialOf, ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const OffsetCommit = defineApi({
   key: 8, name: 'OffsetCommit', versions: '2-10', flexible: '8+',
@@ -95,7 +96,7 @@ function errorOfMissing(topic: Topic | undefined, partitionIndex: number, versio
 
 function errorOf(answer: Refusal | null | undefined, version: number): number {
   if (answer instanceof Refusal && answer.code === 'group-id-not-found' && version < 9) return ErrorCode.ILLEGAL_GENERATION
-  return errorCodeOf(answer)
+  return groupErrorCodeOf(answer)
 }
 
 function answerAll(topic: CommitTopic, errorCode: number): OffsetCommitResponse['topics'][number] {

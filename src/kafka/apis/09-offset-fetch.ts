@@ -8,7 +8,8 @@ import { array, boolean, defineApi, int16, int32, int64, string, uuid, zeroUuid,
 import { filtered } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { denialOf, ErrorCode, errorCodeOf } from '../errors.ts'
+import { denialOf, ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const OffsetFetch = defineApi({
   key: 9, name: 'OffsetFetch', versions: '1-10', flexible: '6+',
@@ -98,7 +99,7 @@ async function fetchNamed(groupId: string, wanted: readonly WantedTopic[], conte
   const asked = named.filter(one => one.errorCode === ErrorCode.NONE)
     .flatMap(({ name, topic }) => topic.partitionIndexes.map((partition): PartitionRef => ({ topic: name, partition })))
   const committed = await context.groups.committed(groupId, asked)
-  if (committed instanceof Refusal) return { groupId, errorCode: errorCodeOf(committed), topics: [] }
+  if (committed instanceof Refusal) return { groupId, errorCode: groupErrorCodeOf(committed), topics: [] }
   const found = new Map(committed.map(one => [keyOf(one), one]))
   return {
     groupId, errorCode: ErrorCode.NONE,
@@ -114,7 +115,7 @@ async function fetchNamed(groupId: string, wanted: readonly WantedTopic[], conte
 
 async function fetchAll(groupId: string, context: Context): Promise<FetchedGroup> {
   const committed = await context.groups.committed(groupId)
-  if (committed instanceof Refusal) return { groupId, errorCode: errorCodeOf(committed), topics: [] }
+  if (committed instanceof Refusal) return { groupId, errorCode: groupErrorCodeOf(committed), topics: [] }
   const byTopic = Map.groupBy(committed, one => one.topic)
   const visible = [...byTopic.keys()].filter(name => context.access.wouldAllow(context.caller, 'describe', 'topic', name))
   // By ids, a position in a topic that is gone has no name to be said under.

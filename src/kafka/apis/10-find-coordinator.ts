@@ -6,7 +6,8 @@ import { array, defineApi, int16, int32, int8, string, type RequestOf, type Resp
 import { filtered } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { denialOf, denialTextOf, ErrorCode, errorCodeOf } from '../errors.ts'
+import { denialOf, denialTextOf, ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const FindCoordinator = defineApi({
   key: 10, name: 'FindCoordinator', versions: '0-6', flexible: '3+',
@@ -56,7 +57,7 @@ async function find(key: string, keyType: number, context: Context): Promise<Fou
   if (keyType !== keyTypes.group) return nowhere(ErrorCode.INVALID_REQUEST, `Coordinators of key type ${keyType} are not served.`)
   if (!context.may('describe', 'group', key)) return nowhere(denialOf('group'), denialTextOf('group'))
   const nodeId = await context.groups.coordinator(key)
-  if (nodeId instanceof Refusal) return nowhere(errorCodeOf(nodeId), nodeId.message)
+  if (nodeId instanceof Refusal) return nowhere(groupErrorCodeOf(nodeId), nodeId.message)
   return { nodeId, ...context.endpointOf(nodeId), errorCode: ErrorCode.NONE, errorMessage: null }
 }
 

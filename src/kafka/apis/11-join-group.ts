@@ -7,7 +7,8 @@ import { array, boolean, bytes, defineApi, int16, int32, string, type RequestOf,
 import { onGroup } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { ErrorCode, errorCodeOf } from '../errors.ts'
+import { ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const JoinGroup = defineApi({
   key: 11, name: 'JoinGroup', versions: '0-9', flexible: '6+',
@@ -53,8 +54,8 @@ async function handle(request: JoinGroupRequest, context: Context): Promise<Join
     requiresKnownMemberId: context.version >= 4 && instanceId === null,
     supportsSkippingAssignment: context.version >= 9,
   }, context.signal)
-  if (joined instanceof Refusal) return { errorCode: errorCodeOf(joined), memberId }
-  if ('refusal' in joined) return { errorCode: errorCodeOf(joined.refusal), memberId: joined.memberId }
+  if (joined instanceof Refusal) return { errorCode: groupErrorCodeOf(joined), memberId }
+  if ('refusal' in joined) return { errorCode: groupErrorCodeOf(joined.refusal), memberId: joined.memberId }
   return answerOf(joined)
 }
 

@@ -4,7 +4,7 @@ import { defineApi, int16, int32, string, type RequestOf, type ResponseOf } from
 import { onGroup } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { errorCodeOf } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const Heartbeat = defineApi({
   key: 12, name: 'Heartbeat', versions: '0-4', flexible: '4+',
@@ -21,5 +21,5 @@ export interface HeartbeatResponse extends ResponseOf<typeof Heartbeat> {}
 
 async function handle(request: HeartbeatRequest, context: Context): Promise<HeartbeatResponse> {
   const { groupId, generationId, memberId, groupInstanceId: instanceId } = request
-  return { errorCode: errorCodeOf(await context.groups.heartbeat({ groupId, generationId, memberId, instanceId })) }
+  return { errorCode: groupErrorCodeOf(await context.groups.heartbeat({ groupId, generationId, memberId, instanceId })) }
 }

@@ -6,7 +6,8 @@ import { array, defineApi, int16, int32, string, type RequestOf, type ResponseOf
 import { onGroup } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { ErrorCode, errorCodeOf } from '../errors.ts'
+import { ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const LeaveGroup = defineApi({
   key: 13, name: 'LeaveGroup', versions: '0-5', flexible: '4+',
@@ -35,10 +36,10 @@ async function handle(request: LeaveGroupRequest, context: Context): Promise<Lea
     ? request.members.map(({ memberId, groupInstanceId: instanceId, reason }) => ({ memberId, instanceId, reason }))
     : [{ memberId: request.memberId, instanceId: null, reason: null }]
   const answers = await context.groups.leave(request.groupId, leaving)
-  if (answers instanceof Refusal) return { errorCode: errorCodeOf(answers) }
-  if (!batched) return { errorCode: errorCodeOf(answers[0]) }
+  if (answers instanceof Refusal) return { errorCode: groupErrorCodeOf(answers) }
+  if (!batched) return { errorCode: groupErrorCodeOf(answers[0]) }
   return {
     errorCode: ErrorCode.NONE,
-    members: leaving.map(({ memberId, instanceId }, at) => ({ memberId, groupInstanceId: instanceId, errorCode: errorCodeOf(answers[at]) })),
+    members: leaving.map(({ memberId, instanceId }, at) => ({ memberId, groupInstanceId: instanceId, errorCode: groupErrorCodeOf(answers[at]) })),
   }
 }

@@ -5,7 +5,8 @@ import { array, bytes, defineApi, int16, int32, string, type RequestOf, type Res
 import { onGroup } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { ErrorCode, errorCodeOf } from '../errors.ts'
+import { ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const SyncGroup = defineApi({
   key: 14, name: 'SyncGroup', versions: '0-5', flexible: '4+',
@@ -38,5 +39,5 @@ async function handle(request: SyncGroupRequest, context: Context): Promise<Sync
   const { groupId, generationId, memberId, groupInstanceId: instanceId, protocolType, protocolName, assignments } = request
   if (context.version >= 5 && (protocolType === null || protocolName === null)) return { errorCode: ErrorCode.INCONSISTENT_GROUP_PROTOCOL }
   const synced = await context.groups.sync({ groupId, generationId, memberId, instanceId, protocolType, protocolName, assignments }, context.signal)
-  return synced instanceof Refusal ? { errorCode: errorCodeOf(synced) } : { errorCode: ErrorCode.NONE, ...synced }
+  return synced instanceof Refusal ? { errorCode: groupErrorCodeOf(synced) } : { errorCode: ErrorCode.NONE, ...synced }
 }

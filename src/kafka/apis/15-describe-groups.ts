@@ -6,7 +6,8 @@ import { array, boolean, bytes, defineApi, int16, int32, string, type RequestOf,
 import { onEach } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { ErrorCode, errorCodeOf } from '../errors.ts'
+import { ErrorCode } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 import { notAsked } from '../operations.ts'
 
 export const DescribeGroups = defineApi({
@@ -55,8 +56,8 @@ async function handle(request: DescribeGroupsRequest, context: Context): Promise
 
 function describe(group: GroupDescription | Refusal, groupId: string, version: number): DescribedGroup {
   if (group instanceof Refusal) {
-    if (group.code !== 'group-id-not-found') return withError(groupId, errorCodeOf(group), '', group.message)
-    return version >= 6 ? withError(groupId, errorCodeOf(group), 'Dead', group.message) : withError(groupId, ErrorCode.NONE, 'Dead')
+    if (group.code !== 'group-id-not-found') return withError(groupId, groupErrorCodeOf(group), '', group.message)
+    return version >= 6 ? withError(groupId, groupErrorCodeOf(group), 'Dead', group.message) : withError(groupId, ErrorCode.NONE, 'Dead')
   }
   const isAgreed = group.state === 'Stable'
   return {

@@ -3,7 +3,7 @@ import { array, defineApi, int16, int32, string, type RequestOf, type ResponseOf
 import { onEach } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
-import { errorCodeOf } from '../errors.ts'
+import { groupErrorCodeOf } from '../group-errors.ts'
 
 export const DeleteGroups = defineApi({
   key: 42, name: 'DeleteGroups', versions: '0-2', flexible: '2+',
@@ -26,6 +26,6 @@ export const deleteGroups = serve(DeleteGroups, {
 async function handle(request: DeleteGroupsRequest, context: Context): Promise<DeleteGroupsResponse> {
   const results: DeleteGroupsResponse['results'][number][] = []
   // A group named twice is deleted once and answered once.
-  for (const groupId of new Set(request.groupsNames)) results.push({ groupId, errorCode: errorCodeOf(await context.groups.delete(groupId)) })
+  for (const groupId of new Set(request.groupsNames)) results.push({ groupId, errorCode: groupErrorCodeOf(await context.groups.delete(groupId)) })
   return { results }
 }

@@ -27,6 +27,14 @@ describe('Heartbeat', () => {
     }
   })
 
+  it('sends a member to look for the coordinator again where it cannot write, as no other error would', async () => {
+    const codes = [['storage-error', 16], ['not-leader', 16], ['not-enough-replicas', 15], ['unknown-partition', 15], ['request-timed-out', 15]] as const
+    for (const [code, errorCode] of codes) {
+      const desk = kafkaDesk({ groups: { heartbeat: async () => new Refusal(code, 'the offsets topic') } })
+      expect((await desk.send(Heartbeat, 4, beat)).errorCode, code).toBe(errorCode)
+    }
+  })
+
   it('asks for READ on the group', async () => {
     const desk = kafkaDesk({ groups: { heartbeat: async () => null } })
     await desk.grant(alice, 'describe', 'group', 'g')
