@@ -40,17 +40,6 @@ describe('a JSON cursor', () => {
     }), { numRuns: 1_000 })
   })
 
-  it('finds the end of long strings, whatever is escaped in them', () => {
-    const parts = fc.array(fc.constantFrom('\\', '"', '\\\\', 'x'.repeat(40), 'é', '\n', ':', '}'), { maxLength: 40 })
-    fc.assert(fc.property(parts, some => {
-      const text = JSON.stringify([some.join(''), 1])
-      const cursor = new JsonCursor(Buffer.from(text))
-      cursor.enter('[')
-      cursor.skip()
-      expect(JSON.parse(cursor.bytes.toString('utf8', cursor.start, cursor.at))).toBe(some.join(''))
-    }), { numRuns: 1_000 })
-  })
-
   it('ends on any bytes at all, within them', () => {
     const bytes = fc.oneof(fc.uint8Array({ maxLength: 200 }), fc.array(fc.constantFrom(...'{}[]",:\\ 1a'), { maxLength: 60 }).map(text => Buffer.from(text.join(''))))
     fc.assert(fc.property(bytes, some => {
