@@ -91,8 +91,9 @@ export function parseConfig(commandLine: Given, environment: Readonly<Record<str
     const source = sources.find(one => Object.hasOwn(one.values, name) && one.values[name] !== undefined)
     if (source === undefined) return undefined
     const parsed = settings[name].type.safeParse(source.values[name])
-    if (!parsed.success) throw new ConfigError(`${name}: ${JSON.stringify(source.values[name])} (from the ${source.from}) is not valid: ${reasonOf(parsed.error)}. ${settings[name].sentence}`)
-    return parsed.data
+    if (parsed.success) return parsed.data
+    const given = `${JSON.stringify(source.values[name])} (from the ${source.from})`
+    throw new ConfigError(`${name}: ${given} is not valid: ${reasonOf(parsed.error)}. ${settings[name].sentence}`)
   }
   const dev = pick('dev') === true
   const names = Object.keys(settings) as SettingName[]
@@ -107,7 +108,8 @@ function checked(config: Config): Config {
   }
   if (config['kek.file'] !== '' && config['kek.passphrase.file'] !== '') throw new ConfigError('kek.file and kek.passphrase.file exclude each other; give one of them')
   if (config['group.min.session.timeout.ms'] > config['group.max.session.timeout.ms']) {
-    throw new ConfigError(`group.min.session.timeout.ms: ${config['group.min.session.timeout.ms']} is above group.max.session.timeout.ms (${config['group.max.session.timeout.ms']})`)
+    const { 'group.min.session.timeout.ms': min, 'group.max.session.timeout.ms': max } = config
+    throw new ConfigError(`group.min.session.timeout.ms: ${min} is above group.max.session.timeout.ms (${max})`)
   }
   return Object.freeze(config)
 }

@@ -56,6 +56,8 @@ export interface StartHooks {
 /** With --dev requests to the Kinesis API are signed with this; the signature is verified all the same. */
 export const devAccessKey: AccessKey = { id: 'test', secret: 'test', principal: anonymous, createdAtMs: 0 }
 
+type PortSetting = 'kafka.plaintext.port' | 'kafka.tls.port' | 'kinesis.port' | 'gateway.port' | 'management.port'
+
 const version = '0.1.0'
 const managementHost = '127.0.0.1'
 
@@ -106,7 +108,7 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
     const own = policy(listener, certificate)
     return (socket: Socket): Verdict => judgePeer(socket as TLSSocket, own)
   }
-  const port = (name: 'kafka.plaintext.port' | 'kafka.tls.port' | 'kinesis.port' | 'gateway.port' | 'management.port'): number => (config[name] === 0 ? 0 : config[name] + config['port.offset'])
+  const port = (name: PortSetting): number => (config[name] === 0 ? 0 : config[name] + config['port.offset'])
   const advertised = config['advertised.host'] === '' ? {} : { advertised: { host: config['advertised.host'] } }
 
   const secure: KafkaListenerOptions = {
@@ -117,16 +119,18 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
     listeners: dev ? [plaintext, secure] : [secure],
     brokerId: config['broker.id'], network, clock, logger, backend, access, validation,
     settings: { autoCreateTopics: config['auto.create.topics.enable'], idleMs: config['connections.max.idle.ms'] },
-    observe: seen => metrics.observe({ facade: 'kafka', operation: seen.api, failed: false, durationMs: seen.durationMs, bytesIn: seen.requestBytes, bytesOut: seen.answerBytes }),
+    observe: ({ api, durationMs, requestBytes, answerBytes }) => metrics.observe({ facade: 'kafka', operation: api, failed: false, durationMs, bytesIn: requestBytes, bytesOut: answerBytes }),
   })))
 
   const kinesisHandler = createKinesisHandler({
     logs, admin, access, accessKeys, validation, clock, random, logger,
     region: config['kinesis.region'], account: config['kinesis.account'], profile: config['kinesis.limits'],
-    observe: seen => metrics.observe({ facade: 'kinesis', operation: seen.operation, failed: seen.status >= 400, durationMs: seen.milliseconds, bytesIn: seen.bytesIn, bytesOut: seen.bytesOut }),
+    observe: ({ operation, status, milliseconds, bytesIn, bytesOut }) => metrics.observe({ facade: 'kinesis', operation, failed: status >= 400, durationMs: milliseconds, bytesIn, bytesOut }),
   })
   const serverOnly = { ...secureContext(certificates.material), requestCert: false }
-  const kinesis = opened.use(await named('Kinesis', port('kinesis.port'), startKinesis({ host, port: port('kinesis.port'), handler: kinesisHandler, logger, tls: serverOnly, plain: dev })))
+  const kinesis = opened.use(await named('Kinesis', port('kinesis.port'), startKinesis({
+    host, port: port('kinesis.port'), handler: kinesisHandler, logger, tls: serverOnly, plain: dev,
+  })))
 
   const tokens = new TokenService({ key: certificates.tokenKey, issuer: `sluice:${certificates.fingerprint}`, audience: 'sluice', now: () => clock.now() })
   const judgeGateway = judge('gateway', 'optional')
@@ -181,8 +185,8 @@ async function named<T>(what: string, port: number, listening: Promise<T>): Prom
   try {
     return await listening
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code
-    if (code === 'EADDRINUSE') throw new Error(`port ${(error as { port?: number }).port ?? port} for ${what} is in use; stop what listens there, or shift all ports with --port-offset`, { cause: error })
+    const { code, port: taken = port } = error as NodeJS.ErrnoException & { port?: number }
+    if (code === 'EADDRINUSE') throw new Error(`port ${taken} for ${what} is in use; stop what listens there, or shift all ports with --port-offset`, { cause: error })
     throw new Error(`cannot listen for ${what}: ${(error as Error).message}`, { cause: error })
   }
 }

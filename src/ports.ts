@@ -242,6 +242,12 @@ export interface MemberIdRequired {
   readonly memberId: string
 }
 
+export interface Leaving {
+  readonly memberId: string
+  readonly instanceId: string | null
+  readonly reason: string | null
+}
+
 export interface SyncRequest extends GroupMember {
   readonly generationId: number
   readonly protocolType: string | null
@@ -300,7 +306,7 @@ export interface Groups {
   sync(request: SyncRequest, signal: AbortSignal): Promise<Synced | Refusal>
   heartbeat(request: GroupMember & { readonly generationId: number }): Promise<null | Refusal>
   /** One answer per member, or a refusal of the whole. An empty memberId with an instanceId removes a static member. */
-  leave(groupId: string, members: readonly { readonly memberId: string; readonly instanceId: string | null; readonly reason: string | null }[]): Promise<readonly (null | Refusal)[] | Refusal>
+  leave(groupId: string, members: readonly Leaving[]): Promise<readonly (null | Refusal)[] | Refusal>
   /** One answer per offset, or a refusal of the whole. Durable when it resolves. */
   commit(request: CommitRequest): Promise<readonly (null | Refusal)[] | Refusal>
   /** Committed offsets, of the named partitions (absent where none is committed) or of all. */

@@ -78,7 +78,8 @@ async function ownStage(): Promise<Addresses> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-compare-'))
   const { startSluice, devAccessKey } = await import('../main.ts')
   const free = Object.fromEntries(['kafka.plaintext', 'kafka.tls', 'kinesis', 'gateway', 'management'].map(name => [`${name}.port`, 0]))
-  const config = parseConfig({ 'dev': true, 'host': '127.0.0.1', 'data.dir': join(directory, 'data'), 'certs.dir': join(directory, 'certs'), 'kinesis.limits': 'aws', ...free }, {}, undefined)
+  const settings = { 'dev': true, 'host': '127.0.0.1', 'data.dir': join(directory, 'data'), 'certs.dir': join(directory, 'certs'), 'kinesis.limits': 'aws', ...free }
+  const config = parseConfig(settings, {}, undefined)
   const sluice = await startSluice(config)
   return {
     kafka: { bootstrap: [`127.0.0.1:${sluice.ports.kafkaPlaintext}`] },

@@ -4,7 +4,8 @@ import { devAccessKey, type Sluice } from '../main.ts'
 
 /** The lines, for a terminal. `startedInMs` is the time from the process's start to ready. */
 export function welcome(sluice: Sluice, startedInMs: number): string {
-  return [`Sluice is ready in ${Math.round(startedInMs)} ms`, '', ...listeners(sluice), '', ...places(sluice), '', 'Try it:', ...(sluice.dev ? openLines(sluice) : secureLines(sluice)), ''].join('\n')
+  const toCopy = sluice.dev ? openLines(sluice) : secureLines(sluice)
+  return [`Sluice is ready in ${Math.round(startedInMs)} ms`, '', ...listeners(sluice), '', ...places(sluice), '', 'Try it:', ...toCopy, ''].join('\n')
 }
 
 function listeners({ dev, host, ports }: Sluice): string[] {

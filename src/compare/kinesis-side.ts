@@ -1,7 +1,7 @@
 // The Kinesis side of a scenario: @aws-sdk/client-kinesis with its default transport, every call recorded by a middleware behind the signer.
 import {
-  CreateStreamCommand, DeleteStreamCommand, GetRecordsCommand, GetShardIteratorCommand, KinesisClient, ListShardsCommand, PutRecordCommand, PutRecordsCommand, waitUntilStreamExists,
-  type GetRecordsCommandOutput, type PutRecordCommandOutput, type PutRecordsResultEntry, type Shard, type ShardIteratorType,
+  CreateStreamCommand, DeleteStreamCommand, GetRecordsCommand, GetShardIteratorCommand, KinesisClient, ListShardsCommand, PutRecordCommand, PutRecordsCommand,
+  waitUntilStreamExists, type GetRecordsCommandOutput, type PutRecordCommandOutput, type PutRecordsResultEntry, type Shard, type ShardIteratorType,
 } from '@aws-sdk/client-kinesis'
 import { Recording } from './recording.ts'
 import type { KinesisTarget } from './target.ts'

@@ -75,7 +75,8 @@ async function playKinesis(scenario: Scenario, target: KinesisTarget, stage: Sta
       await side.deleteStream(stage.name)
     }
   } catch (error) {
-    throw new Error(`${scenario.slug}, Kinesis at ${target.endpoint ?? target.region}: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`, { cause: error })
+    const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    throw new Error(`${scenario.slug}, Kinesis at ${target.endpoint ?? target.region}: ${reason}`, { cause: error })
   }
 }
 
