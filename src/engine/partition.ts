@@ -101,6 +101,10 @@ export class OpenPartition {
     longest!()
   }
 
+  get waitingCount(): number {
+    return this.#waiting.size
+  }
+
   forget(wake: () => void): void {
     this.#waiting.delete(wake)
   }

@@ -235,5 +235,5 @@ function copyOf(model: Model): Model {
 }
 
 function forgetValues(topic: string, ...maps: Map<string, string[]>[]): void {
-  for (const map of maps) for (const key of [...map.keys()]) if (key.startsWith(`${topic}/`)) map.delete(key)
+  for (const map of maps) for (const key of map.keys()) if (key.startsWith(`${topic}/`)) map.delete(key)
 }
