@@ -34,7 +34,8 @@ export function certsCommand(): Command {
     .action(issueOne)
   subcommand('list', 'list the certificates').action(list)
   subcommand('show <name>', 'show one certificate').action(show)
-  subcommand('revoke <name-or-serial-number>', 'withdraw a certificate: no listener accepts it any more, and connections made with it are ended').action(revokeOne)
+  subcommand('revoke <name-or-serial-number>', 'withdraw a certificate: no listener accepts it any more, and connections made with it are ended')
+    .action(revokeOne)
   return command
 }
 

@@ -30,7 +30,7 @@ const dayMs = 86_400_000
 export async function loadAuthority(files: CertificateFiles, now: number): Promise<Authority | undefined> {
   const [root, intermediate] = await Promise.all([files.read(`${rootName}.pem`), files.read(`${intermediateName}.pem`)])
   if (intermediate === undefined) return refuseOrphans(files)
-  if (root === undefined) throw new CertificateError(`${files.path('ca.pem')} is missing, but ${files.path('intermediate.pem')} is there: put it back, or move the directory away to begin with a new CA`)
+  if (root === undefined) throw incomplete(files, 'ca.pem', 'intermediate.pem')
   const rootCertificate = readCertificate(root, files.path('ca.pem'))
   refuseExpired(rootCertificate, files.path('ca.pem'), now, 'move the directory away to begin with a new CA, and give every client the new ca.pem')
   const intermediateCertificate = readCertificate(intermediate, files.path('intermediate.pem'))
@@ -64,7 +64,8 @@ export async function renewAuthority(files: CertificateFiles, authority: Authori
   const rootKey = await files.readSecret(`${rootName}.key`)
   if (rootKey === undefined) {
     if (end > now) return authority
-    throw new CertificateError(`${files.path('intermediate.pem')} expired on ${day(end)} and ${files.path('ca.key')} is not here to issue another: put the key back for one start`)
+    const what = `${files.path('intermediate.pem')} expired on ${day(end)} and ${files.path('ca.key')} is not here to issue another`
+    throw new CertificateError(`${what}: put the key back for one start`)
   }
   const key = await generateKey('intermediate')
   const commonName = new X509Certificate(authority.intermediate).subject.replace(/^CN=/, '')
@@ -115,22 +116,29 @@ export function readKey(pem: string, path: string): KeyObject {
 }
 
 export function refuseMismatch(certificate: X509Certificate, key: KeyObject, files: CertificateFiles, name: string): void {
-  const matches = createPublicKey(key).equals(certificate.publicKey)
-  if (!matches) throw new CertificateError(`${files.path(`${name}.key`)} is not the key of ${files.path(`${name}.pem`)}: put the right one back, or remove both to have them issued again`)
+  if (createPublicKey(key).equals(certificate.publicKey)) return
+  const [keyPath, path] = [files.path(`${name}.key`), files.path(`${name}.pem`)]
+  throw new CertificateError(`${keyPath} is not the key of ${path}: put the right one back, or remove both to have them issued again`)
 }
 
 function refuseExpired(certificate: X509Certificate, path: string, now: number, remedy: string): void {
   const end = certificate.validToDate.getTime()
   if (end <= now) throw new CertificateError(`${path} expired on ${day(end)}: ${remedy}`)
   const begin = certificate.validFromDate.getTime()
-  if (begin > now) throw new CertificateError(`${path} is valid from ${new Date(begin).toISOString()}, and the clock of this machine says ${new Date(now).toISOString()}`)
+  if (begin <= now) return
+  throw new CertificateError(`${path} is valid from ${new Date(begin).toISOString()}, and the clock of this machine says ${new Date(now).toISOString()}`)
 }
 
 /** Leaves without an authority are not silently overwritten by those of a new one. */
 async function refuseOrphans(files: CertificateFiles): Promise<undefined> {
   const orphan = (await files.list()).find(name => name.endsWith('.pem') && name !== `${rootName}.pem`)
-  if (orphan !== undefined) throw new CertificateError(`${files.path('intermediate.pem')} is missing, but ${files.path(orphan)} is there: put it back, or move the directory away to begin with a new CA`)
+  if (orphan !== undefined) throw incomplete(files, 'intermediate.pem', orphan)
   return undefined
+}
+
+function incomplete(files: CertificateFiles, missing: string, present: string): CertificateError {
+  const what = `${files.path(missing)} is missing, but ${files.path(present)} is there`
+  return new CertificateError(`${what}: put it back, or move the directory away to begin with a new CA`)
 }
 
 function privatePem(key: KeyObject): string {

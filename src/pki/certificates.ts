@@ -74,7 +74,8 @@ export function clientUri(name: string): string {
 }
 
 export function refuseHostname(name: string): void {
-  if (!hostnamePattern.test(name) && !isAddress(name)) throw new CertificateError(`${JSON.stringify(name)} is neither a host name nor an IP address, so no certificate can be made for it`)
+  if (hostnamePattern.test(name) || isAddress(name)) return
+  throw new CertificateError(`${JSON.stringify(name)} is neither a host name nor an IP address, so no certificate can be made for it`)
 }
 
 const hostnamePattern = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/
@@ -154,8 +155,8 @@ async function readLeaf(files: CertificateFiles, name: string): Promise<Leaf | u
   const [pem, key] = await Promise.all([files.read(`${name}.pem`), files.readSecret(`${name}.key`)])
   if (pem === undefined && key === undefined) return undefined
   if (pem === undefined || key === undefined) {
-    const [missing, kept] = pem === undefined ? ['pem', 'key'] : ['key', 'pem']
-    throw new CertificateError(`${files.path(`${name}.${missing}`)} is missing, but ${files.path(`${name}.${kept}`)} is there: put it back, or remove both to have them issued again`)
+    const [missing, kept] = (pem === undefined ? ['pem', 'key'] : ['key', 'pem']).map(suffix => files.path(`${name}.${suffix}`))
+    throw new CertificateError(`${missing} is missing, but ${kept} is there: put it back, or remove both to have them issued again`)
   }
   const certificate = readCertificate(pem, files.path(`${name}.pem`))
   refuseMismatch(certificate, readKey(key, files.path(`${name}.key`)), files, name)

@@ -131,6 +131,8 @@ export function refuseName(name: string): void {
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/.test(name)) {
     throw new CertificateError(`${JSON.stringify(name)} cannot name a certificate: use 1 to 63 of A-Z a-z 0-9 . _ -, beginning with a letter or digit`)
   }
-  if ([rootName, intermediateName, serverName, 'token', 'kek'].includes(name)) throw new CertificateError(`the name ${name} is taken: the server keeps its own files under it`)
+  if ([rootName, intermediateName, serverName, 'token', 'kek'].includes(name)) {
+    throw new CertificateError(`the name ${name} is taken: the server keeps its own files under it`)
+  }
   if (name === adminName) throw new CertificateError(`the name ${adminName} is taken: the server issues and renews that certificate itself`)
 }

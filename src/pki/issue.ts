@@ -87,7 +87,7 @@ function extensionsOf(request: CertificateRequest, issuer: forge.pki.Certificate
     ...(request.uri === undefined ? [] : [{ type: 6, value: request.uri }]),
   ]
   return [
-    { name: 'basicConstraints', critical: true, cA: authority !== undefined, ...(authority === undefined ? undefined : { pathLenConstraint: authority.pathLength }) },
+    { name: 'basicConstraints', critical: true, ...(authority === undefined ? { cA: false } : { cA: true, pathLenConstraint: authority.pathLength }) },
     { name: 'keyUsage', critical: true, ...(authority === undefined ? { digitalSignature: true } : { keyCertSign: true, cRLSign: true }) },
     ...(purpose === undefined ? [] : [{ name: 'extKeyUsage', [purpose]: true }]),
     ...(alternatives.length === 0 ? [] : [{ name: 'subjectAltName', altNames: alternatives }]),

@@ -1,5 +1,6 @@
 // Keeps a running server's certificate young: looks once an hour, and gives the listeners what was renewed, be it by this process, by another
 // one that shares the directory, or by hand.
+import { isDeepStrictEqual } from 'node:util'
 import type { Certificates, EnsureOptions } from './certificates.ts'
 import { ensureCertificates } from './certificates.ts'
 import type { Logger, Timer } from '../world/world.ts'
@@ -17,19 +18,20 @@ const intervalMs = 3_600_000
 /** Dispose of the result to stop. */
 export function keepRenewed(options: RenewalOptions): Disposable {
   const { world, logger, directory, hostnames } = options
-  let { material } = options.current
+  let { current } = options
   let timer: Timer
   let isStopped = false
 
   const look = async (): Promise<void> => {
     try {
       const found = await ensureCertificates({ world, directory, hostnames })
-      if (isStopped || (found.material.certificate === material.certificate && found.material.authorities.join() === material.authorities.join())) return
-      material = found.material
+      if (isStopped || isDeepStrictEqual(found.material, current.material)) return
+      current = found
       options.onRenewed(found)
       logger.info({ validTo: new Date(found.serverValidTo).toISOString() }, 'the server certificate was renewed')
     } catch (error) {
-      logger.error({ error: (error as Error).message, validTo: new Date(options.current.serverValidTo).toISOString() }, 'the server certificate could not be renewed')
+      const validTo = new Date(current.serverValidTo).toISOString()
+      logger.error({ error: (error as Error).message, validTo }, 'the certificates could not be looked after; the ones in use stay')
     }
   }
   const schedule = (): Timer => world.clock.after(intervalMs, () => {

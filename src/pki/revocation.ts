@@ -102,7 +102,9 @@ export class RevocationList implements Disposable {
     if (this.#isClosed) return
     this.#timer = this.#clock.after(pollMs, () => {
       this.#refresh()
-        .catch((error: unknown) => this.#logger.error({ error: (error as Error).message }, 'the list of withdrawn certificates cannot be read; the one read before stays in force'))
+        .catch((error: unknown) => {
+          this.#logger.error({ error: (error as Error).message }, 'the list of withdrawn certificates cannot be read; the one read before stays in force')
+        })
         .finally(() => this.#schedule())
     })
   }
@@ -125,7 +127,7 @@ async function find(files: CertificateFiles, nameOrSerial: string): Promise<{ na
     throw new CertificateError(`there is no certificate ${path}, and ${JSON.stringify(nameOrSerial)} is not a serial number (32 hexadecimal digits)`)
   }
   const { ca, serialNumber } = readCertificate(pem, path)
-  if (ca) throw new CertificateError(`${nameOrSerial} is a CA; only what it issued can be withdrawn. To replace a CA, move ${files.directory} away and begin with a new one`)
+  if (ca) throw new CertificateError(`${nameOrSerial} is a CA, and only what it issued can be withdrawn: to replace it, move ${files.directory} away`)
   return { name: nameOrSerial, serialNumber }
 }
 

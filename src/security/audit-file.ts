@@ -73,7 +73,7 @@ export class AuditFile implements AsyncDisposable {
       while (this.#queue.length > 0) {
         const lines = this.#queue
         this.#queue = []
-        if (this.#lost > 0) lines.push(`${JSON.stringify({ kind: 'access', operation: 'overflow', count: this.#lost, reason: 'lines lost because the disk was too slow' })}\n`)
+        if (this.#lost > 0) lines.push(`${JSON.stringify({ ...overflow, count: this.#lost })}\n`)
         this.#lost = 0
         const bytes = Buffer.from(lines.join(''))
         if (this.#size > 0 && this.#size + bytes.length > this.#bytesMax) await this.#rotate()
@@ -100,5 +100,7 @@ export class AuditFile implements AsyncDisposable {
     await this.#disk.syncDirectory(this.#path.slice(0, this.#path.lastIndexOf('/')) || '.')
   }
 }
+
+const overflow = { kind: 'access', operation: 'overflow', reason: 'lines lost because the disk was too slow' }
 
 const newline = 0x0a

@@ -53,7 +53,8 @@ export class TokenService {
     const expiresAtS = issuedAtS + Math.floor(request.ttlS)
     const claims = { iat: issuedAtS, nbf: issuedAtS, exp: expiresAtS, cnf: { 'x5t#S256': request.certificateSha256 } }
     const token = jwt().sign(claims, this.#privateKey, {
-      algorithm, keyid: this.#keyId, issuer: this.#options.issuer, audience: this.#options.audience, subject: formatPrincipal(request.principal), jwtid: randomUUID(),
+      algorithm, keyid: this.#keyId, issuer: this.#options.issuer, audience: this.#options.audience,
+      subject: formatPrincipal(request.principal), jwtid: randomUUID(),
     })
     return { token, expiresAt: expiresAtS * 1000 }
   }

@@ -38,8 +38,8 @@ function splitRules(text: string): Rule[] {
   while (part.lastIndex < text.length) {
     const from = part.lastIndex
     const match = part.exec(text)
-    if (match === null) throw new Error(`ssl.principal.mapping.rules: cannot read ${JSON.stringify(text.slice(from))}; a rule is DEFAULT or RULE:pattern/replacement/[L|U]`)
-    if (rules.length === rulesMax) throw new Error(`ssl.principal.mapping.rules: more than ${rulesMax} rules`)
+    if (match === null) throw refusal(`cannot read ${JSON.stringify(text.slice(from))}; a rule is DEFAULT or RULE:pattern/replacement/[L|U]`)
+    if (rules.length === rulesMax) throw refusal(`more than ${rulesMax} rules`)
     const [, isDefault, pattern, replacement, change] = match
     rules.push(isDefault === undefined ? { pattern: pattern!, replacement: replacement!, change: change as '' | 'L' | 'U' } : 'default')
   }
@@ -52,7 +52,7 @@ function compile(rule: Rule): (distinguishedName: string) => string | undefined 
   try {
     pattern = re2().compile(rule.pattern)
   } catch (error) {
-    throw new Error(`ssl.principal.mapping.rules: the pattern ${JSON.stringify(rule.pattern)} is not one RE2 takes: ${(error as Error).message}`, { cause: error })
+    throw refusal(`the pattern ${JSON.stringify(rule.pattern)} is not one RE2 takes: ${(error as Error).message}`)
   }
   const pieces = readReplacement(rule.replacement, pattern.groupCount())
   return distinguishedName => {
@@ -81,6 +81,10 @@ function readReplacement(text: string, groups: number): (string | number)[] {
     else pieces.push(Number(digits), token.slice(1 + digits.length))
   }
   return pieces
+}
+
+function refusal(reason: string): Error {
+  return new Error(`ssl.principal.mapping.rules: ${reason}`)
 }
 
 /** Loaded only where a rule has a pattern: most servers start without. */

@@ -135,8 +135,9 @@ function identify(certificate: X509Certificate, policy: Pick<PeerPolicy, 'mappin
   return { principal: { type: 'User', name }, certificateSha256: createHash('sha256').update(certificate.raw).digest('base64url') }
 }
 
-/** Node types `authorizationError` as an Error and sets OpenSSL's code as a text. */
+/** Node types `authorizationError` as an Error and sets OpenSSL's code as a text; codes it has no name for (a leaf used as a CA) are UNSPECIFIED. */
 function reasonOf(error: unknown): string {
+  if (error === 'UNSPECIFIED') return 'UNSPECIFIED: OpenSSL found the certificate chain invalid, for a reason that Node has no name for'
   if (typeof error === 'string' && error !== '') return error
   return error instanceof Error ? error.message : 'the client certificate could not be verified'
 }

@@ -37,7 +37,8 @@ function worldAt(ms: number): World {
   return { ...world, clock: { now: () => ms, monotonic: () => world.clock.monotonic(), after: (delay, task) => world.clock.after(delay, task) } }
 }
 
-const ensure = (directory: string, world: World = nodeWorld(), names: readonly string[] = hostnames) => ensureCertificates({ world, directory, hostnames: names })
+const ensure = (directory: string, world: World = nodeWorld(), names: readonly string[] = hostnames) =>
+  ensureCertificates({ world, directory, hostnames: names })
 const certificate = (directory: string, name: string) => new X509Certificate(readFileSync(join(directory, `${name}.pem`)))
 const days = (one: X509Certificate) => (one.validToDate.getTime() - one.validFromDate.getTime()) / dayMs
 
@@ -56,22 +57,27 @@ describe('the first start', () => {
     const expectations = {
       ca: ['(4096 bit)', 'CA:TRUE, pathlen:1', 'Certificate Sign, CRL Sign'],
       intermediate: ['(3072 bit)', 'CA:TRUE, pathlen:0', 'Certificate Sign, CRL Sign'],
-      server: ['(2048 bit)', 'CA:FALSE', 'Digital Signature', 'TLS Web Server Authentication', 'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:edge-7'],
+      server: [
+        '(2048 bit)', 'CA:FALSE', 'Digital Signature', 'TLS Web Server Authentication',
+        'DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1, DNS:edge-7',
+      ],
       admin: ['(2048 bit)', 'CA:FALSE', 'Digital Signature', 'TLS Web Client Authentication', 'URI:spiffe://sluice.local/client/admin', 'CN = admin'],
     }
+    const always = [
+      'sha256WithRSAEncryption', 'X509v3 Basic Constraints: critical', 'X509v3 Key Usage: critical', 'Subject Key Identifier', 'Authority Key Identifier',
+    ]
     if (!hasOpenssl()) return console.log('skipped: openssl is not installed')
     for (const [name, parts] of Object.entries(expectations)) {
       const shown = text(name)
-      for (const part of [...parts, 'sha256WithRSAEncryption', 'X509v3 Basic Constraints: critical', 'X509v3 Key Usage: critical', 'Subject Key Identifier', 'Authority Key Identifier']) {
-        expect(shown, name).toContain(part)
-      }
+      for (const part of [...parts, ...always]) expect(shown, name).toContain(part)
     }
     expect(text('server')).not.toContain('Client Authentication')
     expect(text('admin')).not.toContain('Server Authentication')
   })
 
   it('chains leaf to intermediate to root, each signed by the next and no longer-lived than it', () => {
-    const [ca, intermediate, server, admin] = ['ca', 'intermediate', 'server', 'admin'].map(name => certificate(template, name)) as [X509Certificate, X509Certificate, X509Certificate, X509Certificate]
+    const read = (name: string) => certificate(template, name)
+    const [ca, intermediate, server, admin] = [read('ca'), read('intermediate'), read('server'), read('admin')]
     for (const [subject, issuer] of [[ca, ca], [intermediate, ca], [server, intermediate], [admin, intermediate]] as const) {
       expect(subject.checkIssued(issuer)).toBe(true)
       expect(subject.verify(issuer.publicKey)).toBe(true)
@@ -82,8 +88,9 @@ describe('the first start', () => {
 
   it('passes OpenSSL\'s strict check for its purpose and fails it for the other', () => {
     if (!hasOpenssl()) return console.log('skipped: openssl is not installed')
+    const path = (name: string) => join(template, `${name}.pem`)
     const verify = (name: string, purpose: string) => execFileSync('openssl', [
-      'verify', '-x509_strict', '-purpose', purpose, '-CAfile', join(template, 'ca.pem'), '-untrusted', join(template, 'intermediate.pem'), join(template, `${name}.pem`),
+      'verify', '-x509_strict', '-purpose', purpose, '-CAfile', path('ca'), '-untrusted', path('intermediate'), path(name),
     ], { stdio: 'pipe' })
     verify('server', 'sslserver')
     verify('admin', 'sslclient')
@@ -103,7 +110,8 @@ describe('the first start', () => {
   })
 
   it('uses another key for each', () => {
-    const keys = ['ca', 'intermediate', 'server', 'admin', 'token'].map(name => createPublicKey(createPrivateKey(readFileSync(join(template, `${name}.key`)))).export({ type: 'spki', format: 'der' }).toString('hex'))
+    const publicKey = (name: string) => createPublicKey(createPrivateKey(readFileSync(join(template, `${name}.key`))))
+    const keys = ['ca', 'intermediate', 'server', 'admin', 'token'].map(name => publicKey(name).export({ type: 'spki', format: 'der' }).toString('hex'))
     expect(new Set(keys).size).toBe(5)
   })
 
@@ -187,15 +195,51 @@ describe('a later start', () => {
 
 describe('what is wrong in the directory stops the start with one line', () => {
   const cases: { name: string; break: (directory: string) => void; line: RegExp }[] = [
-    { name: 'a key that others can read', break: directory => chmodSync(join(directory, 'server.key'), 0o644), line: /server\.key has mode 0644; only its owner may have access/ },
-    { name: 'a key of another certificate', break: directory => copyFileSync(join(directory, 'admin.key'), join(directory, 'server.key')), line: /server\.key is not the key of .*server\.pem/ },
-    { name: 'a missing key', break: directory => rmSync(join(directory, 'admin.key')), line: /admin\.key is missing, but .*admin\.pem is there/ },
-    { name: 'a missing root', break: directory => rmSync(join(directory, 'ca.pem')), line: /ca\.pem is missing, but .*intermediate\.pem is there/ },
-    { name: 'a missing intermediate', break: directory => rmSync(join(directory, 'intermediate.pem')), line: /intermediate\.pem is missing, but .*admin\.pem is there/ },
-    { name: 'an intermediate of another CA', break: directory => renameSync(join(directory, 'server.pem'), join(directory, 'intermediate.pem')), line: /intermediate\.pem was not issued by .*ca\.pem/ },
-    { name: 'text that is no certificate', break: directory => writeFileSync(join(directory, 'ca.pem'), 'hello'), line: /ca\.pem is not a PEM certificate/ },
-    { name: 'text that is no key', break: directory => writeFileSync(join(directory, 'admin.key'), 'hello'), line: /admin\.key is not a PEM private key/ },
-    { name: 'a huge file', break: directory => writeFileSync(join(directory, 'server.pem'), Buffer.alloc(2 ** 21)), line: /server\.pem: it has 2097152 bytes/ },
+    {
+      name: 'a key that others can read',
+      break: directory => chmodSync(join(directory, 'server.key'), 0o644),
+      line: /server\.key has mode 0644; only its owner may have access/,
+    },
+    {
+      name: 'a key of another certificate',
+      break: directory => copyFileSync(join(directory, 'admin.key'), join(directory, 'server.key')),
+      line: /server\.key is not the key of .*server\.pem/,
+    },
+    {
+      name: 'a missing key',
+      break: directory => rmSync(join(directory, 'admin.key')),
+      line: /admin\.key is missing, but .*admin\.pem is there/,
+    },
+    {
+      name: 'a missing root',
+      break: directory => rmSync(join(directory, 'ca.pem')),
+      line: /ca\.pem is missing, but .*intermediate\.pem is there/,
+    },
+    {
+      name: 'a missing intermediate',
+      break: directory => rmSync(join(directory, 'intermediate.pem')),
+      line: /intermediate\.pem is missing, but .*admin\.pem is there/,
+    },
+    {
+      name: 'an intermediate of another CA',
+      break: directory => renameSync(join(directory, 'server.pem'), join(directory, 'intermediate.pem')),
+      line: /intermediate\.pem was not issued by .*ca\.pem/,
+    },
+    {
+      name: 'text that is no certificate',
+      break: directory => writeFileSync(join(directory, 'ca.pem'), 'hello'),
+      line: /ca\.pem is not a PEM certificate/,
+    },
+    {
+      name: 'text that is no key',
+      break: directory => writeFileSync(join(directory, 'admin.key'), 'hello'),
+      line: /admin\.key is not a PEM private key/,
+    },
+    {
+      name: 'a huge file',
+      break: directory => writeFileSync(join(directory, 'server.pem'), Buffer.alloc(2 ** 21)),
+      line: /server\.pem: it has 2097152 bytes/,
+    },
   ]
   for (const { name, break: damage, line } of cases) {
     it(`: ${name}`, async () => {

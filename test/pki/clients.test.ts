@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Certificates } from '../../src/pki/certificates.ts'
 import { ensureCertificates } from '../../src/pki/certificates.ts'
 import type { IssueOptions } from '../../src/pki/clients.ts'
 import { issue, listCertificates } from '../../src/pki/clients.ts'
@@ -13,6 +14,7 @@ import { nodeWorld } from '../../src/world/node.ts'
 import type { Clock } from '../../src/world/world.ts'
 
 const world = nodeWorld()
+const patient = { timeout: 20_000 }
 const hostnames = ['localhost']
 let root: string
 let template: string
@@ -31,7 +33,8 @@ function copy(): string {
   return directory
 }
 
-const issueIn = (directory: string, name: string, change: Partial<IssueOptions> = {}) => issue({ world, directory, name, hostnames: [], days: 90, replace: false, ...change })
+const issueIn = (directory: string, name: string, change: Partial<IssueOptions> = {}) =>
+  issue({ world, directory, name, hostnames: [], days: 90, replace: false, ...change })
 const certificateAt = (path: string) => new X509Certificate(readFileSync(path))
 
 /** A logger that keeps what it is told. */
@@ -68,7 +71,11 @@ describe('issuing a client\'s certificate', () => {
     expect(leaf.subjectAltName).toBe('URI:spiffe://sluice.local/client/alice')
     expect(leaf.checkPrivateKey(createPrivateKey(readFileSync(join(directory, 'alice.key'))))).toBe(true)
     expect(readFileSync(join(directory, 'client-alice.properties'), 'utf8').split('\n')).toEqual([
-      'security.protocol=ssl', `ssl.ca.location=${directory}/ca.pem`, `ssl.certificate.location=${directory}/alice.pem`, `ssl.key.location=${directory}/alice.key`, '',
+      'security.protocol=ssl',
+      `ssl.ca.location=${directory}/ca.pem`,
+      `ssl.certificate.location=${directory}/alice.pem`,
+      `ssl.key.location=${directory}/alice.key`,
+      '',
     ])
   })
 
@@ -95,7 +102,9 @@ describe('issuing a client\'s certificate', () => {
     await issueIn(directory, 'short', { days: 1 })
     const leaf = certificateAt(join(directory, 'short.pem'))
     expect(leaf.validToDate.getTime() - Date.now()).toBeLessThanOrEqual(86_400_000)
-    for (const days of [0, -1, 1.5, 399, Number.NaN]) await expect(issueIn(directory, 'x', { days })).rejects.toThrow(`--days ${days}: a certificate lives 1 to 398 days`)
+    for (const days of [0, -1, 1.5, 399, Number.NaN]) {
+      await expect(issueIn(directory, 'x', { days })).rejects.toThrow(`--days ${days}: a certificate lives 1 to 398 days`)
+    }
   })
 
   it('issues a server\'s certificate where names are given', async () => {
@@ -120,8 +129,12 @@ describe('issuing a client\'s certificate', () => {
 
   it('refuses names that are paths, or taken', async () => {
     const directory = copy()
-    for (const name of ['', '.', '..', '../x', 'a/b', 'a b', '-x', 'x'.repeat(64), 'ünï', 'a\n']) await expect(issueIn(directory, name), name).rejects.toThrow('cannot name a certificate')
-    for (const name of ['ca', 'intermediate', 'server', 'token', 'kek', 'admin']) await expect(issueIn(directory, name), name).rejects.toThrow(`the name ${name} is taken`)
+    for (const name of ['', '.', '..', '../x', 'a/b', 'a b', '-x', 'x'.repeat(64), 'ünï', 'a\n']) {
+      await expect(issueIn(directory, name), name).rejects.toThrow('cannot name a certificate')
+    }
+    for (const name of ['ca', 'intermediate', 'server', 'token', 'kek', 'admin']) {
+      await expect(issueIn(directory, name), name).rejects.toThrow(`the name ${name} is taken`)
+    }
   })
 
   it('says what to do where there is no CA', async () => {
@@ -199,7 +212,7 @@ describe('withdrawing', () => {
     using list = await RevocationList.open({ world: { ...world, clock }, directory, logger })
     writeFileSync(join(directory, 'revoked.jsonl'), '{"serialNumber":7}\n')
     tick()
-    await expect.poll(waiting).toBe(1)
+    await expect.poll(waiting, patient).toBe(1)
     expect(list.isRevoked(serialNumber)).toBe(true)
     expect(errors).toEqual([{ error: expect.stringContaining('revoked.jsonl:1 is not a withdrawn certificate') as string }])
     await expect(RevocationList.open({ world, directory, logger })).rejects.toThrow('revoked.jsonl:1')
@@ -213,10 +226,11 @@ describe('a running server\'s certificate', () => {
     const { logger, errors } = recorder()
     const current = await ensureCertificates({ world, directory, hostnames })
     const renewed: string[] = []
-    using _renewal = keepRenewed({ world: { ...world, clock }, directory, hostnames, logger, current, onRenewed: ({ material }) => renewed.push(material.certificate) })
+    const onRenewed = ({ material }: Certificates) => renewed.push(material.certificate)
+    using _renewal = keepRenewed({ world: { ...world, clock }, directory, hostnames, logger, current, onRenewed })
     const look = async () => {
       tick()
-      await expect.poll(waiting).toBe(1)
+      await expect.poll(waiting, patient).toBe(1)
     }
     await look()
     expect(renewed).toEqual([])
@@ -234,9 +248,10 @@ describe('a running server\'s certificate', () => {
     const current = await ensureCertificates({ world, directory, hostnames })
     rmSync(join(directory, 'intermediate.key'))
     skip(61 * 86_400_000)
-    using _renewal = keepRenewed({ world: { ...world, clock }, directory, hostnames, logger, current, onRenewed: () => { throw new Error('nothing was renewed') } })
+    const onRenewed = () => { throw new Error('nothing was renewed') }
+    using _renewal = keepRenewed({ world: { ...world, clock }, directory, hostnames, logger, current, onRenewed })
     tick()
-    await expect.poll(waiting).toBe(1)
+    await expect.poll(waiting, patient).toBe(1)
     expect(errors).toEqual([expect.objectContaining({ error: expect.stringContaining('intermediate.key is missing') as string })])
   })
 })

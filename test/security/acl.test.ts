@@ -12,7 +12,8 @@ const types: readonly ResourceType[] = ['topic', 'group', 'cluster', 'transactio
 
 function binding(change: Partial<AclBinding> = {}): AclBinding {
   return {
-    principal: 'User:CN=alice', host: '*', operation: 'read', permission: 'allow', resourceType: 'topic', resourceName: 'orders', patternType: 'literal', ...change,
+    principal: 'User:CN=alice', host: '*', operation: 'read', permission: 'allow',
+    resourceType: 'topic', resourceName: 'orders', patternType: 'literal', ...change,
   }
 }
 
@@ -80,7 +81,8 @@ describe('a question about a resource', () => {
   })
 
   it('finds the prefix that applies past longer prefixes that do not', () => {
-    const prefixes = ['a', 'ab', 'abc', 'abcd', 'abd', 'b'].map(resourceName => binding({ resourceName, patternType: 'prefixed', principal: `User:${resourceName}` }))
+    const names = ['a', 'ab', 'abc', 'abcd', 'abd', 'b']
+    const prefixes = names.map(resourceName => binding({ resourceName, patternType: 'prefixed', principal: `User:${resourceName}` }))
     const who = (resourceName: string) => prefixes.map(one => one.principal).filter(principal => decide(prefixes, { principal, resourceName }) === 'allow')
     expect(who('abcz')).toEqual(['User:a', 'User:ab', 'User:abc'])
     expect(who('abz')).toEqual(['User:a', 'User:ab'])
@@ -92,12 +94,14 @@ describe('a question about a resource', () => {
 
 describe('operations', () => {
   const allows = (granted: AclOperation, asked: AclOperation) => decide([binding({ operation: granted })], { operation: asked }) === 'allow'
-  const denies = (denied: AclOperation, asked: AclOperation) => decide([binding({ operation: 'all' }), binding({ operation: denied, permission: 'deny' })], { operation: asked }) === 'deny'
+  const denies = (denied: AclOperation, asked: AclOperation) =>
+    decide([binding({ operation: 'all' }), binding({ operation: denied, permission: 'deny' })], { operation: asked }) === 'deny'
 
   it('are implied by ALLOW: describe by read, write, delete and alter; describe-configs by alter-configs', () => {
     for (const granted of operations) {
       for (const asked of operations) {
-        const implied = (asked === 'describe' && ['read', 'write', 'delete', 'alter'].includes(granted)) || (asked === 'describe-configs' && granted === 'alter-configs')
+        const implied = (asked === 'describe' && ['read', 'write', 'delete', 'alter'].includes(granted))
+          || (asked === 'describe-configs' && granted === 'alter-configs')
         expect(allows(granted, asked), `${granted} for ${asked}`).toBe(granted === asked || granted === 'all' || implied)
       }
     }
@@ -154,7 +158,7 @@ function oracle(bindings: readonly AclBinding[], question: AclQuestion, resource
   const onResource = bindings.filter(one => one.resourceType === question.resourceType
     && (one.patternType === 'prefixed' ? resourceName.startsWith(one.resourceName) : one.resourceName === resourceName || one.resourceName === '*'))
   if (onResource.length === 0) return 'no-acl'
-  const forCaller = onResource.filter(one => (one.principal === question.principal || one.principal === 'User:*') && (one.host === question.host || one.host === '*'))
+  const forCaller = onResource.filter(one => [question.principal, 'User:*'].includes(one.principal) && [question.host, '*'].includes(one.host))
   if (forCaller.some(one => one.permission === 'deny' && (one.operation === 'all' || one.operation === question.operation))) return 'deny'
   return forCaller.some(one => one.permission === 'allow' && grants(one.operation, question.operation)) ? 'allow' : 'deny'
 }
@@ -192,7 +196,8 @@ describe('a filter', () => {
   })
 
   it('compares every member it has', () => {
-    for (const filter of [{ principal: 'User:*' }, { host: '1.1.1.1' }, { operation: 'write' }, { permission: 'deny' }, { resourceType: 'group' }] as const) expect(found(filter)).toEqual([])
+    const others = [{ principal: 'User:*' }, { host: '1.1.1.1' }, { operation: 'write' }, { permission: 'deny' }, { resourceType: 'group' }] as const
+    for (const filter of others) expect(found(filter)).toEqual([])
     expect(found({ principal: 'User:CN=alice', host: '*', operation: 'read', permission: 'allow', resourceType: 'topic' })).toEqual(set)
   })
 })

@@ -9,7 +9,7 @@ import type { Clock, Disk, Logger } from '../../src/world/world.ts'
 import { nodeWorld } from '../../src/world/node.ts'
 
 const refusal: AuditEvent = { kind: 'access', outcome: 'denied', principal: 'User:CN=alice', host: '127.0.0.1', operation: 'read', resource: 'topic:orders' }
-const change: AuditEvent = { kind: 'authority', outcome: 'allowed', principal: 'User:CN=admin', host: '127.0.0.1', operation: 'create-acl', resource: 'topic:orders' }
+const change: AuditEvent = { ...refusal, kind: 'authority', outcome: 'allowed', principal: 'User:CN=admin', operation: 'create-acl' }
 
 /** A clock that stands still until the test moves it. */
 class ManualClock implements Clock {
@@ -124,7 +124,8 @@ describe('the audit file', () => {
 
   afterEach(() => rmSync(directory, { recursive: true, force: true }))
 
-  const linesOf = (file: string) => readFileSync(join(directory, file), 'utf8').split('\n').filter(text => text !== '').map(text => JSON.parse(text) as AuditLine)
+  const textLines = (file: string) => readFileSync(join(directory, file), 'utf8').split('\n').filter(text => text !== '')
+  const linesOf = (file: string) => textLines(file).map(text => JSON.parse(text) as AuditLine)
 
   it('holds one JSON object per line, and goes on where it ended', async () => {
     {

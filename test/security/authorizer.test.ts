@@ -9,7 +9,9 @@ const alice: Caller = { principal: { type: 'User', name: 'CN=alice' }, host: '12
 const admin: Caller = { principal: { type: 'User', name: 'CN=admin' }, host: '127.0.0.1' }
 
 function readOn(resourceName: string, change: Partial<AclBinding> = {}): AclBinding {
-  return { principal: 'User:CN=alice', host: '*', operation: 'read', permission: 'allow', resourceType: 'topic', resourceName, patternType: 'literal', ...change }
+  return {
+    principal: 'User:CN=alice', host: '*', operation: 'read', permission: 'allow', resourceType: 'topic', resourceName, patternType: 'literal', ...change,
+  }
 }
 
 function memoryStore(initial: readonly AclBinding[] = []): AclStore {
@@ -25,7 +27,8 @@ function memoryStore(initial: readonly AclBinding[] = []): AclStore {
 function authorizer(initial: readonly AclBinding[] = [], options: Partial<AuthorizerOptions> = {}) {
   const events: AuditEvent[] = []
   const store = memoryStore(initial)
-  const access = new Authorizer({ store, audit: { record: event => void events.push(event) }, superUsers: ['User:CN=admin'], allowEveryoneIfNoAcl: false, ...options })
+  const audit = { record: (event: AuditEvent) => void events.push(event) }
+  const access = new Authorizer({ store, audit, superUsers: ['User:CN=admin'], allowEveryoneIfNoAcl: false, ...options })
   return { access, events, store }
 }
 
@@ -57,7 +60,9 @@ describe('the authorizer', () => {
   })
 
   it('answers whether anything of a type is allowed', () => {
-    const { access, events } = authorizer([readOn('a', { patternType: 'prefixed', operation: 'write' }), readOn('ab', { operation: 'write', permission: 'deny' })])
+    const { access, events } = authorizer([
+      readOn('a', { patternType: 'prefixed', operation: 'write' }), readOn('ab', { operation: 'write', permission: 'deny' }),
+    ])
     expect(access.allowsAny(alice, 'write', 'topic')).toBe(true)
     expect(access.allowsAny(alice, 'write', 'group')).toBe(false)
     expect(events.map(event => event.resource)).toEqual(['group:(any)'])

@@ -28,7 +28,8 @@ const events: AuditEvent[] = []
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sluice-hostile-'))
   certificates = await ensureCertificates({ world, directory, hostnames: ['localhost', '127.0.0.1'] })
-  const policy = { audit: { record: (event: AuditEvent) => void events.push(event) }, listener: 'test', mapping: wholeName, certificate: 'required', now: Date.now } as const
+  const audit = { record: (event: AuditEvent) => void events.push(event) }
+  const policy = { audit, listener: 'test', mapping: wholeName, certificate: 'required', now: Date.now } as const
   listener = await world.network.listen({ host: '127.0.0.1', port: 0, tls: { ...tlsOptions(certificates.material), handshakeTimeout } }, connection => {
     accepted++
     connection.on('error', () => {})
@@ -45,10 +46,17 @@ afterAll(async () => {
 /** After each attack a well-behaved client is served. */
 afterEach(async () => expect(await echo('still here')).toBe('still here'))
 
+function connectAsAdmin(options: tls.ConnectionOptions = {}): TLSSocket {
+  const { ca, adminCertificate, adminKey } = certificates.paths
+  return tls.connect({
+    host: '127.0.0.1', port: listener.port, servername: 'localhost',
+    ca: readFileSync(ca), cert: readFileSync(adminCertificate), key: readFileSync(adminKey), ...options,
+  })
+}
+
 function echo(text: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const { ca, adminCertificate, adminKey } = certificates.paths
-    const socket = tls.connect({ host: '127.0.0.1', port: listener.port, servername: 'localhost', ca: readFileSync(ca), cert: readFileSync(adminCertificate), key: readFileSync(adminKey) })
+    const socket = connectAsAdmin()
     socket.on('secureConnect', () => socket.write(text))
     socket.on('data', data => {
       socket.destroy()
@@ -88,7 +96,10 @@ function clientHello(): Promise<Buffer> {
       socket.destroy()
       trap.close()
     }))
-    trap.listen(0, '127.0.0.1', () => tls.connect({ host: '127.0.0.1', port: (trap.address() as net.AddressInfo).port, servername: 'localhost' }).on('error', () => {}))
+    trap.listen(0, '127.0.0.1', () => {
+      const { port } = trap.address() as net.AddressInfo
+      tls.connect({ host: '127.0.0.1', port, servername: 'localhost' }).on('error', () => {})
+    })
   })
 }
 
@@ -99,7 +110,9 @@ function helloWithServerName(extension: Buffer): Buffer {
     const body = Buffer.concat(parts)
     return Buffer.concat([u16(body.length), body])
   }
-  const extensions = sized(u16(0), sized(extension), u16(10), sized(sized(u16(23))), u16(13), sized(sized(u16(0x0401), u16(0x0804))), u16(11), sized(Buffer.of(1, 0)))
+  const groups = Buffer.concat([u16(10), sized(sized(u16(23)))])
+  const signatures = Buffer.concat([u16(13), sized(sized(u16(0x0401), u16(0x0804)))])
+  const extensions = sized(u16(0), sized(extension), groups, signatures, u16(11), sized(Buffer.of(1, 0)))
   const body = Buffer.concat([u16(0x0303), Buffer.alloc(32, 7), Buffer.of(0), sized(u16(0xc02f), u16(0xc030)), Buffer.of(1, 0), extensions])
   const handshake = Buffer.concat([Buffer.of(1, 0), u16(body.length), body])
   return Buffer.concat([Buffer.of(22, 3, 1), u16(handshake.length), handshake])
@@ -192,10 +205,7 @@ describe('a TLS port', () => {
   })
 
   it('ends a connection that renegotiates without end, and only that one', async () => {
-    const { ca, adminCertificate, adminKey } = certificates.paths
-    const socket = tls.connect({
-      host: '127.0.0.1', port: listener.port, servername: 'localhost', ca: readFileSync(ca), cert: readFileSync(adminCertificate), key: readFileSync(adminKey), maxVersion: 'TLSv1.2',
-    })
+    const socket = connectAsAdmin({ maxVersion: 'TLSv1.2' })
     const closed = new Promise<void>(resolve => socket.on('close', () => resolve()))
     socket.on('error', () => {})
     socket.on('data', () => {})

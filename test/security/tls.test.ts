@@ -17,7 +17,6 @@ import { readMappingRules, wholeName } from '../../src/security/principal-mappin
 import type { PeerPolicy, TlsMaterial } from '../../src/security/tls.ts'
 import { judgePeer, tlsOptions } from '../../src/security/tls.ts'
 import { nodeWorld } from '../../src/world/node.ts'
-import type { Listener } from '../../src/world/world.ts'
 import { cn, ecKeys, oddCertificate } from '../support/odd-certificates.ts'
 
 interface Identity {
@@ -35,7 +34,14 @@ let certificates: Certificates
 let alice: Identity
 let ca: string
 
-const identity = (name: string): Identity => ({ cert: readFileSync(join(directory, `${name}.pem`), 'utf8'), key: readFileSync(join(directory, `${name}.key`), 'utf8') })
+const identity = (name: string): Identity => {
+  const read = (file: string) => readFileSync(join(directory, file), 'utf8')
+  return { cert: read(`${name}.pem`), key: read(`${name}.key`) }
+}
+
+/** A policy that keeps what it audits in `events`. */
+const policyFor = (listener: string, events: AuditEvent[]): PeerPolicy =>
+  ({ audit: { record: event => void events.push(event) }, listener, mapping: wholeName, certificate: 'required', now: Date.now })
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'sluice-tls-'))
@@ -48,10 +54,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(directory, { recursive: true, force: true }))
 
 /** A listener that tells each accepted peer who it is and then echoes; a rejected one is destroyed before its first byte is read. */
-async function listen(policy: Partial<PeerPolicy> = {}, material: TlsMaterial = certificates.material): Promise<{ listener: Listener; events: AuditEvent[]; received: string[] }> {
+async function listen(policy: Partial<PeerPolicy> = {}, material: TlsMaterial = certificates.material) {
   const events: AuditEvent[] = []
   const received: string[] = []
-  const full: PeerPolicy = { audit: { record: event => void events.push(event) }, listener: 'test', mapping: wholeName, certificate: 'required', now: Date.now, ...policy }
+  const full: PeerPolicy = { ...policyFor('test', events), ...policy }
   const listener = await world.network.listen({ host: '127.0.0.1', port: 0, tls: tlsOptions(material) }, connection => {
     const socket = connection as TLSSocket
     socket.on('error', () => {})
@@ -104,7 +110,9 @@ for (const version of versions) {
       const { listener, events } = await listen()
       const { text } = await roundTrip(listener.port, { ...alice, ...only })
       expect(text).toBe(`User:CN=alice ${sha256(alice.cert)}\nping\n`)
-      expect(events).toEqual([{ kind: 'connection', outcome: 'allowed', principal: 'User:CN=alice', host: '127.0.0.1', operation: 'connect', resource: 'listener:test' }])
+      expect(events).toEqual([
+        { kind: 'connection', outcome: 'allowed', principal: 'User:CN=alice', host: '127.0.0.1', operation: 'connect', resource: 'listener:test' },
+      ])
     })
 
     it('without a certificate is turned away, and its bytes are never read', async () => {
@@ -219,7 +227,8 @@ describe('a certificate', () => {
 
   it('that has expired, or is not valid yet, is turned away', async () => {
     const { authority, material } = otherAuthority()
-    const leaf = (notBefore: Date, notAfter: Date) => asIdentity(oddCertificate({ subject: [[cn('alice')]], purpose: 'clientAuth', issuer: authority, notBefore, notAfter }))
+    const leaf = (notBefore: Date, notAfter: Date) =>
+      asIdentity(oddCertificate({ subject: [[cn('alice')]], purpose: 'clientAuth', issuer: authority, notBefore, notAfter }))
     const day = (days: number) => new Date(Date.now() + days * dayMs)
     expect((await judged(leaf(day(-3), day(-1)), {}, material)).reason).toBe('CERT_HAS_EXPIRED')
     expect((await judged(leaf(day(1), day(3)), {}, material)).reason).toBe('CERT_NOT_YET_VALID')
@@ -227,15 +236,17 @@ describe('a certificate', () => {
   })
 
   it('signed by a client\'s certificate is turned away: a leaf is no CA', async () => {
-    const leaf = oddCertificate({ subject: [[cn('admin')]], purpose: 'clientAuth', issuer: { subject: [[cn('alice')]], privateKey: createPrivateKey(alice.key) } })
+    const issuer = { subject: [[cn('alice')]], privateKey: createPrivateKey(alice.key) }
+    const leaf = oddCertificate({ subject: [[cn('admin')]], purpose: 'clientAuth', issuer })
     const { text, reason } = await judged({ cert: leaf.pem + alice.cert, key: leaf.key })
     expect(text).toBe('')
-    expect(reason).toMatch(/^(INVALID_CA|INVALID_NON_CA|UNABLE_TO_VERIFY_LEAF_SIGNATURE|UNABLE_TO_GET_ISSUER_CERT_LOCALLY|INVALID_PURPOSE|KEYUSAGE_NO_CERTSIGN|UNSPECIFIED)$/)
+    expect(reason).toContain('OpenSSL found the certificate chain invalid')
   })
 
   it('of an EC key and another trusted CA is accepted', async () => {
     const { authority, material } = otherAuthority()
-    const leaf = oddCertificate({ subject: [[{ type: '2.5.4.10', value: 'Other, Inc.' }], [cn('carol')]], purpose: 'clientAuth', issuer: authority, keys: ecKeys() })
+    const subject = [[{ type: '2.5.4.10', value: 'Other, Inc.' }], [cn('carol')]]
+    const leaf = oddCertificate({ subject, purpose: 'clientAuth', issuer: authority, keys: ecKeys() })
     expect((await judged(asIdentity(leaf), {}, material)).text).toBe(`User:CN=carol,O=Other\\, Inc. ${sha256(leaf.pem)}\nping\n`)
   })
 
@@ -287,11 +298,9 @@ describe('TLS', () => {
 })
 
 describe('judging works the same for', () => {
-  const policyFor = (events: AuditEvent[]): PeerPolicy => ({ audit: { record: event => void events.push(event) }, listener: 'http', mapping: wholeName, certificate: 'required', now: Date.now })
-
   it('HTTPS: judged once per connection, known to every request', async () => {
     const events: AuditEvent[] = []
-    const policy = policyFor(events)
+    const policy = policyFor('http', events)
     const server = https.createServer(tlsOptions(certificates.material, ['http/1.1']), (request, response) => {
       const found = judgePeer(request.socket as TLSSocket, policy)
       response.end('rejected' in found ? 'rejected' : found.principal.name)
@@ -313,7 +322,7 @@ describe('judging works the same for', () => {
 
   it('HTTP/2: the session\'s proxied socket knows the verdict', async () => {
     const events: AuditEvent[] = []
-    const policy = policyFor(events)
+    const policy = policyFor('http', events)
     const server = http2.createSecureServer(tlsOptions(certificates.material, ['h2']))
     server.on('secureConnection', socket => { if ('rejected' in judgePeer(socket, policy)) socket.destroy() })
     server.on('stream', stream => {

@@ -55,7 +55,8 @@ export function oddCertificate(options: OddCertificate): { der: Buffer; pem: str
 }
 
 function extensionsOf({ isAuthority = false, purpose }: OddCertificate): forge.asn1.Asn1[] {
-  const extension = (id: string, critical: boolean, value: forge.asn1.Asn1) => sequence(oid(id), primitive(Type.BOOLEAN, critical ? '\u00ff' : '\u0000'), primitive(Type.OCTETSTRING, asn1.toDer(value).getBytes()))
+  const extension = (id: string, critical: boolean, value: forge.asn1.Asn1) =>
+    sequence(oid(id), primitive(Type.BOOLEAN, critical ? '\u00ff' : '\u0000'), primitive(Type.OCTETSTRING, asn1.toDer(value).getBytes()))
   const purposes = { clientAuth: '1.3.6.1.5.5.7.3.2', serverAuth: '1.3.6.1.5.5.7.3.1' }
   return [
     extension('2.5.29.19', true, sequence(...(isAuthority ? [primitive(Type.BOOLEAN, '\u00ff')] : []))),
@@ -65,7 +66,8 @@ function extensionsOf({ isAuthority = false, purpose }: OddCertificate): forge.a
 }
 
 function nameOf(name: Name): forge.asn1.Asn1 {
-  return sequence(...name.map(rdn => asn1.create(Class.UNIVERSAL, Type.SET, true, rdn.map(({ type, tag = 0x0c, value }) => sequence(oid(type), primitive(tag, Buffer.from(value).toString('latin1')))))))
+  const attribute = ({ type, tag = 0x0c, value }: Attribute) => sequence(oid(type), primitive(tag, Buffer.from(value).toString('latin1')))
+  return sequence(...name.map(rdn => asn1.create(Class.UNIVERSAL, Type.SET, true, rdn.map(attribute))))
 }
 
 function sequence(...parts: forge.asn1.Asn1[]): forge.asn1.Asn1 {
