@@ -12,6 +12,7 @@ import type { Logger, Timer, World } from '../world/world.ts'
 import { Catalog, type CatalogCommand, type CatalogReplies, type CatalogReply, producerIdsPerBlock } from './catalog/catalog.ts'
 import type { CatalogRecord } from './catalog/records.ts'
 import { claimDirectory, type DirectoryClaim, EngineError, ensureDirectory, openIdentity } from './directory.ts'
+import { DiskFailure } from './disk-failure.ts'
 import { GroupCoordinator, offsetsTopic } from './groups/coordinator.ts'
 import { Log } from './log/log.ts'
 import { TailCache } from './log/tail-cache.ts'
@@ -65,16 +66,16 @@ async function openClaimed(options: EngineOptions, catalog: Catalog, claim: Dire
   await using opened = new AsyncDisposableStack()
   const metadata = opened.use(await openMetadata(options, { catalog, clusterId, keyring, cache }))
   const isNew = metadata.endOffset === 0
-  const runtime = opened.use(await replayCatalog(options, catalog, metadata))
+  const failure = new DiskFailure(directory, logger)
+  const runtime = opened.use(await replayCatalog(options, catalog, machineLog(metadata, failure)))
   const registered = await runtime.submit({ type: 'register', clusterId, broker })
   if (registered instanceof Refusal) throw new EngineError('damaged', `${directory}: ${registered.message}`)
-  const failure = Promise.withResolvers<Error>()
   const partitions = new Partitions({
     world, directory, clusterId, brokerId: broker.id, keyring, cache, logger, catalog,
-    settled: () => runtime.ask(() => null), onFailure: failure.resolve,
+    settled: () => runtime.ask(() => null), failure,
   })
   await refuseStrays(partitions, catalog, { directory, isNew, logger })
-  const engine = new Engine({ options, catalog, runtime, partitions, failure: failure.promise, claim, opened: opened.move() })
+  const engine = new Engine({ options, catalog, runtime, partitions, failure, claim, opened: opened.move() })
   engine.resumeDeletions()
   return engine
 }
@@ -84,7 +85,7 @@ interface Parts {
   readonly catalog: Catalog
   readonly runtime: MachineRuntime<CatalogCommand, CatalogRecord, CatalogReply>
   readonly partitions: Partitions
-  readonly failure: Promise<Error>
+  readonly failure: DiskFailure
   readonly claim: DirectoryClaim
   /** The catalog and its log. */
   readonly opened: AsyncDisposableStack
@@ -114,7 +115,7 @@ export class Engine implements AsyncDisposable {
     this.brokerId = options.broker.id
     this.catalog = catalog
     this.partitions = partitions
-    this.failure = parts.failure
+    this.failure = parts.failure.happened
     const config = (name: string): number => catalog.configs.number(name)
     this.groups = new GroupCoordinator({
       clock,
@@ -197,7 +198,7 @@ export class Engine implements AsyncDisposable {
     await Promise.allSettled(this.#background)
     await this.partitions.close()
     await this.#parts.opened.disposeAsync()
-    await this.#parts.claim.release({ isClean: !this.partitions.hasFailed })
+    await this.#parts.claim.release({ isClean: this.#parts.failure.refusal === undefined })
   }
 
   async #takeProducerIds(): Promise<null | Refusal> {
@@ -241,7 +242,7 @@ export class Engine implements AsyncDisposable {
 
   async #openGroupLog(partition: number): Promise<MachineLog | Refusal> {
     const opened = await this.partitions.find({ topic: offsetsTopic, partition })
-    return opened instanceof Refusal ? opened : machineLog(opened.log)
+    return opened instanceof Refusal ? opened : machineLog(opened.log, this.#parts.failure)
   }
 }
 
@@ -267,9 +268,9 @@ async function openMetadata(
   }
 }
 
-async function replayCatalog({ directory, world, logger }: EngineOptions, catalog: Catalog, metadata: Log): Promise<MachineRuntime<CatalogCommand, CatalogRecord, CatalogReply>> {
+async function replayCatalog({ directory, world, logger }: EngineOptions, catalog: Catalog, log: MachineLog): Promise<MachineRuntime<CatalogCommand, CatalogRecord, CatalogReply>> {
   try {
-    return await MachineRuntime.open({ name: '__cluster_metadata', machine: catalog, log: machineLog(metadata), clock: world.clock, logger })
+    return await MachineRuntime.open({ name: '__cluster_metadata', machine: catalog, log, clock: world.clock, logger })
   } catch (error) {
     throw new EngineError('damaged', `the catalog in ${directory}/metadata cannot be replayed: ${(error as Error).message}`, { cause: error })
   }
@@ -284,11 +285,17 @@ async function refuseStrays(partitions: Partitions, catalog: Catalog, { director
 }
 
 /** A log as a state machine writes it: in the one leader epoch that a single replica has. */
-function machineLog(log: Log): MachineLog {
+function machineLog(log: Log, failure: DiskFailure): MachineLog {
   return {
     get startOffset() { return log.startOffset },
     get endOffset() { return log.endOffset },
-    append: batch => log.append(batch, log.leaderEpochAtEnd === -1 ? 0 : log.leaderEpochAtEnd),
+    append(batch) {
+      const appended = log.append(batch, Math.max(log.leaderEpochAtEnd, 0))
+      if (appended instanceof Refusal) return appended
+      appended.written.catch(() => {})
+      appended.durable.catch(failure.report)
+      return appended
+    },
     read: (from, bytesMax) => log.read(from, { bytesMax, atLeastOne: true, upTo: log.endOffset }),
     deleteBefore: offset => log.deleteBefore(offset),
   }

@@ -4,6 +4,7 @@ import { type PartitionRef, Refusal, type Seen } from '../ports.ts'
 import type { Disk, Logger, World } from '../world/world.ts'
 import { type Catalog, unknownTopic } from './catalog/catalog.ts'
 import { ensureDirectory } from './directory.ts'
+import type { DiskFailure } from './disk-failure.ts'
 import type { LogConfig } from './log/config.ts'
 import { Log } from './log/log.ts'
 import type { TailCache } from './log/tail-cache.ts'
@@ -23,8 +24,7 @@ export interface PartitionsOptions {
   readonly catalog: Catalog
   /** Resolves once everything the catalog says is committed. */
   readonly settled: () => Promise<unknown>
-  /** Called once, when the disk has failed. */
-  readonly onFailure: (error: Error) => void
+  readonly failure: DiskFailure
 }
 
 type Opening = OpenPartition | Promise<OpenPartition | Refusal>
@@ -34,7 +34,6 @@ export class Partitions {
   readonly #open = new Map<string, Opening>()
   readonly #configs = new Map<string, { readonly version: number; readonly config: LogConfig }>()
   #closed = false
-  #failed: Refusal | undefined
 
   constructor(options: PartitionsOptions) {
     this.#options = options
@@ -42,8 +41,8 @@ export class Partitions {
 
   /** The partition, opened if need be; at once where it is open already. */
   find({ topic: name, partition: index }: PartitionRef): Opening | Refusal {
-    const { catalog, brokerId } = this.#options
-    if (this.#failed !== undefined) return this.#failed
+    const { catalog, brokerId, failure } = this.#options
+    if (failure.refusal !== undefined) return failure.refusal
     const topic = catalog.topic(name)
     if (topic === undefined) return unknownTopic(name)
     const partition = topic.partitions[index]
@@ -120,18 +119,6 @@ export class Partitions {
     return (await world.disk.exists(root)) ? world.disk.list(root) : []
   }
 
-  /** A disk that failed once is not trusted again: nothing of this directory is served any more, whichever file it was. */
-  fail(error: Error): void {
-    if (this.#failed !== undefined) return
-    this.#failed = new Refusal('storage-error', `the data directory has failed: ${error.message}`)
-    this.#options.logger.error({ directory: this.#options.directory, error: error.message }, 'the data directory has failed; nothing is served from it any more')
-    this.#options.onFailure(error)
-  }
-
-  get hasFailed(): boolean {
-    return this.#failed !== undefined
-  }
-
   async close(): Promise<void> {
     this.#closed = true
     const open = await Promise.all(this.#open.values())
@@ -141,7 +128,7 @@ export class Partitions {
   }
 
   async #openOne(topicId: string, index: number, name: string): Promise<OpenPartition | Refusal> {
-    const { world, clusterId, brokerId, keyring, cache, catalog, logger } = this.#options
+    const { world, clusterId, brokerId, keyring, cache, catalog, logger, failure } = this.#options
     const key = keyOf(topicId, index)
     try {
       // A topic whose record a crash could still take away must not get files, let alone acknowledge records.
@@ -153,7 +140,7 @@ export class Partitions {
       const state = () => catalog.topicById(topicId)?.partitions[index] ?? { index, leader: -1, leaderEpoch: 0, replicas: [], inSyncReplicas: [], createdAtMs: 0 }
       const config = (config: string): string => catalog.configs.topic(catalog.topicById(topicId)?.configs ?? new Map(), config)
       const partition = new OpenPartition({
-        name, log, clock: world.clock, state, onFailure: error => this.fail(error),
+        name, log, clock: world.clock, state, onFailure: failure.report,
         minInSyncReplicas: () => Number(config('min.insync.replicas')),
         flushesEachBatch: () => config('flush.messages') === '1',
       })
@@ -168,7 +155,7 @@ export class Partitions {
       // Not remembered, so that the next caller tries again: it may have been a lack of file handles.
       this.#open.delete(key)
       logger.error({ partition: name, error: String(error) }, 'a partition cannot be opened')
-      if (isDiskFailure(error)) this.fail(error)
+      if (isDiskFailure(error)) failure.report(error)
       return storageError(name, error)
     }
   }

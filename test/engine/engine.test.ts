@@ -242,6 +242,26 @@ describe('a disk that fails', () => {
     expect(await backend.accessKeys.add({ id: 'k', secret: 's', principal: { type: 'User', name: 'a' }, createdAtMs: 0 })).toMatchObject({ code: 'storage-error' })
     await expect(backend.acls.add([{ principal: 'User:a', host: '*', operation: 'read', permission: 'allow', resourceType: 'topic', resourceName: 'x', patternType: 'literal' }])).rejects.toThrow('EIO')
     expect(await backend.logs.allocateProducerId()).toMatchObject({ code: 'storage-error' })
+    expect((await opened.engine.failure).message).toContain('EIO')
+  })
+})
+
+describe('a directory whose disk failed', () => {
+  it('under the groups alone, serves nothing more either, and is not taken for left in order', async () => {
+    const opened = await openEngineWorld()
+    const { backend, world, engine } = opened
+    await backend.admin.createTopic(topic('orders'), { validateOnly: false })
+    await append(backend, orders, ['a'])
+    const commit = (offset: number) => backend.groups.commit({ groupId: 'g', memberId: '', instanceId: null, generationId: -1, offsets: [{ ...orders, offset, leaderEpoch: -1, metadata: '' }] })
+    expect(await commit(1)).toEqual([null])
+    world.disk.fail('sync', 'EIO', { path: '.segment' })
+    expect(await commit(2)).toMatchObject({ code: 'storage-error' })
+    expect(await backend.groups.committed('g')).toMatchObject({ code: 'storage-error' })
+    expect(await append(backend, orders, ['b'])).toMatchObject({ code: 'storage-error' })
+    await engine.close()
+    expect(await world.disk.exists('/data/clean-shutdown')).toBe(false)
+    await using again = await openEngineWorld({ disk: world.disk.crash(new Prng(1), 'nothing') })
+    expect(await again.backend.groups.committed('g')).toMatchObject([{ offset: 1 }])
   })
 })
 
