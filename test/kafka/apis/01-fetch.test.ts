@@ -12,10 +12,12 @@ const alice = 'User:CN=alice'
 interface Wish {
   readonly topic?: string
   readonly topicId?: string
-  readonly partitions?: readonly { readonly partition?: number; readonly fetchOffset?: number; readonly partitionMaxBytes?: number; readonly currentLeaderEpoch?: number }[]
+  readonly partitions?: readonly Partial<Record<'partition' | 'fetchOffset' | 'partitionMaxBytes' | 'currentLeaderEpoch', number>>[]
 }
 
-function request(wishes: readonly Wish[], more: { maxWaitMs?: number; minBytes?: number; maxBytes?: number; isolationLevel?: number; replicaId?: number; sessionId?: number } = {}) {
+type Limits = Partial<Record<'maxWaitMs' | 'minBytes' | 'maxBytes' | 'isolationLevel' | 'replicaId' | 'sessionId', number>>
+
+function request(wishes: readonly Wish[], more: Limits = {}) {
   return {
     maxWaitMs: 0, minBytes: 1, ...more,
     topics: wishes.map(({ topic = '', partitions = [{}], ...id }) => ({

@@ -12,13 +12,16 @@ const entry: ConfigEntry = {
   name: 'retention.ms', value: '1000', source: 'topic', readOnly: false, sensitive: false, type: 'long', documentation: 'How long.',
   synonyms: [{ name: 'retention.ms', value: '1000', source: 'topic' }, { name: 'log.retention.ms', value: '5000', source: 'dynamic-broker' }],
 }
-const secret: ConfigEntry = { ...entry, name: 'ssl.key', sensitive: true, type: 'string', source: 'static-broker', synonyms: [{ name: 'ssl.key', value: 'hunter2', source: 'static-broker' }] }
+const secret: ConfigEntry = {
+  ...entry, name: 'ssl.key', sensitive: true, type: 'string', source: 'static-broker', synonyms: [{ name: 'ssl.key', value: 'hunter2', source: 'static-broker' }],
+}
 
 describe('DescribeConfigs', () => {
   it('tells value, source, type, synonyms and documentation in every version that has them', async () => {
     const desk = kafkaDesk({ admin: { describeConfigs: async () => [entry] } })
     for (const version of versionsOf(DescribeConfigs)) {
-      const { results } = await desk.send(DescribeConfigs, version, { resources: [topic('orders')], includeSynonyms: true, ...(version >= 3 ? { includeDocumentation: true } : undefined) })
+      const documented = version >= 3 ? { includeDocumentation: true } : undefined
+      const { results } = await desk.send(DescribeConfigs, version, { resources: [topic('orders')], includeSynonyms: true, ...documented })
       expect(results, `v${version}`).toEqual([{
         errorCode: 0, errorMessage: null, resourceType: 2, resourceName: 'orders',
         configs: [{

@@ -52,7 +52,8 @@ describe('IncrementalAlterConfigs', () => {
     await desk.topic('mine')
     await desk.topic('yours')
     await desk.grant(alice, 'alter-configs', 'topic', 'mine')
-    const resources = [topic('yours', set('retention.ms', '5')), topic('mine', set('retention.ms', '5')), { resourceType: 4, resourceName: '1', configs: [set('retention.ms', '5')] }]
+    const broker = { resourceType: 4, resourceName: '1', configs: [set('retention.ms', '5')] }
+    const resources = [topic('yours', set('retention.ms', '5')), topic('mine', set('retention.ms', '5')), broker]
     const { responses } = await desk.send(IncrementalAlterConfigs, 1, { resources, validateOnly: false }, alice)
     expect(responses.map(one => [one.resourceName, one.errorCode])).toEqual([['mine', 0], ['yours', 29], ['1', 31]])
     const [yours] = await desk.backend.admin.topics(['yours'])
