@@ -9,7 +9,8 @@ import { bindingKey, describeBinding, matchesFilter, refuseBinding } from './acl
 import type { Audit } from './audit.ts'
 import { formatPrincipal } from './principal.ts'
 
-const bindingsMax = 100_000
+/** The index is built anew on each change: with so many that takes some 20 ms. */
+const bindingsMax = 20_000
 
 export interface AuthorizerOptions {
   readonly store: AclStore

@@ -96,6 +96,13 @@ describe('the authorizer', () => {
     }])
   })
 
+  it('keeps a bounded number of them', async () => {
+    const { access, store } = authorizer()
+    const answers = await access.create(Array.from({ length: 20_001 }, (_, index) => readOn(`topic-${index}`)), admin)
+    expect(store.all()).toHaveLength(20_000)
+    expect(answers.filter(answer => answer !== null).map(answer => answer.code)).toEqual(['policy-violation'])
+  })
+
   it('says per filter what it removed, and removes what two filters find once', async () => {
     const { access, store, events } = authorizer([readOn('a'), readOn('b')])
     const answers = await access.delete([{ resourceName: 'a' }, {}, { resourceName: 'none' }], admin)

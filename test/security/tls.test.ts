@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
+import { createHash, createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import http2 from 'node:http2'
 import https from 'node:https'
@@ -184,12 +184,13 @@ for (const version of versions) {
 
 describe('a certificate', () => {
   /** What the listener says to a client with this certificate. */
-  async function judged(client: Identity, policy: Partial<PeerPolicy> = {}, material?: TlsMaterial) {
+  async function judged(client: ConnectionOptions, policy: Partial<PeerPolicy> = {}, material?: TlsMaterial) {
     const { listener, events } = await listen(policy, material)
     const { text } = await roundTrip(listener.port, client)
     return { text, reason: events[0]?.reason }
   }
 
+  const subjectOfIntermediate = () => new X509Certificate(readFileSync(join(directory, 'intermediate.pem'))).subject.replace('CN=', '')
   const asIdentity = ({ pem, key }: { pem: string; key: string }): Identity => ({ cert: pem, key })
 
   /** An authority of somebody else that this listener trusts too. */
@@ -241,6 +242,24 @@ describe('a certificate', () => {
     const { text, reason } = await judged({ cert: leaf.pem + alice.cert, key: leaf.key })
     expect(text).toBe('')
     expect(reason).toContain('OpenSSL found the certificate chain invalid')
+  })
+
+  it('below an authority that the intermediate must not have made is turned away', async () => {
+    const issuer = { subject: [[cn(subjectOfIntermediate())]], privateKey: createPrivateKey(readFileSync(join(directory, 'intermediate.key'))) }
+    const authority = oddCertificate({ subject: [[cn('Sub CA')]], isAuthority: true, issuer })
+    const leaf = oddCertificate({ subject: [[cn('admin')]], purpose: 'clientAuth', issuer: authority })
+    const { text, reason } = await judged({ cert: leaf.pem + authority.pem, key: leaf.key })
+    expect(text).toBe('')
+    expect(reason).toBe('PATH_LENGTH_EXCEEDED')
+  })
+
+  it('with a key that is too short is turned away', async () => {
+    const { authority, material } = otherAuthority()
+    const short = oddCertificate({ subject: [[cn('alice')]], purpose: 'clientAuth', issuer: authority, keys: generateKeyPairSync('rsa', { modulusLength: 1024 }) })
+    // The client's own OpenSSL would refuse to use it.
+    const { text, reason } = await judged({ ...asIdentity(short), ciphers: 'DEFAULT@SECLEVEL=0' }, {}, material)
+    expect(text).toBe('')
+    expect(reason).toMatch(/^(UNSPECIFIED|EE_KEY_TOO_SMALL)/)
   })
 
   it('of an EC key and another trusted CA is accepted', async () => {
