@@ -11,7 +11,7 @@ import { accessKeyRoutes } from './admin/access-keys.ts'
 import { aclRoutes } from './admin/acls.ts'
 import { overviewRoutes } from './admin/overview.ts'
 import { adminTopicRoutes } from './admin/topics.ts'
-import { authenticate, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
+import { authenticate, refuseForeignHosts, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
 import { BodyBudget } from './body.ts'
 import { bridgeRoutes } from './bridge.ts'
 import { callerOf } from './callers.ts'
@@ -37,6 +37,8 @@ export interface GatewayParts {
   readonly kinesis: { readonly handler: KinesisHandler; readonly place: Place }
   /** Undefined with dev: no connection is judged and everybody is anonymous. */
   readonly door: Door | undefined
+  /** Kafka's auto.create.topics.enable, for REST produce; off unless given. */
+  readonly autoCreateTopics?: boolean
   readonly audit: Audit
   readonly clock: Clock
   readonly random: Random
@@ -61,12 +63,12 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.enable('strict routing')
 
   if (parts.observe !== undefined) app.use(observed(parts.observe, parts.clock))
-  app.use(refuseRejectedPeers(parts.door))
+  app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
   app.use(kinesisRoute({ handler: parts.kinesis.handler, budget }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
   const payloads = new Payloads(parts)
-  app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget })))
+  app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
   app.use(recordRoutes({ ...parts, payloads }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))

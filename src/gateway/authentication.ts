@@ -25,15 +25,27 @@ export interface Door {
 }
 
 /** The first middleware: a connection whose certificate was found wanting gets nothing but the reason, whatever it asks for. */
-export function refuseRejectedPeers(door: Door | undefined): RequestHandler {
+export function refuseRejectedPeers(door: Door): RequestHandler {
   return (request, response, next) => {
-    const verdict = door?.judge(request.socket)
-    if (verdict !== undefined && 'rejected' in verdict) {
+    const verdict = door.judge(request.socket)
+    if ('rejected' in verdict) {
       response.set('connection', 'close')
       throw unauthorized(`the client certificate was not accepted: ${verdict.rejected}`)
     }
     next()
   }
+}
+
+/**
+ * The first middleware with dev, where everybody is let in: a page in the developer's browser must not get in by a name of its own that it lets point here (DNS
+ * rebinding), so that only the names of loopback are answered. RFC 9110 §15.5.20.
+ */
+export const refuseForeignHosts: RequestHandler = (request, _response, next) => {
+  const { host } = request.headers
+  if (host === undefined || !/^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i.test(host)) {
+    throw new Problem(421, `HTTP 421 Misdirected Request: with dev only localhost, 127.0.0.1 and [::1] are answered, not '${(host ?? '').slice(0, 255)}'`)
+  }
+  next()
 }
 
 /** Finds the caller of every request behind it, or refuses with 401. */

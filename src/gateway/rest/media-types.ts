@@ -18,9 +18,12 @@ const formats: Readonly<Record<string, EmbeddedFormat | 'auto'>> = {
   'application/json': 'auto',
 }
 
-/** The embedded format of a produce request. 415 for a type that is none; a request without one is taken as `application/json`. */
+/**
+ * The embedded format of a produce request. 415 for a type that is none, and for a request without any: a browser may send that one anywhere without asking first, which
+ * with dev would let every page produce.
+ */
 export function formatOfBody(request: Request): EmbeddedFormat | 'auto' {
-  const type = mediaType(request.headers['content-type'] ?? 'application/json')
+  const type = mediaType(request.headers['content-type'] ?? '')
   const format = Object.hasOwn(formats, type) ? formats[type] : undefined
   if (format === undefined) throw new Problem(415, `HTTP 415 Unsupported Media Type: '${type}'; taken are ${Object.keys(formats).join(', ')}`)
   return format

@@ -1,7 +1,7 @@
 // REST proxy v2, produce: `POST /topics/{t}` and `POST /topics/{t}/partitions/{p}`. Everything is judged before anything is appended: a request with one record that
 // does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition, acknowledged when durable.
 import type { Request, RequestHandler, Response } from 'express'
-import { Refusal, type Access, type Admin, type Appended, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
+import { clusterResource, Refusal, type Access, type Admin, type Appended, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
 import { buildBatch, type Batch, type RecordDraft } from '../../wire/batch.ts'
 import type { Clock } from '../../world/world.ts'
 import { readBody, type BodyBudget } from '../body.ts'
@@ -29,6 +29,8 @@ export interface ProduceParts {
   readonly payloads: Payloads
   readonly clock: Clock
   readonly budget: BodyBudget
+  /** Kafka's auto.create.topics.enable: producing to a topic that is not there makes it, for whom may create it. */
+  readonly autoCreateTopics: boolean
 }
 
 /** One record that does not fit. */
@@ -45,7 +47,7 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
     expectOnTopic(parts.access, caller, 'write', name)
     const format = formatOfBody(request as Request)
     const body = parseProduceRequest(await readBody(request, response, { bytesMax: produceBytesMax, budget: parts.budget }))
-    const topic = await topicFor(parts, caller, 'write', name)
+    const topic = await topicToWrite(parts, caller, name)
     if (topic.internal) throw new Problem(403, `Topic '${name}' is internal: only the server writes it`, { errorCode: 40301 })
     const pinned = wanted === undefined ? undefined : partitionOf(topic, wanted).index
 
@@ -60,6 +62,17 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
     const outcomes = await append(parts.logs, name, batches)
     answer(response, assigned, outcomes, { key_schema_id: codecs.key.schemaId, value_schema_id: codecs.value.schemaId })
   }
+}
+
+async function topicToWrite(parts: ProduceParts, caller: Caller, name: string): Promise<Topic> {
+  const { admin, access } = parts
+  const mayCreate = (): boolean => access.wouldAllow(caller, 'create', 'cluster', clusterResource) || access.wouldAllow(caller, 'create', 'topic', name)
+  if (parts.autoCreateTopics && (await admin.topics([name])).length === 0 && mayCreate()) {
+    const made = await admin.createTopic({ name, partitions: -1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
+    // Another request may have been quicker.
+    if (made instanceof Refusal && made.code !== 'topic-exists') throw problemOf(made)
+  }
+  return await topicFor(parts, caller, 'write', name)
 }
 
 /** The records as they will be stored. Throws 422 with every fault found, up to a bound. */
