@@ -72,7 +72,7 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
   const dataDirectory = resolve(config['data.dir'])
   const certificatesDirectory = resolve(config['certs.dir'])
   const mapping = readMappingRules(config['ssl.principal.mapping.rules'])
-  const hostnames = localHostnames(hostname())
+  const hostnames = localHostnames(hostname(), [config['advertised.host'], host])
   const certificates = await ensureCertificates({ world, directory: certificatesDirectory, hostnames, onProgress })
   const revocations = opened.use(await RevocationList.open({ world, directory: certificatesDirectory, logger }))
 
@@ -138,7 +138,8 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
     logs, admin, groups, access, accessKeys, validation, registry, audit, clock, random, logger, version,
     kinesis: { handler: kinesisHandler, place: { region: config['kinesis.region'], account: config['kinesis.account'] } },
     door: dev ? undefined : { judge: judgeGateway, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
-    observe: seen => metrics.observe(seen),
+    autoCreateTopics: config['auto.create.topics.enable'],
+    observe: metrics.observe,
   })
   const gatewayTls = dev ? {} : { tls: tlsOptions(certificates.material, ['http/1.1']), judge: judgeGateway }
   const gateway = opened.use(await named('the gateway', port('gateway.port'), startGateway({ app, host, port: port('gateway.port'), ...gatewayTls })))
