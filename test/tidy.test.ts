@@ -103,8 +103,9 @@ describe('files', () => {
     expect(wrong).toEqual([])
   })
 
-  it('keep their lines within 180 columns', () => {
-    expect(sources.flatMap(source => source.lines.flatMap((line, at) => (line.length > 180 ? [`${source.path}:${at + 1} (${line.length})`] : [])))).toEqual([])
+  it('keep their lines within 180 columns, texts not counted', () => {
+    const withoutTexts = (line: string): string => line.replace(/'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`/g, '\'\'')
+    expect(inSrc.flatMap(({ path, lines }) => lines.flatMap((line, at) => (withoutTexts(line).length > 180 ? [`${path}:${at + 1} (${line.length})`] : [])))).toEqual([])
   })
 
   it('leave nothing for later', () => {
