@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { settings } from '../config.ts'
-import { ensureCertificates, leafDays, localHostnames } from '../pki/certificates.ts'
+import { addHostnames, ensureCertificates, leafDays, localHostnames } from '../pki/certificates.ts'
 import type { KnownCertificate } from '../pki/clients.ts'
 import { issue, listCertificates } from '../pki/clients.ts'
 import { CertificateError } from '../pki/error.ts'
@@ -23,7 +23,7 @@ export function certsCommand(): Command {
     .option('--certs-dir <dir>', 'directory of the private CA and its certificates', process.env['SLUICE_CERTS_DIR'] ?? settings['certs.dir'].fallback)
 
   subcommand('init', 'make the CA, the server\'s certificate and the one for admin, where they are missing')
-    .option('--host <names...>', 'further names the server is reached by')
+    .option('--host <names...>', 'further names the server is reached by, now and after each renewal')
     .action(init)
   subcommand('issue <name>', 'issue a certificate for a client, whose principal is User:CN=<name>')
     .option('--dns <names...>', 'issue a server\'s certificate for these DNS names and IP addresses instead')
@@ -40,7 +40,8 @@ export function certsCommand(): Command {
 }
 
 async function init(options: Where & { readonly host?: readonly string[] }): Promise<void> {
-  const hostnames = [...new Set([...localHostnames(hostname()), ...(options.host ?? [])])]
+  if (options.host !== undefined) await addHostnames(world, options.certsDir, options.host)
+  const hostnames = localHostnames(hostname())
   const certificates = await ensureCertificates({ world, directory: options.certsDir, hostnames, onProgress: line => console.error(line) })
   if (certificates.made.length === 0) console.log(`${options.certsDir} has all it needs`)
   console.log(`CA fingerprint (SHA-256)  ${certificates.fingerprint}`)

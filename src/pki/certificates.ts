@@ -1,13 +1,14 @@
 // What a server starts with: on the first start it makes a private CA, its own certificate and one for `admin`; on later starts it reads and
 // checks them (a few milliseconds, no certificate library), and renews a certificate that is past two thirds of its life or does not fit.
 import { generateKeyPairSync, X509Certificate } from 'node:crypto'
+import { isIP } from 'node:net'
 import type { Authority } from './authority.ts'
 import { createAuthority, issueLeaf, leafDaysMax, loadAuthority, readCertificate, readKey, refuseMismatch, renewAuthority } from './authority.ts'
 import type { World } from '../world/world.ts'
 import { CertificateError } from './error.ts'
 import { CertificateFiles } from './files.ts'
 import type { CertificateRequest } from './issue.ts'
-import { generateKey, isAddress } from './issue.ts'
+import { generateKey } from './issue.ts'
 import { readRevoked } from './revocation.ts'
 
 export interface Certificates {
@@ -43,17 +44,25 @@ export const serverName = 'server'
 export const adminName = 'admin'
 export const leafDays = 90
 const tokenKeyName = 'token.key'
+const hostnamesName = 'hostnames'
 
-/** The names every server is reached by from its own machine, and the machine's own where it is one a certificate can hold. */
-export function localHostnames(machine: string): string[] {
-  const names = ['localhost', '127.0.0.1', '::1']
-  return hostnamePattern.test(machine) && !names.includes(machine) ? [...names, machine] : names
+/**
+ * The names every server is reached by from its own machine, the machine's own where it is one a certificate can hold, and those it was told
+ * to listen on or to advertise ('' and "all addresses" are none).
+ */
+export function localHostnames(machine: string, configured: readonly string[] = []): string[] {
+  const named = configured.map(name => name.replace(/%.*$/, '')).filter(name => name !== '' && name !== '0.0.0.0' && name !== '::')
+  return [...new Set(['localhost', '127.0.0.1', '::1', ...(isHostname(machine) ? [machine] : []), ...named])]
 }
 
-/** Throws CertificateError with one line for the operator. Safe to call from several processes at once. */
-export async function ensureCertificates(options: EnsureOptions): Promise<Certificates> {
-  for (const name of options.hostnames) refuseHostname(name)
-  const files = new CertificateFiles(options.world, options.directory)
+/**
+ * Throws CertificateError with one line for the operator. Safe to call from several processes at once.
+ * Names that `addHostnames` kept in the directory are added to those given.
+ */
+export async function ensureCertificates(given: EnsureOptions): Promise<Certificates> {
+  given.hostnames.forEach(refuseHostname)
+  const files = new CertificateFiles(given.world, given.directory)
+  const options = { ...given, hostnames: [...new Set([...given.hostnames, ...(await keptHostnames(files))])] }
   return (await readSettled(files, options)) ?? files.exclusively(() => makeMissing(files, options))
 }
 
@@ -68,17 +77,36 @@ async function readSettled(files: CertificateFiles, options: EnsureOptions): Pro
   }
 }
 
+/** Keeps further names of the server in the directory: its certificate has them from the next `ensureCertificates` on. */
+export async function addHostnames(world: EnsureOptions['world'], directory: string, hostnames: readonly string[]): Promise<void> {
+  hostnames.forEach(refuseHostname)
+  const files = new CertificateFiles(world, directory)
+  await files.exclusively(async () => {
+    const names = new Set([...(await keptHostnames(files)), ...hostnames])
+    await files.write(hostnamesName, [...names].map(name => `${name}\n`).join(''))
+  })
+}
+
+async function keptHostnames(files: CertificateFiles): Promise<string[]> {
+  const names = ((await files.read(hostnamesName)) ?? '').split('\n').map(line => line.trim()).filter(line => line !== '')
+  names.forEach(refuseHostname)
+  return names
+}
+
 /** A client's identity as the SAN URI that stands beside its CN. */
 export function clientUri(name: string): string {
   return `spiffe://sluice.local/client/${name}`
 }
 
 export function refuseHostname(name: string): void {
-  if (hostnamePattern.test(name) || isAddress(name)) return
+  if (isHostname(name) || (isIP(name) !== 0 && !name.includes('%'))) return
   throw new CertificateError(`${JSON.stringify(name)} is neither a host name nor an IP address, so no certificate can be made for it`)
 }
 
-const hostnamePattern = /^(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9_-]{0,62})(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/
+/** RFC 1123, with the underscore that machines are named with all the same; a last label of digits would be an address. */
+function isHostname(name: string): boolean {
+  return /^(?=.{1,253}$)(?!.*(^|\.)\d+$)[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(\.[A-Za-z0-9_][A-Za-z0-9_-]{0,62})*$/.test(name)
+}
 
 /** Everything, if everything is there and fresh. */
 async function readAll(files: CertificateFiles, { hostnames, world }: EnsureOptions, made: readonly string[] = []): Promise<Certificates | undefined> {
@@ -175,11 +203,11 @@ async function freshness(files: CertificateFiles, authority: Authority, now: num
 }
 
 function covers(certificate: X509Certificate, hostnames: readonly string[]): boolean {
-  return hostnames.every(name => (isAddress(name) ? certificate.checkIP(name) : certificate.checkHost(name, { subject: 'never' })) !== undefined)
+  return hostnames.every(name => (isIP(name) !== 0 ? certificate.checkIP(name) : certificate.checkHost(name, { subject: 'never' })) !== undefined)
 }
 
 function caLabel(hostnames: readonly string[]): string {
-  const machine = hostnames.find(name => !isAddress(name) && name !== 'localhost')
+  const machine = hostnames.find(name => isIP(name) === 0 && name !== 'localhost')
   return `Sluice CA ${machine ?? 'localhost'}`.slice(0, commonNameMax - ' intermediate'.length)
 }
 

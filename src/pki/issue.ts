@@ -3,6 +3,7 @@
 // the table `profiles`; serial numbers are 16 random bytes; SHA-256 throughout; a leaf never outlives its issuer.
 import { createPublicKey, generateKeyPair, randomBytes, sign, X509Certificate } from 'node:crypto'
 import type { KeyObject } from 'node:crypto'
+import { isIP } from 'node:net'
 import { promisify } from 'node:util'
 import type forge from 'node-forge'
 import { assert } from '../base/assert.ts'
@@ -83,7 +84,7 @@ interface Untyped {
 function extensionsOf(request: CertificateRequest, issuer: forge.pki.Certificate): object[] {
   const { authority, purpose } = profiles[request.profile]
   const alternatives = [
-    ...(request.hostnames ?? []).map(name => (isAddress(name) ? { type: 7, ip: name } : { type: 2, value: name })),
+    ...(request.hostnames ?? []).map(name => (isIP(name) !== 0 ? { type: 7, ip: name } : { type: 2, value: name })),
     ...(request.uri === undefined ? [] : [{ type: 6, value: request.uri }]),
   ]
   return [
@@ -94,11 +95,6 @@ function extensionsOf(request: CertificateRequest, issuer: forge.pki.Certificate
     { name: 'subjectKeyIdentifier' },
     { name: 'authorityKeyIdentifier', keyIdentifier: issuer.generateSubjectKeyIdentifier().getBytes() },
   ]
-}
-
-/** Whether a name is an IP address; a host name has no colon and does not end in a number (RFC 1123, WHATWG URL). */
-export function isAddress(name: string): boolean {
-  return name.includes(':') || /^\d{1,3}(\.\d{1,3}){3}$/.test(name)
 }
 
 /** Positive, and never shortened by DER: the first byte is 0x40 to 0x7f. */

@@ -4,7 +4,7 @@ import { chmodSync, copyFileSync, existsSync, mkdtempSync, readdirSync, readFile
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { ensureCertificates, localHostnames } from '../../src/pki/certificates.ts'
+import { addHostnames, ensureCertificates, localHostnames } from '../../src/pki/certificates.ts'
 import type { Certificates } from '../../src/pki/certificates.ts'
 import { CertificateError } from '../../src/pki/error.ts'
 import { nodeWorld } from '../../src/world/node.ts'
@@ -124,7 +124,15 @@ describe('the first start', () => {
 
   it('refuses a name that no certificate can hold', async () => {
     await expect(ensure(join(root, 'none'), nodeWorld(), ['spaced out'])).rejects.toThrow('"spaced out" is neither a host name nor an IP address')
-    expect(localHostnames('bad host')).toEqual(['localhost', '127.0.0.1', '::1'])
+    for (const name of ['999.1.1.1', 'a:b', 'fe80::1%eth0', '1.2.3', 'a..b', '', '-a', `${'a'.repeat(64)}.example`, '*.example']) {
+      await expect(ensure(join(root, 'none'), nodeWorld(), [name]), name).rejects.toThrow('is neither a host name nor an IP address')
+    }
+  })
+
+  it('takes its names from the machine and the settings', () => {
+    expect(localHostnames('edge-7')).toEqual(['localhost', '127.0.0.1', '::1', 'edge-7'])
+    const configured = ['', '0.0.0.0', '::', 'localhost', '10.0.0.1', 'fe80::1%eth0', 'kafka.example']
+    expect(localHostnames('bad host', configured)).toEqual(['localhost', '127.0.0.1', '::1', '10.0.0.1', 'fe80::1', 'kafka.example'])
   })
 })
 
@@ -143,6 +151,20 @@ describe('a later start', () => {
     expect(certificate(directory, 'server').checkHost('edge.example')).toBe('edge.example')
     expect(certificate(directory, 'server').checkIP('10.1.2.3')).toBe('10.1.2.3')
     expect(readFileSync(join(directory, 'ca.pem'), 'utf8')).toBe(readFileSync(join(template, 'ca.pem'), 'utf8'))
+  })
+
+  it('keeps names that were added, through every renewal', async () => {
+    const directory = copy()
+    await addHostnames(nodeWorld(), directory, ['kafka.example'])
+    await addHostnames(nodeWorld(), directory, ['10.9.8.7', 'kafka.example'])
+    const made = certificate(directory, 'server').validFromDate.getTime()
+    for (const at of [made + dayMs, made + 70 * dayMs]) {
+      await ensure(directory, worldAt(at))
+      expect(certificate(directory, 'server').checkHost('kafka.example')).toBe('kafka.example')
+      expect(certificate(directory, 'server').checkIP('10.9.8.7')).toBe('10.9.8.7')
+    }
+    expect((await ensure(directory, worldAt(made + 71 * dayMs))).made).toEqual([])
+    await expect(addHostnames(nodeWorld(), directory, ['no name'])).rejects.toThrow('"no name" is neither')
   })
 
   it('renews leaves past two thirds of their life, and not before', async () => {
