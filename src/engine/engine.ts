@@ -153,21 +153,23 @@ export class Engine implements AsyncDisposable {
 
   async createTopic(topic: NewTopic, how: { readonly internal: boolean; readonly validateOnly: boolean }): Promise<Topic | Refusal> {
     // What was committed to a topic of the same name must be gone before it can be committed to this one.
-    await this.#deletions.get(topic.name)
+    while (this.#deletions.has(topic.name)) await this.#deletions.get(topic.name)
     return this.submit({ type: 'create-topic', topic, topicId: this.world.random.uuid(), ...how })
   }
 
   /** First the catalog forgets the topic, then its key is shredded, its files and its committed offsets go. A crash in between is made good at the next start. */
-  async deleteTopic(name: string): Promise<null | Refusal> {
-    const topic = await this.submit({ type: 'delete-topic', name })
-    if (topic instanceof Refusal) return topic
-    await this.#finishDeletion(topic.id, name)
-    return null
+  deleteTopic(name: string): Promise<null | Refusal> {
+    return this.#deletion(name, async () => {
+      const topic = await this.submit({ type: 'delete-topic', name })
+      if (topic instanceof Refusal) return topic
+      await this.#clearAway(topic.id, name)
+      return null
+    })
   }
 
   /** Goes on where a crash interrupted the deletion of topics. */
   resumeDeletions(): void {
-    for (const [topicId, name] of this.catalog.condemned) this.#inBackground(this.#finishDeletion(topicId, name))
+    for (const [topicId, name] of this.catalog.condemned) this.#inBackground(this.#deletion(name, () => this.#clearAway(topicId, name)))
   }
 
   /** Never given before. Ids come in blocks, so that most take no write. */
@@ -195,7 +197,7 @@ export class Engine implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#sweep?.cancel()
     await this.groups.close()
-    await Promise.allSettled(this.#background)
+    await Promise.allSettled([...this.#background, ...this.#deletions.values()])
     await this.partitions.close()
     await this.#parts.opened.disposeAsync()
     await this.#parts.claim.release({ isClean: this.#parts.failure.refusal === undefined })
@@ -208,20 +210,28 @@ export class Engine implements AsyncDisposable {
     return null
   }
 
-  #finishDeletion(topicId: string, name: string): Promise<void> {
+  /** One at a time for each name, and none of that name is made meanwhile. */
+  async #deletion<T>(name: string, work: () => Promise<T>): Promise<T> {
     const before = this.#deletions.get(name)
-    const deletion = (async () => {
+    const done = Promise.withResolvers<void>()
+    this.#deletions.set(name, done.promise)
+    try {
       await before
+      return await work()
+    } finally {
+      if (this.#deletions.get(name) === done.promise) this.#deletions.delete(name)
+      done.resolve()
+    }
+  }
+
+  async #clearAway(topicId: string, name: string): Promise<void> {
+    try {
       await this.partitions.destroy(topicId, name)
       const forgotten = await this.groups.forgetTopic(name)
       if (forgotten === null) await this.submit({ type: 'forget-topic', topicId })
-    })().catch((error: unknown) => {
+    } catch (error) {
       this.#parts.options.logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start tries again')
-    }).finally(() => {
-      if (this.#deletions.get(name) === deletion) this.#deletions.delete(name)
-    })
-    this.#deletions.set(name, deletion)
-    return deletion
+    }
   }
 
   #scheduleSweep(): void {

@@ -66,16 +66,16 @@ export class GroupCoordinator {
     return shard instanceof Refusal ? shard : shard.runtime.ask(() => question(shard.groups))
   }
 
-  /** Asks every partition in turn; one that cannot be read is passed over. */
+  /** Asks every partition; one that cannot be read is passed over. */
   async askAll<T>(question: (groups: Groups) => T): Promise<T[]> {
-    const answers: T[] = []
-    for (const partition of await this.#used()) {
+    const answers = await Promise.all((await this.#used()).map(async partition => {
       const shard = await this.#shard(partition)
       const answer = shard instanceof Refusal ? shard : await shard.runtime.ask(() => question(shard.groups))
-      if (answer instanceof Refusal) this.#options.logger.warn({ partition, reason: answer.message }, 'the groups of a coordinator partition cannot be told')
-      else answers.push(answer)
-    }
-    return answers
+      if (!(answer instanceof Refusal)) return [answer]
+      this.#options.logger.warn({ partition, reason: answer.message }, 'the groups of a coordinator partition cannot be told')
+      return []
+    }))
+    return answers.flat()
   }
 
   /** A topic was deleted: its committed offsets go with it, in every partition. */
@@ -94,7 +94,8 @@ export class GroupCoordinator {
 
   /** Replays every partition ahead of time, so that sessions and retention run and no first request waits. */
   async load(): Promise<void> {
-    for (const partition of await this.#used()) if (!this.#closed) await this.#shard(partition)
+    const used = await this.#used()
+    if (!this.#closed) await Promise.all(used.map(partition => this.#shard(partition)))
   }
 
   async close(): Promise<void> {
