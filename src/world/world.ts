@@ -58,6 +58,8 @@ export interface DiskFile extends AsyncDisposable {
   read(position: number, length: number): Promise<Buffer>
   /** Writes all of `buffers`, one after the other, from `position` on (pwritev). */
   write(position: number, buffers: readonly Uint8Array[]): Promise<void>
+  /** `write`, durable when it resolves, in one step where the system has one. Says nothing of other bytes that were written before. */
+  writeDurably(position: number, buffers: readonly Uint8Array[]): Promise<void>
   truncate(size: number): Promise<void>
   /** fdatasync. A failure is final: the bytes since the last success may be lost, and a retry proves nothing. */
   sync(): Promise<void>

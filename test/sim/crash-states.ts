@@ -74,6 +74,8 @@ class Run {
   readonly #violations: string[] = []
   readonly #hash: Hash = createHash('sha256')
   readonly #config: LogConfig
+  /** Rounds are written in one step with their sync, beside the sync before them, or some of each. */
+  readonly #eagerBytes: number
   readonly #seed: number
   #states = 0
   #acknowledged = 0
@@ -83,6 +85,7 @@ class Run {
     this.#random = new Prng(seed)
     this.#statesMax = statesMax
     this.#tamper = tamper
+    this.#eagerBytes = this.#random.pick([0, 600, 100_000])
     this.#config = {
       segmentBytes: this.#random.pick([9_000, 14_000, 60_000]), segmentMs: Infinity, retentionMs: -1,
       retentionBytes: this.#random.pick([-1, -1, 30_000]), messageBytesMax: 8_000, timestampType: this.#random.pick(['create', 'append'] as const),
@@ -246,7 +249,7 @@ class Run {
     const world = this.#tamper(base)
     await world.disk.makeDirectory('/keys')
     const keys = await Keyring.open({ world, directory: '/keys', source: keySource })
-    return Log.open({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache: new TailCache(1_000_000), logger: silent })
+    return Log.open({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache: new TailCache(1_000_000), logger: silent, eagerBytes: this.#eagerBytes })
   }
 
   violation(text: string): void {

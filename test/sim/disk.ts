@@ -221,6 +221,21 @@ export class SimDisk implements Disk {
         this.onOperation?.('write', path)
         if (fault !== undefined) throw errno(fault === 'short-write' ? 'ENOSPC' : fault, path)
       },
+      writeDurably: async (position, buffers) => {
+        const bytes = Buffer.concat(buffers)
+        const fault = this.#faultFor('write', path) ?? this.#faultFor('sync', path)
+        write(inode, position, bytes)
+        const own = inode.pending.at(-1)!
+        await this.#operate('write', path, position, crc32c(bytes))
+        // Reported once, lost for good: the page reads well and counts as clean.
+        inode.pending.splice(inode.pending.indexOf(own), 1)
+        if (fault === undefined) {
+          inode.durable = applied(inode.durable, { ...own, size: Math.max(inode.durable.length, own.size) })
+          inode.pending = inode.pending.map(pending => ({ ...pending, size: Math.max(pending.size, own.size) }))
+        }
+        this.onOperation?.('write', path)
+        if (fault !== undefined) throw errno('EIO', path)
+      },
       truncate: async size => {
         inode.content = grown(inode.content, size)
         inode.content.fill(0, size)

@@ -2,16 +2,15 @@
 //
 //   waiting rounds → write → written (acks=1) → sync → durable (acks=all)
 //
-// A large round is written while the sync of the one before it still runs, so that the disk is never idle; a small one waits, and gathers
-// more. A write or sync that fails is final: the pages may be marked clean though they are lost, so nothing is ever tried again.
+// A large round is written while the sync of the one before it still runs, so that the disk is never idle. A small one waits, and gathers
+// more; when it has the disk to itself, it is written and synced in one step. A write or sync that fails is final: the pages may be marked clean though they are lost, so nothing is ever tried again.
 import { type Deferred, deferred } from '../../base/deferred.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Entry, Storage } from './storage.ts'
 
 /** What is written with one call. */
 const roundBytesMax = 4 * 1024 * 1024
-/** A round of this size does not wait for the sync before it. */
-const eagerBytes = 256 * 1024
+const eagerBytesDefault = 256 * 1024
 
 /** Batches that are written and synced together. */
 export interface Round {
@@ -25,6 +24,7 @@ export interface Round {
 export class GroupCommit {
   readonly #storage: Storage
   readonly #durable: (endOffset: number) => void
+  readonly #eagerBytes: number
   readonly #waiting: Round[] = []
   /** Written, and not covered by a sync that has begun. */
   #unsynced: Round[] = []
@@ -36,10 +36,11 @@ export class GroupCommit {
   #bytesInFlight = 0
   #failed: Error | undefined
 
-  /** `durable` is told each time more is durable, before anybody who waits for it. */
-  constructor(storage: Storage, durable: (endOffset: number) => void) {
+  /** `durable` is told each time more is durable, before anybody who waits for it. A round of `eagerBytes` does not wait for the sync before it. */
+  constructor(storage: Storage, durable: (endOffset: number) => void, eagerBytes = eagerBytesDefault) {
     this.#storage = storage
     this.#durable = durable
+    this.#eagerBytes = eagerBytes
   }
 
   get failed(): Error | undefined { return this.#failed }
@@ -100,7 +101,7 @@ export class GroupCommit {
   #hasWork(): boolean {
     if (this.#tasks.length > 0) return true
     const next = this.#waiting[0]
-    return this.#failed === undefined && next !== undefined && (!this.#isSyncing || next.bytes >= eagerBytes)
+    return this.#failed === undefined && next !== undefined && (!this.#isSyncing || next.bytes >= this.#eagerBytes)
   }
 
   async #write(): Promise<void> {
@@ -114,12 +115,17 @@ export class GroupCommit {
         continue
       }
       const round = this.#waiting.shift()!
+      const durably = round.bytes < this.#eagerBytes && !this.#isSyncing && this.#unsynced.length === 0
       try {
-        await this.guard(() => this.#storage.write(round.entries))
+        await this.guard(() => this.#storage.write(round.entries, { durably }))
       } catch {
         break
       }
       round.written.resolve()
+      if (durably) {
+        this.#settle([round])
+        continue
+      }
       this.#unsynced.push(round)
       if (!this.#isSyncing) void this.#sync()
     }
@@ -136,13 +142,17 @@ export class GroupCommit {
       } catch {
         break
       }
-      this.#inFlight.splice(0, rounds.length)
-      for (const round of rounds) this.#bytesInFlight -= round.bytes
-      this.#durable(rounds.at(-1)!.endOffset)
-      for (const round of rounds) round.durable.resolve()
+      this.#settle(rounds)
     }
     this.#isSyncing = false
     this.#pump()
+  }
+
+  #settle(rounds: readonly Round[]): void {
+    this.#inFlight.splice(0, rounds.length)
+    for (const round of rounds) this.#bytesInFlight -= round.bytes
+    this.#durable(rounds.at(-1)!.endOffset)
+    for (const round of rounds) round.durable.resolve()
   }
 
   #fail(error: Error): void {

@@ -26,6 +26,8 @@ export interface LogOptions {
   readonly config: () => LogConfig
   readonly cache: TailCache
   readonly logger: Logger
+  /** What is written together from this size on does not wait for the sync before it. */
+  readonly eagerBytes?: number
 }
 
 export interface LogAppended {
@@ -72,7 +74,7 @@ export class Log implements AsyncDisposable {
     this.#options = options
     this.#state = recovered.state
     this.#storage = new Storage(options, recovered.segments, endOffset)
-    this.#commit = new GroupCommit(this.#storage, end => this.#becameDurable(end))
+    this.#commit = new GroupCommit(this.#storage, end => this.#becameDurable(end), options.eagerBytes)
     this.#tail = options.cache.tail(endOffset)
     this.#epochs = recovered.epochs
     this.#producers = recovered.producers

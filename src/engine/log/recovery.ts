@@ -49,7 +49,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
     const endOffset = last?.nextOffset ?? state.startOffset
     if (endOffset < state.durableOffset) throw new LogDamaged(`${directory} ends at offset ${endOffset}; it had been durable up to ${state.durableOffset}`)
     // What a killed process had written may be in the page cache only, files and names alike. It is shown to readers, so it must be durable.
-    if (!last || last.isEmpty || endOffset > state.durableOffset || recovery.hasCut) {
+    if (!last || !recovery.isDurable(last) || recovery.hasCut) {
       await last?.sync()
       await disk.syncDirectory(directory)
       await disk.syncDirectory(parentOf(directory))
@@ -84,6 +84,11 @@ class Recovery {
   constructor(options: RecoveryOptions, state: LogState) {
     this.#options = options
     this.#state = state
+  }
+
+  /** Whether the segment is known to have been durable to its end, name and all, before this process. */
+  isDurable(segment: Segment): boolean {
+    return !segment.isEmpty && segment.nextOffset <= this.#state.durableOffset
   }
 
   /** Undefined for a last segment whose making was cut short, which is removed: nothing had been written to it. */
@@ -136,7 +141,7 @@ class Recovery {
       this.hasCut = true
     }
     // A header is durable before the first frame is written.
-    if (isLast) await rewrite(file, end === segmentHeaderBytes ? 0 : syncedUpTo, end)
+    if (isLast && !this.isDurable(segment)) await rewrite(file, end === segmentHeaderBytes ? 0 : syncedUpTo, end)
     segment.recoveredUpTo(end)
   }
 

@@ -75,8 +75,11 @@ export class Segment {
   get firstTimestampMs(): number { return this.#firstTimestampMs }
   get maxTimestampMs(): number { return this.#maxTimestampMs }
 
-  /** Seals the groups and writes them behind one another with one call. Durable after the next `sync`; readers see them once they are written. */
-  async append(groups: readonly Group[], random: Random): Promise<void> {
+  /**
+   * Seals the groups and writes them behind one another with one call; readers see them once they are written. They are durable after the next
+   * `sync`, or at once if `durably`, which asks that nothing written before still waits for a sync.
+   */
+  async append(groups: readonly Group[], random: Random, { durably }: { durably: boolean }): Promise<void> {
     const start = this.#end
     const parts: Buffer[] = []
     const frames: { group: Group; position: number; length: number }[] = []
@@ -95,9 +98,10 @@ export class Segment {
       position += length
       nextOffset = group.batches.at(-1)!.nextOffset
     }
-    await this.#file.write(start, parts)
+    await (durably ? this.#file.writeDurably(start, parts) : this.#file.write(start, parts))
     for (const { group, ...frame } of frames) this.note(group.batches, frame)
     this.#end = position
+    if (durably) this.#syncedUpTo = position
   }
 
   /** fdatasync; what was written before the call is durable after it. */

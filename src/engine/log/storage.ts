@@ -45,14 +45,17 @@ export class Storage {
   get endOffset(): number { return this.#endOffset }
   get bytes(): number { return this.#segments.reduce((sum, segment) => sum + segment.bytes, 0) }
 
-  /** Writes the entries, in order, as few frames as they fit; durable after the next `sync`. One call at a time. */
-  async write(entries: readonly Entry[]): Promise<void> {
+  /**
+   * Writes the entries, in order, in as few frames as they fit. Durable after the next `sync`, or at once if `durably`, which asks that nothing
+   * written before still waits for a sync. One call at a time.
+   */
+  async write(entries: readonly Entry[], how: { durably: boolean } = { durably: false }): Promise<void> {
     let groups: Group[] = []
     let bytes = 0
     let segment = this.#segments.at(-1)
     for (const group of grouped(entries)) {
       if (!segment || this.#isFull(segment, group, bytes)) {
-        if (segment && groups.length > 0) await segment.append(groups, this.#options.world.random)
+        if (segment && groups.length > 0) await segment.append(groups, this.#options.world.random, how)
         groups = []
         bytes = 0
         segment = await this.roll(group.batches[0]!.baseOffset)
@@ -60,7 +63,7 @@ export class Storage {
       groups.push(group)
       bytes += group.bytes
     }
-    if (segment && groups.length > 0) await segment.append(groups, this.#options.world.random)
+    if (segment && groups.length > 0) await segment.append(groups, this.#options.world.random, how)
     const last = entries.at(-1)
     if (last) this.#endOffset = last.batch.nextOffset
   }
