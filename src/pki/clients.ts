@@ -1,6 +1,6 @@
 // Certificates beyond the server's own: issued by name, listed, shown and bundled for the programs that use them.
 import { X509Certificate } from 'node:crypto'
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import type { World } from '../world/world.ts'
 import type { Authority } from './authority.ts'
 import { intermediateName, issueLeaf, leafDaysMax, loadAuthority, readCertificate, renewAuthority, rootName } from './authority.ts'
@@ -106,17 +106,16 @@ async function writeBundle(out: CertificateFiles, files: CertificateFiles, bundl
   }
   if (bundle.isClient) contents.push({ file: `client-${name}.properties`, text: librdkafkaConfig(out, name) })
   if (bundle.passphrase !== undefined) contents.push({ file: `${name}.p12`, text: await keyStore(name, pair, authority.root, bundle.passphrase) })
-  const write = async (): Promise<void> => {
+  await out.exclusively(async () => {
     for (const { file, text } of contents) await out.write(file, text)
-  }
-  await out.exclusively(write)
+  })
   const written = contents.map(({ file }) => out.path(file))
   return isElsewhere ? written : [files.path(`${name}.pem`), files.path(`${name}.key`), ...written]
 }
 
 /** For kcat -F and every other client that is built on librdkafka. */
 function librdkafkaConfig(out: CertificateFiles, name: string): string {
-  const path = (file: string): string => (isAbsolute(out.directory) ? out.path(file) : resolve(out.path(file)))
+  const path = (file: string): string => resolve(out.path(file))
   return [
     'security.protocol=ssl',
     `ssl.ca.location=${path('ca.pem')}`,

@@ -1,9 +1,8 @@
 // PKCS#12 key stores, for clients that cannot read PEM: the key, its chain and the CA, under a passphrase (AES-256, PBKDF2).
-import type { Authority } from './authority.ts'
 
 /** `pair.certificate` is the leaf followed by its intermediate. */
 export async function keyStore(
-  name: string, pair: { readonly certificate: string; readonly key: string }, root: Authority['root'], passphrase: string,
+  name: string, pair: { readonly certificate: string; readonly key: string }, root: string, passphrase: string,
 ): Promise<Buffer> {
   const { default: forge } = await import('node-forge')
   const chain = `${pair.certificate}${root}`.match(/-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/g) ?? []
