@@ -1,49 +1,84 @@
-// `npm run sim`: crash states of the log, seed after seed, until the number asked for. Exits with 1 and the line that replays it when a check fails.
+// `npm run sim`: crash states of the log, seed after seed on every core, until the number asked for. Exits with 1 and the line that replays it
+// when a check fails.
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { crashStates } from './crash-states.ts'
-
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    states: { type: 'string' },
-    seeds: { type: 'string' },
-    minutes: { type: 'string' },
-  },
-})
+import { isMainThread, parentPort, Worker } from 'node:worker_threads'
+import { type CrashStates, crashStates } from './crash-states.ts'
 
 const statesPerSeed = 1000
 const progressIntervalMs = 10_000
-const { seed: onlySeed, states: statesText = onlySeed ? String(statesPerSeed) : '50000', seeds, minutes } = values
-const statesWanted = seeds || minutes ? Infinity : count('states', statesText)
-const seedsWanted = onlySeed ? 1 : seeds ? count('seeds', seeds) : Infinity
-const endMs = performance.now() + (minutes ? count('minutes', minutes) * 60_000 : Infinity)
-const firstSeed = onlySeed ? count('seed', onlySeed) : 1
+const workersMax = 4
 
-let states = 0
-let seed = firstSeed
-let saidMs = performance.now()
-const startedMs = saidMs
-console.log(`sim: crash states of the encrypted log from seed ${firstSeed}`)
-for (; seed < firstSeed + seedsWanted && states < statesWanted && performance.now() < endMs; seed++) {
-  const statesMax = Math.min(onlySeed ? statesWanted : statesPerSeed, Math.max(statesWanted - states, 1))
-  const result = await crashStates({ seed, statesMax })
-  states += result.states
-  if (onlySeed) console.log(`sim: seed ${seed} trace ${result.hash.slice(0, 16)}`)
-  if (result.violations.length > 0) {
-    for (const violation of result.violations) console.error(`sim: VIOLATION ${violation}`)
-    console.error(`sim: replay with: npm run sim -- --seed ${seed} --states ${statesMax}`)
-    process.exit(1)
-  }
-  if (performance.now() - saidMs < progressIntervalMs) continue
-  saidMs = performance.now()
-  console.log(`sim: ${states} states, ${seed - firstSeed + 1} seeds, ${((saidMs - startedMs) / 1000).toFixed(0)} s`)
+interface Job {
+  readonly seed: number
+  readonly statesMax: number
 }
-const seconds = (performance.now() - startedMs) / 1000
-console.log(`sim: ${states} crash states from ${seed - firstSeed} seeds in ${seconds.toFixed(1)} s: 0 acknowledged lost, 0 phantom, 0 false damage`)
+
+if (isMainThread) process.exitCode = await main()
+else parentPort!.on('message', (job: Job) => void crashStates(job).then(result => parentPort!.postMessage(result)))
+
+async function main(): Promise<number> {
+  const { seed, states, seeds, minutes } = parseArgs({
+    options: { seed: { type: 'string' }, states: { type: 'string' }, seeds: { type: 'string' }, minutes: { type: 'string' } },
+  }).values
+  const startedMs = performance.now()
+  if (seed !== undefined) return replay({ seed: count('seed', seed), statesMax: count('states', states ?? String(statesPerSeed)) })
+
+  const statesWanted = seeds || minutes ? Infinity : count('states', states ?? '50000')
+  const seedsWanted = seeds ? count('seeds', seeds) : Infinity
+  const untilMs = minutes ? startedMs + count('minutes', minutes) * 60_000 : Infinity
+  let nextSeed = 1
+  let asked = 0
+  let done = 0
+  let saidMs = startedMs
+  let violated: (Job & CrashStates) | undefined
+  console.log('sim: crash states of the encrypted log')
+
+  await Promise.all(Array.from({ length: Math.min(availableParallelism(), workersMax) }, async () => {
+    const worker = new Worker(import.meta.filename)
+    while (!violated && asked < statesWanted && nextSeed <= seedsWanted && performance.now() < untilMs) {
+      const job = { seed: nextSeed++, statesMax: Math.min(statesPerSeed, statesWanted - asked) }
+      asked += job.statesMax
+      const result = await ask(worker, job)
+      done += result.states
+      // An epoch with few disk operations has few states: the rest is asked for again.
+      asked += result.states - job.statesMax
+      if (result.violations.length > 0) violated ??= { ...job, ...result }
+      if (performance.now() - saidMs < progressIntervalMs) continue
+      saidMs = performance.now()
+      console.log(`sim: ${done} states, ${((saidMs - startedMs) / 1000).toFixed(0)} s`)
+    }
+    await worker.terminate()
+  }))
+  if (violated) return fail(violated)
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
+  console.log(`sim: ${done} crash states from ${nextSeed - 1} seeds in ${seconds} s: 0 acknowledged lost, 0 phantom, 0 false damage`)
+  return 0
+}
+
+async function replay(job: Job): Promise<number> {
+  const result = await crashStates(job)
+  console.log(`sim: seed ${job.seed}: ${result.states} states, trace ${result.hash.slice(0, 16)}`)
+  return result.violations.length > 0 ? fail({ ...job, ...result }) : 0
+}
+
+function fail({ seed, statesMax, violations }: Job & CrashStates): number {
+  for (const violation of violations) console.error(`sim: VIOLATION ${violation}`)
+  console.error(`sim: replay with: npm run sim -- --seed ${seed} --states ${statesMax}`)
+  return 1
+}
+
+function ask(worker: Worker, job: Job): Promise<CrashStates> {
+  return new Promise((resolve, reject) => {
+    worker.once('message', resolve)
+    worker.once('error', reject)
+    worker.postMessage(job)
+  })
+}
 
 function count(name: string, text: string): number {
   const number = Number(text)
-  if (Number.isFinite(number) && number > 0) return number
-  console.error(`sim: --${name} must be a positive number, not ${text}`)
+  if (Number.isInteger(number) && number > 0) return number
+  console.error(`sim: --${name} must be a positive whole number, not ${text}`)
   return process.exit(2)
 }
