@@ -1,10 +1,8 @@
 // Validation against a JSON Schema with ajv, tamed for schemas and payloads nobody vouches for: patterns run in a linear-time engine, uniqueItems takes one
 // pass, references fan out under a budget, nothing is fetched, and $data is off.
-import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
-import { Ajv2019 } from 'ajv/dist/2019.js'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import addFormats from 'ajv-formats'
+import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv'
 import { RE2JS } from 're2js'
+import { addFormatsTo, ajvFor } from './ajv.ts'
 import { InvalidSchema } from './errors.ts'
 import { isObject } from './exact-json.ts'
 import { pointerToken, type SchemaFault } from './fault.ts'
@@ -18,8 +16,6 @@ const referencesFollowedMax = 100_000
 const schemaNodesMax = 100_000
 /** A keyword of ours beside each reference, which counts. No schema can name it: the `$` forms are all taken, and unknown ones are dropped here. */
 const counter = '$sluiceCounted'
-
-const classes = { 'draft-07': Ajv, '2019-09': Ajv2019, '2020-12': Ajv2020 } as const satisfies Record<Draft, unknown>
 
 /** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
 const linearPattern = Object.assign(
@@ -37,8 +33,8 @@ const judges = new Map<Draft, Ajv>()
 export function compileJsonSchema(document: JsonDocument): JsonValidator {
   const budget = { left: 0 }
   // The schema is held against its draft by an instance that all share: compiling the drafts' own schemas takes longer than everything else together.
-  const ajv = new classes[document.draft]({ ...options, meta: false, validateSchema: false })
-  addFormats.default(ajv)
+  const ajv = new (ajvFor(document.draft))({ ...options, meta: false, validateSchema: false })
+  addFormatsTo(ajv)
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
   ajv.addKeyword({
@@ -74,7 +70,7 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
 /** Throws where the schema breaks the rules of its draft. */
 function expectDraft(root: unknown, draft: Draft): void {
   let judge = judges.get(draft)
-  if (judge === undefined) judges.set(draft, judge = new classes[draft](options))
+  if (judge === undefined) judges.set(draft, judge = new (ajvFor(draft))(options))
   const { $schema: _draft, ...schema } = isObject(root) ? root : {}
   if (judge.validateSchema(schema) !== true) throw new InvalidSchema(judge.errorsText(judge.errors, { dataVar: 'schema' }))
 }
