@@ -7,7 +7,8 @@ import { type Operation, type Violation, loggable, unsupportedMember, violations
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { type Context, type Served, type Services, judgeAccess } from './context.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
-import { SerializationFault, decodeMembers, encodeMembers, parseBody } from './json.ts'
+import { JsonBody } from './json-body.ts'
+import { SerializationFault, decodeBody, encodeMembers } from './json.ts'
 import { operations } from './operations/index.ts'
 import { Throughput, type ThroughputProfile } from './throughput.ts'
 import { Tokens } from './tokens.ts'
@@ -101,14 +102,14 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     }
     // Begun before the body is parsed, so that the two run side by side.
     const bodyHash = sha256(request.body)
-    const raw = parseBody(request.body)
+    const body = JsonBody.parse(request.body)
     // AWS answers plain application/json in the manner of an older protocol, and serves nothing through it.
-    if (contentType === deprecatedJsonType) return respond(headers, 200, deprecatedJsonType, deprecated(raw === undefined))
-    if (raw === undefined) return jsonError(headers, new AwsError('SerializationException'))
+    if (contentType === deprecatedJsonType) return respond(headers, 200, deprecatedJsonType, deprecated(body === undefined))
+    if (body === undefined) return jsonError(headers, new AwsError('SerializationException'))
     if (operation === undefined) return jsonError(headers, new AwsError('UnknownOperationException'))
 
     const startedMs = clock.monotonic()
-    const answer = await perform(operation, raw, request, await bodyHash)
+    const answer = await perform(operation, body, request, await bodyHash)
     const response = answer instanceof AwsError
       ? jsonError(headers, answer)
       : respond(headers, 200, jsonType, answer === null ? '' : encodeMembers(operation.operation.output!, answer as Record<string, unknown>))
@@ -123,13 +124,13 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     return response
   }
 
-  async function perform(one: Served, raw: Readonly<Record<string, unknown>>, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
+  async function perform(one: Served, body: JsonBody, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
     const key = verifier.verify(request, bodyHash)
     if (key instanceof SignatureFault) return new AwsError(key.type, key.message)
     const context: Context = { ...services, caller: { principal: key.principal, host: request.host } }
     let input: Record<string, unknown> = {}
     try {
-      input = decodeMembers(one.operation.input, raw)
+      input = decodeBody(one.operation.input, body)
       const wrong = judgeInput(one.operation, input)
       if (wrong !== null) return wrong
       return judgeAccess(one.action, one.access, input as never, context) ?? await one.handle(input as never, context)

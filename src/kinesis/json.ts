@@ -1,33 +1,24 @@
 // AWS JSON 1.1: the first of the two passes over an input (types, in the words of AWS's own deserializer) and the writing of answers. Blobs are base64,
-// timestamps fractional seconds since the epoch. Bodies are scanned for depth before anything parses them.
+// timestamps fractional seconds since the epoch.
 import { assert } from '../base/assert.ts'
 import type { AnyMember, Members } from '../wire/operation.ts'
-
-/** Nested arrays and objects a body may have; no operation needs more than four. */
-export const depthMax = 64
+import type { JsonBody } from './json-body.ts'
 
 /** A body that does not have the types its operation declares. The text is AWS's; without one AWS sends the type alone. */
 export class SerializationFault extends Error {
   override readonly name = 'SerializationFault'
 }
 
-/** The value of a JSON body, or undefined where it is not JSON, not an object, or nested too deep. */
-export function parseBody(body: Buffer): Readonly<Record<string, unknown>> | undefined {
-  if (isTooDeep(body)) return undefined
-  try {
-    const value = JSON.parse(body.toString()) as unknown
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Record<string, unknown> : undefined
-  } catch {
-    return undefined
-  }
+/** Decoded members of the body by name; unknown ones are dropped, null ones are absent. Throws SerializationFault. */
+export function decodeBody(members: Members, body: JsonBody): Record<string, unknown> {
+  return decodeMembers(members, body.value, body)
 }
 
-/** Decoded members by name; unknown ones are dropped, null ones are absent. Throws SerializationFault. */
-export function decodeMembers(members: Members, raw: Readonly<Record<string, unknown>>): Record<string, unknown> {
+function decodeMembers(members: Members, raw: Readonly<Record<string, unknown>>, body: JsonBody): Record<string, unknown> {
   const decoded: Record<string, unknown> = {}
   for (const name in members) {
     const value = Object.hasOwn(raw, name) ? raw[name] : undefined
-    if (value !== undefined && value !== null) decoded[name] = decode(members[name] as AnyMember, value)
+    if (value !== undefined && value !== null) decoded[name] = decode(members[name] as AnyMember, value, body)
   }
   return decoded
 }
@@ -47,13 +38,13 @@ const javaString = 'class java.lang.String'
 const javaBoolean = 'class java.lang.Boolean'
 const int32Max = 2 ** 31 - 1
 
-function decode(member: AnyMember, value: unknown): unknown {
+function decode(member: AnyMember, value: unknown, body: JsonBody): unknown {
   switch (member.kind) {
     case 'text':
-      if (typeof value === 'string') return value
+      if (typeof value === 'string') return textOf(value, body)
       throw wrongScalar(value, 'an String')
     case 'blob':
-      if (typeof value === 'string') return decodeBase64(value)
+      if (typeof value === 'string') return decodeBase64(body.ascii(value))
       throw wrongScalar(value, 'a Blob')
     case 'integer':
       if (typeof value !== 'number') throw wrongScalar(value, `an ${member.javaType}`)
@@ -62,18 +53,26 @@ function decode(member: AnyMember, value: unknown): unknown {
       if (typeof value !== 'number') throw wrongScalar(value, 'milliseconds since epoch')
       return Math.round(value * 1_000)
     case 'flag':
-      return decodeFlag(value)
+      return decodeFlag(typeof value === 'string' ? textOf(value, body) : value)
     case 'list':
       // A null item stays in its place, as undefined, for the constraint pass to complain of.
-      if (Array.isArray(value)) return value.map((item) => (item === null ? undefined : decode(member.item as AnyMember, item)))
+      if (Array.isArray(value)) return value.map((item) => (item === null ? undefined : decode(member.item as AnyMember, item, body)))
       throw new SerializationFault(typeof value === 'object' ? 'Start of structure or map found where not expected.' : 'Expected list or null')
     case 'map':
       return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
         if (typeof item !== 'string') throw wrongScalar(item, 'an String')
-        return [key, item]
+        return [textOf(key, body), textOf(item, body)]
       }))
     case 'structure':
-      return decodeMembers(member.members, plainObject(value, 'Expected null'))
+      return decodeMembers(member.members, plainObject(value, 'Expected null'), body)
+  }
+}
+
+function textOf(value: string, body: JsonBody): string {
+  try {
+    return body.text(value)
+  } catch {
+    throw new SerializationFault('A string of the body is not valid JSON.')
   }
 }
 
@@ -153,36 +152,4 @@ function encodeList(item: AnyMember, values: readonly unknown[]): string {
   let json = ''
   for (let at = 0; at < values.length; at++) json += `${at === 0 ? '' : ','}${encode(item, values[at])}`
   return `[${json}]`
-}
-
-const quote = 0x22
-const backslash = 0x5c
-const openBrace = 0x7b
-const openBracket = 0x5b
-const closeBrace = 0x7d
-const closeBracket = 0x5d
-
-/** Whether arrays and objects nest deeper than `depthMax`: one pass over the bytes, strings skipped by searching for their end. */
-function isTooDeep(body: Buffer): boolean {
-  let depth = 0
-  for (let at = 0; at < body.length; at++) {
-    const byte = body[at]!
-    if (byte === quote) {
-      at = endOfString(body, at + 1)
-      if (at < 0) return false
-    } else if (byte === openBrace || byte === openBracket) {
-      if (++depth > depthMax) return true
-    } else if (byte === closeBrace || byte === closeBracket) depth--
-  }
-  return false
-}
-
-/** The position of the quote that ends a string; -1 where none does, which the parser will complain of. */
-function endOfString(body: Buffer, from: number): number {
-  for (let at = body.indexOf(quote, from); at >= 0; at = body.indexOf(quote, at + 1)) {
-    let slashes = 0
-    while (body[at - 1 - slashes] === backslash) slashes++
-    if (slashes % 2 === 0) return at
-  }
-  return -1
 }

@@ -261,7 +261,8 @@ const violationCountMax = 10
  */
 export function violations(members: Members, input: Readonly<Record<string, unknown>>): string[] {
   const found: string[] = []
-  collect(members, input, '', found)
+  // Paths are made for what does not fit only: nearly every request does, and may have hundreds of members.
+  if (!allFit(members, input)) collect(members, input, '', found)
   return found
 }
 
@@ -286,6 +287,22 @@ export function loggable(members: Members, input: Readonly<Record<string, unknow
     return [name, isPlain ? value : `<${(value as { length?: number; size?: number }).length ?? (value as { size?: number }).size ?? 1} of ${member.kind}>`]
   })
   return Object.fromEntries(shown) as Record<string, unknown>
+}
+
+function allFit(members: Members, input: Readonly<Record<string, unknown>>): boolean {
+  for (const name in members) {
+    const member = members[name] as AnyMember
+    const value = input[name]
+    if (value === undefined ? member.isRequired : !fits(member, value)) return false
+  }
+  return true
+}
+
+function fits(member: AnyMember, value: unknown): boolean {
+  if (!(member.rules as readonly Rule<unknown>[]).every((rule) => rule.ok(value))) return false
+  if (member.kind === 'structure') return allFit(member.members, value as Record<string, unknown>)
+  if (member.kind === 'list') return (value as readonly unknown[]).every((item) => item !== undefined && fits(member.item as AnyMember, item))
+  return true
 }
 
 function collect(members: Members, input: Readonly<Record<string, unknown>>, parent: string, found: string[]): void {

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { SerializationFault, decodeMembers, depthMax, encodeMembers, parseBody } from '../../src/kinesis/json.ts'
+import { JsonBody } from '../../src/kinesis/json-body.ts'
+import { SerializationFault, decodeBody, encodeMembers } from '../../src/kinesis/json.ts'
 import { blob, flag, integer, list, long, structure, text, textMap, timestamp } from '../../src/wire/operation.ts'
 
 const members = {
@@ -10,7 +11,7 @@ const members = {
 
 function fault(name: keyof typeof members, value: unknown): string | undefined {
   try {
-    decodeMembers(members, { [name]: value })
+    decodeBody(members, new JsonBody({ [name]: value }))
     return undefined
   } catch (error) {
     if (error instanceof SerializationFault) return error.message
@@ -76,7 +77,7 @@ describe('values', () => {
     ['Timestamp', 1459799926.48, 1_459_799_926_480], ['Flag', 'Yes', true], ['Flag', '0', false], ['Blob', '', Buffer.alloc(0)], ['Blob', 'AA==', Buffer.alloc(1)],
     ['Map', { a: 'b', __proto__: 'c', n: null }, new Map([['a', 'b']])], ['Text', null, undefined],
   ])('%s from %j', (name, value, expected) => {
-    expect(decodeMembers(members, { [name]: value })[name]).toEqual(expected)
+    expect(decodeBody(members, new JsonBody({ [name]: value }))[name]).toEqual(expected)
   })
 
   test('base64 is taken exactly when it is canonical', () => {
@@ -87,7 +88,7 @@ describe('values', () => {
   })
 
   test('unknown members and those of Object.prototype are nothing', () => {
-    expect(decodeMembers({ ...members, constructor: text(), toString: text() }, JSON.parse('{"Other":1,"__proto__":{"Text":"x"}}') as Record<string, unknown>)).toEqual({})
+    expect(decodeBody({ ...members, constructor: text(), toString: text() }, JsonBody.parse(Buffer.from('{"Other":1,"__proto__":{"Text":"x"}}'))!)).toEqual({})
   })
 
   test('are written in the order of the definition, without what is undefined', () => {
@@ -97,21 +98,3 @@ describe('values', () => {
   })
 })
 
-describe('bodies', () => {
-  test(`nested up to ${depthMax} deep are parsed, deeper ones are not, however they hide it`, () => {
-    const nested = (depth: number, inside = ''): Buffer => Buffer.from(`{"a":${'['.repeat(depth - 1)}${inside}${']'.repeat(depth - 1)}}`)
-    expect(parseBody(nested(depthMax))).toBeDefined()
-    expect(parseBody(nested(depthMax + 1))).toBeUndefined()
-    expect(parseBody(nested(2, `"${'['.repeat(1_000)}\\"{{{\\\\"`))).toBeDefined()
-    expect(parseBody(Buffer.from(`{"a\\\\":${'['.repeat(100)}${']'.repeat(100)}}`))).toBeUndefined()
-  })
-
-  test('of millions of brackets are refused', () => {
-    expect(parseBody(Buffer.from('['.repeat(12_000_000)))).toBeUndefined()
-    expect(parseBody(Buffer.from('{"a":'.repeat(2_000_000)))).toBeUndefined()
-  })
-
-  test.each(['', '{', '{"a":"', '"x"', '1', '[]', 'null', '{"a":"\\', '\ufeff{}', '{"a":1}x'])('%j is no body', (body) => {
-    expect(parseBody(Buffer.from(body))).toBeUndefined()
-  })
-})
