@@ -119,7 +119,8 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
     listeners: dev ? [plaintext, secure] : [secure],
     brokerId: config['broker.id'], network, clock, logger, backend, access, validation,
     settings: { autoCreateTopics: config['auto.create.topics.enable'], idleMs: config['connections.max.idle.ms'] },
-    observe: ({ api, durationMs, requestBytes, answerBytes }) => metrics.observe({ facade: 'kafka', operation: api, failed: false, durationMs, bytesIn: requestBytes, bytesOut: answerBytes }),
+    observe: ({ api, errorCode, durationMs, requestBytes, answerBytes }) =>
+      metrics.observe({ facade: 'kafka', operation: api, failed: errorCode !== 0, durationMs, bytesIn: requestBytes, bytesOut: answerBytes }),
   })))
 
   const kinesisHandler = createKinesisHandler({

@@ -3,6 +3,7 @@ import type { Api, Decoded, Draft, Shape } from '../wire/schema.ts'
 import type { Reader, Writer } from '../wire/bytes.ts'
 import type { AccessRule } from './access.ts'
 import type { Context } from './context.ts'
+import { errorFinder } from './response-errors.ts'
 
 export type Fate = 'send' | 'drop' | 'close'
 
@@ -17,6 +18,8 @@ export interface Served {
   /** Judges access, then handles. Rejects on bugs and failed disks only. */
   handle(request: unknown, context: Context): Promise<unknown>
   encode(writer: Writer, response: unknown, version: number): void
+  /** The first error code in a response, or 0. */
+  errorIn(response: unknown): number
 }
 
 /** Serves an API. Leaving out `access` does not compile; `handle` writes its return type, so that misspelt fields do not compile either. */
@@ -41,5 +44,6 @@ export function serve<Q extends Shape, R extends Shape>(
       return verdict.complete === undefined ? response : verdict.complete(response)
     },
     encode: (writer, response, version) => definition.response.write(writer, response as Draft<R>, version),
+    errorIn: errorFinder(definition.response.spec),
   }
 }

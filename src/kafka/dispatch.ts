@@ -25,6 +25,8 @@ export interface RequestSeen {
   readonly requestBytes: number
   readonly answerBytes: number
   readonly durationMs: number
+  /** The first error code in the answer, or 0. */
+  readonly errorCode: number
 }
 
 export interface Answer {
@@ -100,7 +102,7 @@ export class Dispatcher {
       const slices = fate === 'send' ? encodeAnswer(api, response, version, correlationId) : undefined
       this.#observe?.({
         api: definition.name, version, clientId, caller: peer.caller, listener: peer.listener, requestBytes: frame.length,
-        answerBytes: slices?.reduce((sum, slice) => sum + slice.length, 0) ?? 0, durationMs: clock.monotonic() - startedAt,
+        answerBytes: slices?.reduce((sum, slice) => sum + slice.length, 0) ?? 0, durationMs: clock.monotonic() - startedAt, errorCode: api.errorIn(response),
       })
       return { slices, reserved }
     } catch (error) {

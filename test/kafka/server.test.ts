@@ -99,9 +99,11 @@ describe('a server', () => {
     await using broker = await startBroker({ topics: { orders: 1 } })
     using client = await RawClient.connect(broker.port)
     await client.ask(Metadata, 9, everyTopic)
-    expect(broker.seen).toEqual([{
+    await client.ask(Metadata, 9, { topics: [{ name: 'orders' }, { name: 'nowhere' }] })
+    expect(broker.seen.map(seen => seen.errorCode)).toEqual([0, 3])
+    expect(broker.seen.slice(0, 1)).toEqual([{
       api: 'Metadata', version: 9, clientId: 'raw-client', caller: { principal: { type: 'User', name: 'ANONYMOUS' }, host: '127.0.0.1' }, listener: 'test',
-      requestBytes: 26, answerBytes: expect.any(Number), durationMs: expect.any(Number),
+      requestBytes: 26, answerBytes: expect.any(Number), durationMs: expect.any(Number), errorCode: 0,
     }])
   })
 
