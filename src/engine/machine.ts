@@ -17,7 +17,7 @@ export interface Machine<Command, Rec, Reply> {
   encode(record: Rec): RecordDraft | undefined
   /** Undefined for a record of a kind this version does not know. Must copy what it keeps: the view's bytes are not its own. */
   decode(view: RecordView): Rec | undefined
-  /** The whole state as records, one per entity: replaying them alone leads to the same state. */
+  /** The whole state as records, one per entity: replaying them alone leads to the same state. Read bit by bit, while commands change it. */
   snapshot(): Iterable<Rec>
   /** How many records `snapshot` would give, about. */
   readonly size: number
@@ -249,33 +249,35 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     }
   }
 
-  /**
-   * Keeps the log in proportion to the state: appends the whole state, waits until that is durable, and only then deletes what came
-   * before. Whatever of it a crash cuts off, replaying the rest leads to the same state, since each record stands for one whole entity.
-   */
   #maybeSnapshot(): void {
     if (this.#snapshot !== undefined || this.#closed || this.#failure !== undefined) return
     if (this.#recordsInLog <= Math.max(this.#snapshotRecordsMin, snapshotFactor * this.#machine.size)) return
+    this.#snapshot = this.#writeSnapshot().finally(() => { this.#snapshot = undefined })
+  }
+
+  /**
+   * Keeps the log in proportion to the state: appends the whole state, waits until that is durable, and only then deletes what came before.
+   * Commands are served between its pieces: whatever they change is written after the piece that it concerns, or before and then as changed, so
+   * that replay ends in the same state. Each record stands for one whole entity, so the same holds wherever a crash cuts the snapshot off.
+   */
+  async #writeSnapshot(): Promise<void> {
     const from = this.#log.endOffset
-    const drafts = [...this.#machine.snapshot()].map(record => this.#machine.encode(record)).filter(draft => draft !== undefined)
-    for (const some of portions(drafts)) {
-      const appended = this.#log.append(buildBatch(some, { timestampMs: this.#clock.now() }))
+    for (const drafts of portions(this.#machine)) {
+      // Not finished, and so nothing is deleted: the next start begins again.
+      if (this.#closed) return
+      const appended = this.#log.append(buildBatch(drafts, { timestampMs: this.#clock.now() }))
       if (appended instanceof Refusal) {
         this.#logger.warn({ machine: this.#name, reason: appended.message }, 'no snapshot could be written; the log keeps growing')
         this.#recordsInLog = 0
         return
       }
       this.#committed = this.#watch(appended.durable)
+      await this.#committed
+      if (this.#failure !== undefined) return
     }
-    this.#recordsInLog = drafts.length
-    this.#snapshot = this.#deleteBefore(from).finally(() => { this.#snapshot = undefined })
-  }
-
-  async #deleteBefore(offset: number): Promise<void> {
-    await this.#committed
-    if (this.#failure !== undefined) return
+    this.#recordsInLog = this.#log.endOffset - from
     try {
-      await this.#log.deleteBefore(offset)
+      await this.#log.deleteBefore(from)
     } catch (error) {
       this.#logger.warn({ machine: this.#name, error: String(error) }, 'records before a snapshot could not be deleted')
     }
@@ -286,11 +288,13 @@ function closing(name: string): Refusal {
   return new Refusal('coordinator-not-available', `${name} is shutting down`)
 }
 
-/** Cuts a snapshot into batches of about `snapshotBatchBytes`. */
-function* portions(drafts: readonly RecordDraft[]): Generator<RecordDraft[]> {
+/** A snapshot in batches of about `snapshotBatchBytes`; the state may change between two of them. */
+function* portions<Command, Rec, Reply>(machine: Machine<Command, Rec, Reply>): Generator<RecordDraft[]> {
   let some: RecordDraft[] = []
   let bytes = 0
-  for (const draft of drafts) {
+  for (const record of machine.snapshot()) {
+    const draft = machine.encode(record)
+    if (draft === undefined) continue
     some.push(draft)
     bytes += (draft.key?.length ?? 0) + (draft.value?.length ?? 0)
     if (bytes < snapshotBatchBytes) continue
