@@ -2,7 +2,7 @@
 import { hostname } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
+import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { destination, pino } from 'pino'
 import { localBackend } from './backends/local.ts'
 import type { Config } from './config.ts'
@@ -63,20 +63,34 @@ const managementHost = '127.0.0.1'
 
 /** Opens the data directory and every listener, or rejects with one line for the operator and leaves nothing open. */
 export async function startSluice(config: Config, { onProgress = () => {} }: StartHooks = {}): Promise<Sluice> {
-  const { dev, host } = config
-  const world = nodeWorld()
-  const { clock, random, network } = world
-  const logger = pino({ level: config['log.level'] }, destination({ fd: 2, sync: true }))
   await using opened = new AsyncDisposableStack()
+  const store = await openStore(config, onProgress, opened)
+  const rules = await openRules(config, store, opened)
+  const facades = await openFacades(config, { ...store, ...rules }, opened)
+  const { certificates, certificatesDirectory, dataDirectory, engine, hostnames, logger, world } = store
+  opened.use(keepRenewed({
+    world, directory: certificatesDirectory, hostnames, logger, current: certificates,
+    onRenewed: ({ material }) => facades.setSecureContext(secureContext(material)),
+  }))
+  const running = opened.move()
+  return {
+    dev: config.dev, host: config.host, ports: facades.ports, dataDirectory, certificatesDirectory,
+    caFingerprint: certificates.fingerprint, accessKey: { id: rules.adminKey.id }, failure: engine.failure,
+    ...(config['kek.passphrase.file'] === '' ? { kekFile: store.kekFile } : {}),
+    close: () => running.disposeAsync(),
+  }
+}
 
+/** The certificates, and the engine over the data directory. */
+async function openStore(config: Config, onProgress: (line: string) => void, opened: AsyncDisposableStack) {
+  const world = nodeWorld()
+  const logger = pino({ level: config['log.level'] }, destination({ fd: 2, sync: true }))
   const dataDirectory = resolve(config['data.dir'])
   const certificatesDirectory = resolve(config['certs.dir'])
-  const mapping = readMappingRules(config['ssl.principal.mapping.rules'])
-  const hostnames = localHostnames(hostname(), [config['advertised.host'], host])
+  const hostnames = localHostnames(hostname(), [config['advertised.host'], config.host])
   const certificates = await ensureCertificates({ world, directory: certificatesDirectory, hostnames, onProgress })
   const revocations = opened.use(await RevocationList.open({ world, directory: certificatesDirectory, logger }))
 
-  const usesPassphrase = config['kek.passphrase.file'] !== ''
   const kekFile = resolve(config['kek.file'] || join(certificatesDirectory, 'kek.key'))
   const directory = join(dataDirectory, `broker-${config['broker.id']}`)
   const kek = await readKek(world, { keyFile: kekFile, passphraseFile: config['kek.passphrase.file'], dataDirectory: directory })
@@ -87,62 +101,76 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
     cacheBytes: config['cache.bytes'],
   })
   const backend = opened.use(localBackend(engine))
-  const { logs, admin, groups } = backend
+  return { world, logger, dataDirectory, certificatesDirectory, hostnames, certificates, revocations, kekFile, engine, backend }
+}
 
-  const auditFile = opened.use(await AuditFile.open({ disk: world.disk, path: join(dataDirectory, 'audit.log'), logger }))
+type Store = Awaited<ReturnType<typeof openStore>>
+
+/** Who may do what, what fits a topic, and what is written down about it: the same for every facade. */
+async function openRules(config: Config, { world, logger, backend, dataDirectory, certificatesDirectory, revocations }: Store, opened: AsyncDisposableStack) {
+  const { clock, disk } = world
+  const auditFile = opened.use(await AuditFile.open({ disk, path: join(dataDirectory, 'audit.log'), logger }))
   const audit = opened.use(new AuditLog({ clock, sink: auditFile.write }))
   const superUsers = config['super.users'].split(';').map(one => one.trim())
-  const access = dev ? allowAll(audit) : new Authorizer({ store: backend.acls, audit, superUsers, allowEveryoneIfNoAcl: false })
-  const adminKey = dev
+  const access = config.dev ? allowAll(audit) : new Authorizer({ store: backend.acls, audit, superUsers, allowEveryoneIfNoAcl: false })
+  const adminKey = config.dev
     ? devAccessKey
     : await ensureAdminKey(world, backend.accessKeys, { principal: { type: 'User', name: 'CN=admin' }, path: join(certificatesDirectory, 'admin.aws') })
-  const accessKeys = dev ? withAccessKey(backend.accessKeys, devAccessKey) : backend.accessKeys
-  const registry = await openRegistry({ logs, admin, clock, logger })
-  const validation = new SchemaValidation(registry)
+  const accessKeys = config.dev ? withAccessKey(backend.accessKeys, devAccessKey) : backend.accessKeys
+  const registry = await openRegistry({ logs: backend.logs, admin: backend.admin, clock, logger })
   const metrics = opened.use(new Metrics())
-  metrics.watch({ logs, admin })
+  metrics.watch(backend)
   metrics.watchAudit(audit.counts)
-
-  const policy = (listener: string, certificate: PeerPolicy['certificate']): PeerPolicy => ({ audit, listener, mapping, certificate, now: () => clock.now(), revocations })
-  const judge = (listener: string, certificate: PeerPolicy['certificate']) => {
-    const own = policy(listener, certificate)
-    return (socket: Socket): Verdict => judgePeer(socket as TLSSocket, own)
+  const mapping = readMappingRules(config['ssl.principal.mapping.rules'])
+  /** Judges the peers of one listener. */
+  const judgeFor = (listener: string, certificate: PeerPolicy['certificate']) => {
+    const policy: PeerPolicy = { audit, listener, mapping, certificate, now: () => clock.now(), revocations }
+    return (socket: Socket): Verdict => judgePeer(socket as TLSSocket, policy)
   }
-  const port = (name: PortSetting): number => (config[name] === 0 ? 0 : config[name] + config['port.offset'])
-  const advertised = config['advertised.host'] === '' ? {} : { advertised: { host: config['advertised.host'] } }
+  return { audit, access, adminKey, accessKeys, registry, validation: new SchemaValidation(registry), metrics, judgeFor }
+}
 
+type Rules = Awaited<ReturnType<typeof openRules>>
+
+/** Every listener, in the order in which they are closed last. */
+async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDisposableStack) {
+  const { dev, host } = config
+  const { access, accessKeys, audit, backend, certificates, engine, judgeFor, logger, metrics, registry, validation, world } = parts
+  const { clock, random, network } = world
+  const { logs, admin, groups } = backend
+  const port = (name: PortSetting): number => (config[name] === 0 ? 0 : config[name] + config['port.offset'])
+  const place = { region: config['kinesis.region'], account: config['kinesis.account'] }
+  const autoCreateTopics = config['auto.create.topics.enable']
+
+  const advertised = config['advertised.host'] === '' ? {} : { advertised: { host: config['advertised.host'] } }
   const secure: KafkaListenerOptions = {
-    name: 'kafka-tls', host, port: port('kafka.tls.port'), tls: tlsOptions(certificates.material), identify: judge('kafka-tls', 'required'), ...advertised,
+    name: 'kafka-tls', host, port: port('kafka.tls.port'), tls: tlsOptions(certificates.material), identify: judgeFor('kafka-tls', 'required'), ...advertised,
   }
   const plaintext: KafkaListenerOptions = { name: 'kafka-plaintext', host, port: port('kafka.plaintext.port'), identify: () => ({ principal: anonymous }), ...advertised }
   const kafka = opened.use(await named('Kafka', secure.port, startKafka({
     listeners: dev ? [plaintext, secure] : [secure],
     brokerId: config['broker.id'], network, clock, logger, backend, access, validation,
-    settings: { autoCreateTopics: config['auto.create.topics.enable'], idleMs: config['connections.max.idle.ms'] },
-    observe: ({ api, errorCode, durationMs, requestBytes, answerBytes }) =>
-      metrics.observe({ facade: 'kafka', operation: api, failed: errorCode !== 0, durationMs, bytesIn: requestBytes, bytesOut: answerBytes }),
+    settings: { autoCreateTopics, idleMs: config['connections.max.idle.ms'] },
+    observe: ({ api, durationMs, requestBytes: bytesIn, answerBytes: bytesOut }) => metrics.observe({ facade: 'kafka', operation: api, failed: false, durationMs, bytesIn, bytesOut }),
   })))
 
-  const kinesisHandler = createKinesisHandler({
-    logs, admin, access, accessKeys, validation, clock, random, logger,
-    region: config['kinesis.region'], account: config['kinesis.account'], profile: config['kinesis.limits'],
-    observe: ({ operation, status, milliseconds, bytesIn, bytesOut }) => metrics.observe({ facade: 'kinesis', operation, failed: status >= 400, durationMs: milliseconds, bytesIn, bytesOut }),
+  const handler = createKinesisHandler({
+    logs, admin, access, accessKeys, validation, clock, random, logger, ...place, profile: config['kinesis.limits'],
+    observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   })
+  // Requests are signed, so that clients without a certificate are welcome here.
   const serverOnly = { ...secureContext(certificates.material), requestCert: false }
-  const kinesis = opened.use(await named('Kinesis', port('kinesis.port'), startKinesis({
-    host, port: port('kinesis.port'), handler: kinesisHandler, logger, tls: serverOnly, plain: dev,
-  })))
+  const kinesis = opened.use(await named('Kinesis', port('kinesis.port'), startKinesis({ host, port: port('kinesis.port'), handler, logger, tls: serverOnly, plain: dev })))
 
   const tokens = new TokenService({ key: certificates.tokenKey, issuer: `sluice:${certificates.fingerprint}`, audience: 'sluice', now: () => clock.now() })
-  const judgeGateway = judge('gateway', 'optional')
+  const judge = judgeFor('gateway', 'optional')
   const app = createGateway({
-    logs, admin, groups, access, accessKeys, validation, registry, audit, clock, random, logger, version,
-    kinesis: { handler: kinesisHandler, place: { region: config['kinesis.region'], account: config['kinesis.account'] } },
-    door: dev ? undefined : { judge: judgeGateway, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
-    autoCreateTopics: config['auto.create.topics.enable'],
+    logs, admin, groups, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
+    kinesis: { handler, place },
+    door: dev ? undefined : { judge, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
     observe: metrics.observe,
   })
-  const gatewayTls = dev ? {} : { tls: tlsOptions(certificates.material, ['http/1.1']), judge: judgeGateway }
+  const gatewayTls = dev ? {} : { tls: tlsOptions(certificates.material, ['http/1.1']), judge }
   const gateway = opened.use(await named('the gateway', port('gateway.port'), startGateway({ app, host, port: port('gateway.port'), ...gatewayTls })))
 
   let failed: Error | undefined
@@ -151,25 +179,17 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
     app: createManagement({ metrics, notReady: () => failed?.message, logger }), host: managementHost, port: port('management.port'),
   })))
 
-  opened.use(keepRenewed({
-    world, directory: certificatesDirectory, hostnames, logger, current: certificates,
-    onRenewed: ({ material }) => {
-      const context = secureContext(material)
-      kafka.setSecureContext(context)
-      kinesis.setSecureContext(context)
-      if (!dev) gateway.setSecureContext(context)
-    },
-  }))
   const kafkaPlaintext = kafka.ports.get('kafka-plaintext')
-  const running = opened.move()
   return {
-    dev, host, dataDirectory, certificatesDirectory, caFingerprint: certificates.fingerprint, accessKey: { id: adminKey.id }, failure: engine.failure,
-    ...(usesPassphrase ? {} : { kekFile }),
     ports: {
       ...(kafkaPlaintext === undefined ? {} : { kafkaPlaintext }),
       kafkaTls: kafka.ports.get('kafka-tls')!, kinesis: kinesis.port, gateway: gateway.port, management: management.port,
     },
-    close: () => running.disposeAsync(),
+    setSecureContext(context: SecureContextOptions): void {
+      kafka.setSecureContext(context)
+      kinesis.setSecureContext(context)
+      if (!dev) gateway.setSecureContext(context)
+    },
   }
 }
 

@@ -20,8 +20,11 @@ export function startCommand(): Command {
     const sluice = await startSluice(config, { onProgress: line => process.stderr.write(`${line}\n`) })
     const { close: _, ...ready } = sluice
     process.stdout.write(options['json'] === true ? `${JSON.stringify({ ...ready, startedInMs: Math.round(performance.now()) })}\n` : `${welcome(sluice, performance.now())}\n`)
-    await stopRequested()
-    await sluice.close()
+    const failure = await Promise.race([stopRequested(), sluice.failure])
+    if (failure === undefined) return sluice.close()
+    // Nothing more can be made durable: whoever was answered is safe, everybody else must not be.
+    process.stderr.write(`sluice: the disk failed, nothing more is acknowledged: ${failure.message}\n`)
+    process.exit(1)
   })
 }
 
@@ -49,13 +52,13 @@ function camelCase(name: string): string {
 }
 
 /** Resolves at the first SIGINT or SIGTERM; a second one ends the process at once. */
-function stopRequested(): Promise<void> {
+function stopRequested(): Promise<undefined> {
   return new Promise(resolve => {
     let asked = false
     const stop = (): void => {
       if (asked) process.exit(130)
       asked = true
-      resolve()
+      resolve(undefined)
     }
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
