@@ -4,6 +4,8 @@ import { Batch } from '../../wire/batch.ts'
 
 /** A batch that is a small part of a larger buffer would keep all of it in memory: it is copied where the buffer is so many times as large. */
 const keptBufferRatioMax = 2
+/** What a batch costs in memory besides its bytes. */
+const batchOverheadBytes = 400
 const openedShare = 0.25
 
 export class TailCache {
@@ -72,6 +74,7 @@ export class LogTail {
   #first = 0
   /** How many of them, from the first on, the cache may evict. */
   #settled = 0
+  #settledBytes = 0
   #startOffset: number
 
   constructor(endOffset: number, cache: TailCache) {
@@ -85,7 +88,7 @@ export class LogTail {
   /** Takes the log's next batch; returns it as it is held. */
   push(batch: Batch): Batch {
     const { bytes } = batch
-    const held = bytes.buffer.byteLength > bytes.length * keptBufferRatioMax ? copyOf(batch) : batch
+    const held = bytes.buffer.byteLength > bytes.length * keptBufferRatioMax ? Batch.parse(Buffer.from(bytes)) : batch
     this.#batches.push(held)
     return held
   }
@@ -96,7 +99,8 @@ export class LogTail {
       const batch = this.#batches[this.#first + this.#settled]
       if (!batch || batch.nextOffset > offset) return
       this.#settled++
-      this.#cache.settle(this, batch.bytes.length)
+      this.#settledBytes += costOf(batch)
+      this.#cache.settle(this, costOf(batch))
     }
   }
 
@@ -106,13 +110,14 @@ export class LogTail {
     const batch = this.#batches[this.#first]!
     this.#batches[this.#first] = undefined
     this.#settled--
+    this.#settledBytes -= costOf(batch)
     this.#first++
     this.#startOffset = batch.nextOffset
     if (this.#first > 64 && this.#first * 2 > this.#batches.length) {
       this.#batches = this.#batches.slice(this.#first)
       this.#first = 0
     }
-    return batch.bytes.length
+    return costOf(batch)
   }
 
   /** The batches from the one that holds `offset` on; `offset` must not lie below `startOffset`. */
@@ -129,18 +134,14 @@ export class LogTail {
 
   /** Gives all memory back. */
   close(): void {
-    let bytes = 0
-    for (let index = this.#first; index < this.#first + this.#settled; index++) bytes += this.#batches[index]!.bytes.length
-    this.#cache.giveBack(bytes)
+    this.#cache.giveBack(this.#settledBytes)
     this.#batches = []
     this.#first = 0
     this.#settled = 0
+    this.#settledBytes = 0
   }
 }
 
-function copyOf(batch: Batch): Batch {
-  // Not from Node's pool, whose slabs would live as long as their longest-lived part.
-  const bytes = Buffer.allocUnsafeSlow(batch.bytes.length)
-  batch.bytes.copy(bytes)
-  return Batch.parse(bytes)
+function costOf(batch: Batch): number {
+  return batch.bytes.length + batchOverheadBytes
 }
