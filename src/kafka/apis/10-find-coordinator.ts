@@ -1,5 +1,7 @@
-// FindCoordinator v0-6. Which broker coordinates a group, and where this client reaches it. Transactional ids (key type 1) and share groups (2) have no
-// coordinator here: INVALID_REQUEST, which clients take as final, where COORDINATOR_NOT_AVAILABLE would have them ask for ever.
+// FindCoordinator v0-6. Which broker coordinates a group, and where this client reaches it.
+// - For transactional ids (key type 1) it is this broker, though transactions are not offered: InitProducerId says so in words that clients show, while an
+//   error here shows as "coordinator not found" in kafkajs and as a timeout in librdkafka, which asks again whatever the code is.
+// - Share groups (2) have no coordinator: INVALID_REQUEST, where COORDINATOR_NOT_AVAILABLE would have clients ask for ever.
 // Version notes: v1: key types and error texts; v4: many keys in one request, answered in `coordinators`; v6: key type 2.
 import { Refusal } from '../../ports.ts'
 import { array, defineApi, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
@@ -52,12 +54,16 @@ async function handle(request: FindCoordinatorRequest, context: Context): Promis
 async function find(key: string, keyType: number, context: Context): Promise<Found> {
   if (keyType === keyTypes.transaction) {
     if (!context.may('describe', 'transactional-id', key)) return nowhere(denialOf('transactional-id'), denialTextOf('transactional-id'))
-    return nowhere(ErrorCode.INVALID_REQUEST, `Transactions are not served, so transactional id '${key}' has no coordinator.`)
+    return found(context.brokerId, context)
   }
   if (keyType !== keyTypes.group) return nowhere(ErrorCode.INVALID_REQUEST, `Coordinators of key type ${keyType} are not served.`)
   if (!context.may('describe', 'group', key)) return nowhere(denialOf('group'), denialTextOf('group'))
   const nodeId = await context.groups.coordinator(key)
   if (nodeId instanceof Refusal) return nowhere(groupErrorCodeOf(nodeId), nodeId.message)
+  return found(nodeId, context)
+}
+
+function found(nodeId: number, context: Context): Found {
   return { nodeId, ...context.endpointOf(nodeId), errorCode: ErrorCode.NONE, errorMessage: null }
 }
 

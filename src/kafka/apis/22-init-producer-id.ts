@@ -1,5 +1,6 @@
 // InitProducerId v0-5 (v6 is not stable). Gives an idempotent producer an id that was never given before, with epoch 0.
-// - A transactional id is refused with UNSUPPORTED_VERSION: transactions are not offered, and producers take this code as final instead of asking again.
+// - A transactional id is refused with UNSUPPORTED_VERSION: transactions are not offered. The Java client, kafkajs and @platformatic/kafka fail at once
+//   with its text; librdkafka logs it, asks again until its own timeout, and then reports it.
 import { clusterResource, Refusal } from '../../ports.ts'
 import { defineApi, int16, int32, int64, string, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
 import { byRule } from '../access.ts'

@@ -28,12 +28,14 @@ describe('FindCoordinator', () => {
     ])
   })
 
-  it('has no coordinator of transactional ids and share groups, and says so once and for all', async () => {
+  it('sends transactional ids to this broker, whose InitProducerId says that there are no transactions', async () => {
     const desk = kafkaDesk()
-    expect(await desk.send(FindCoordinator, 2, { key: 'tx', keyType: 1 })).toMatchObject({
-      errorCode: 42, errorMessage: expect.stringContaining("'tx'"), nodeId: -1,
-    })
+    expect(await desk.send(FindCoordinator, 2, { key: 'tx', keyType: 1 })).toMatchObject({ errorCode: 0, nodeId: 1, host: 'broker-1.test', port: 9001 })
     expect((await desk.send(FindCoordinator, 4, { coordinatorKeys: ['tx'], keyType: 1 }, alice)).coordinators[0]).toMatchObject({ errorCode: 53 })
+  })
+
+  it('has no coordinator of share groups and of what it does not know', async () => {
+    const desk = kafkaDesk()
     expect((await desk.send(FindCoordinator, 6, { coordinatorKeys: ['g:t:0'], keyType: 2 })).coordinators[0]).toMatchObject({ errorCode: 42 })
     expect((await desk.send(FindCoordinator, 6, { coordinatorKeys: ['x'], keyType: 9 })).coordinators[0]).toMatchObject({ errorCode: 42 })
   })
