@@ -44,7 +44,7 @@ function decode(member: AnyMember, value: unknown, body: JsonBody): unknown {
       if (typeof value === 'string') return textOf(value, body)
       throw wrongScalar(value, 'an String')
     case 'blob':
-      if (typeof value === 'string') return decodeBase64(body.ascii(value))
+      if (typeof value === 'string') return decodeBase64(body.ascii(value), body)
       throw wrongScalar(value, 'a Blob')
     case 'integer':
       if (typeof value !== 'number') throw wrongScalar(value, `an ${member.javaType}`)
@@ -107,11 +107,11 @@ function clamp(value: number, most: number): number {
  * Strict base64. Node decodes leniently, so what it skipped shows in the length, what it takes beyond the alphabet ('-', '_') and unclean last
  * characters are looked for; the slow search for what to blame runs only where something is wrong.
  */
-function decodeBase64(value: string): Buffer {
+function decodeBase64(value: string, body: JsonBody): Buffer {
   if (value.length % 4 !== 0) {
     throw notABlob(value, `Base64 encoded length is expected a multiple of 4 bytes but found: ${value.length}`)
   }
-  const bytes = Buffer.from(value, 'base64')
+  const bytes = body.fromBase64(value)
   const padding = value.endsWith('==') ? 2 : value.endsWith('=') ? 1 : 0
   if (bytes.length !== (value.length / 4) * 3 - padding || value.includes('-') || value.includes('_')) {
     const bad = /[^a-zA-Z0-9+/=]|=[^=]|=(?=={2})/.exec(value)

@@ -59,6 +59,16 @@ describe('long strings', () => {
     })
   })
 
+  test('are decoded each to its own bytes, however often and however wrong they are', () => {
+    const datas = [600, 513, 900, 2, 700].map((size, at) => Buffer.alloc(size, at + 1))
+    const source = JSON.stringify({ Records: datas.map((data) => ({ Data: data.toString('base64') })) })
+    const members = { Records: list(structure({ Data: blob() })) }
+    const body = parse(source)!
+    for (let time = 0; time < 2; time++) expect(decodeBody(members, body)).toEqual({ Records: datas.map((Data) => ({ Data })) })
+    const damaged = parse(source.replace('AQEB', 'A-EB'))!
+    expect(() => decodeBody(members, damaged)).toThrow('Invalid Base64 character: \'-\'')
+  })
+
   test('that JSON does not allow are refused where they are used', () => {
     const bad = parse(`{"Text":"${'x'.repeat(600)}\n"}`)!
     expect(() => decodeBody({ Text: text() }, bad)).toThrow('A string of the body is not valid JSON.')
