@@ -44,7 +44,9 @@ async function start(directory: string, data: string, holdMs: number): Promise<{
   const flags = ['--json', '--host=127.0.0.1', `--data-dir=${join(directory, data)}`, `--certs-dir=${join(directory, 'certs')}`, ...ports]
   const startedAt = performance.now()
   const child = spawn(process.execPath, [command, 'start', ...flags], { stdio: ['ignore', 'pipe', 'inherit'] })
-  await once(child.stdout, 'data')
+  const ended = once(child, 'exit').then(([code]) => { throw new Error(`sluice ended with ${code} before it was ready`) })
+  await Promise.race([once(child.stdout, 'data'), ended])
+  ended.catch(() => {})
   const readyMs = performance.now() - startedAt
   await new Promise(resolve => setTimeout(resolve, holdMs))
   const residentMb = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))?.[1]) / 1024
