@@ -1,5 +1,6 @@
-// REST produce of JSON-Schema-validated records over loopback TLS with client certificates: a whole Sluice in one process, the load in another, batches of 500 of the
-// sample payment. Beside it, in the same run, node:https that does nothing but parse the same bodies: what a gateway in this language could reach at the most.
+// REST produce of JSON-Schema-validated records over loopback TLS with client certificates: a whole Sluice in one process, the load in another,
+// batches of 500 of the sample payment. Beside it, in the same run, node:https that does nothing but parse the same bodies: what a gateway in this
+// language could reach at the most.
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
@@ -23,16 +24,18 @@ interface Load {
 export async function run(): Promise<BenchRow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-rest-'))
   await using sluice = await startSluice({ dev: false })
-  const bare = spawn(process.execPath, [join(root, 'bench/load/bare-https.ts'), '--certs', sluice.certificatesDirectory], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const certs = sluice.certificatesDirectory
+  const bare = spawn(process.execPath, [join(root, 'bench/load/bare-https.ts'), '--certs', certs], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
     const [port] = await once(bare.stdout, 'data') as [Buffer]
     await ask(sluice, 'POST', '/admin/topics', { name: 'payments', partitions: 3 })
-    await ask(sluice, 'POST', '/subjects/payments-value/versions', { schemaType: 'JSON', schema: await readFile(join(root, 'schemas/payments-value.v1.json'), 'utf8') })
+    const schema = await readFile(join(root, 'schemas/payments-value.v1.json'), 'utf8')
+    await ask(sluice, 'POST', '/subjects/payments-value/versions', { schemaType: 'JSON', schema })
     const rows: BenchRow[] = []
     for (const bytes of [100, 1_000]) {
       const body = join(directory, `${bytes}.json`)
       await writeFile(body, JSON.stringify({ records: Array.from({ length: recordsPerRequest }, (_, index) => ({ value: payment(index, bytes) })) }))
-      const loadOn = (port: number): Promise<Load> => load(`https://127.0.0.1:${port}/topics/payments`, sluice.certificatesDirectory, body)
+      const loadOn = (port: number): Promise<Load> => load(`https://127.0.0.1:${port}/topics/payments`, certs, body)
       await loadOn(sluice.ports.gateway)
       const ours: Load[] = []
       const theirs: Load[] = []
@@ -58,7 +61,10 @@ function rowsOf(bytes: number, ours: readonly Load[], theirs: readonly Load[], r
       name, value: `${Math.round(our).toLocaleString('en')} records/s`, against: `node:https + JSON.parse: ${Math.round(their).toLocaleString('en')} records/s`,
       ratio: our / their, ...bytes === 100 && { goal: '>= 100,000 records/s' },
     },
-    { name: `${name}, p99 of a request`, value: `${median(ours, 'p99Ms').toFixed(0)} ms`, against: `node:https + JSON.parse: ${median(theirs, 'p99Ms').toFixed(0)} ms` },
+    {
+      name: `${name}, p99 of a request`, value: `${median(ours, 'p99Ms').toFixed(0)} ms`,
+      against: `node:https + JSON.parse: ${median(theirs, 'p99Ms').toFixed(0)} ms`,
+    },
     { name: `${name}, resident memory`, value: `${residentMiB} MiB`, against: '', goal: '<= 400 MiB' },
   ]
 }
@@ -71,7 +77,8 @@ function payment(index: number, bytes: number): object {
 
 async function load(url: string, certs: string, body: string): Promise<Load> {
   const child = spawn(process.execPath, [
-    join(root, 'bench/load/rest.ts'), '--url', url, '--certs', certs, '--body', body, '--type', 'application/json', '--inFlight', String(inFlight), '--seconds', String(seconds),
+    join(root, 'bench/load/rest.ts'), '--url', url, '--certs', certs, '--body', body, '--type', 'application/json',
+    '--inFlight', String(inFlight), '--seconds', String(seconds),
   ], { stdio: ['ignore', 'pipe', 'inherit'] })
   let output = ''
   child.stdout.on('data', (chunk: Buffer) => { output += chunk.toString() })
@@ -84,7 +91,8 @@ async function load(url: string, certs: string, body: string): Promise<Load> {
 async function ask(sluice: RunningSluice, method: string, path: string, value: object): Promise<void> {
   const certs = sluice.certificatesDirectory
   const identity = { cert: await readFile(join(certs, 'admin.pem')), key: await readFile(join(certs, 'admin.key')), ca: await readFile(join(certs, 'ca.pem')) }
-  const request = httpsRequest(`https://127.0.0.1:${sluice.ports.gateway}${path}`, { method, ...identity, headers: { 'content-type': 'application/json' }, agent: false })
+  const how = { method, ...identity, headers: { 'content-type': 'application/json' }, agent: false }
+  const request = httpsRequest(`https://127.0.0.1:${sluice.ports.gateway}${path}`, how)
   request.end(JSON.stringify(value))
   const [response] = await once(request, 'response') as [NodeJS.ReadableStream & { statusCode: number }]
   response.resume()

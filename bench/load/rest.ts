@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs'
 import { Agent, request as httpsRequest } from 'node:https'
 import { parseArgs } from 'node:util'
 
-const { values: options } = parseArgs({ options: { url: { type: 'string' }, certs: { type: 'string' }, body: { type: 'string' }, type: { type: 'string' }, inFlight: { type: 'string' }, seconds: { type: 'string' } } })
+const text = { type: 'string' } as const
+const { values: options } = parseArgs({ options: { url: text, certs: text, body: text, type: text, inFlight: text, seconds: text } })
 
 const url = new URL(options.url!)
 const body = readFileSync(options.body!)

@@ -10,7 +10,8 @@ interface ShownKey {
 
 export function accessKeysCommand(): Command {
   const command = new Command('access-keys').description('create, list and delete access keys for the Kinesis API')
-  withGateway(command.command('create <principal>').description('create a key that signs as the principal, as in User:CN=alice; its secret is shown this once')).action(create)
+  const sentence = 'create a key that signs as the principal, as in User:CN=alice; its secret is shown this once'
+  withGateway(command.command('create <principal>').description(sentence)).action(create)
   withGateway(command.command('list').description('list the keys, without their secrets')).action(list)
   withGateway(command.command('delete <id>').description('delete a key: requests signed with it are refused from then on')).action(remove)
   return command

@@ -53,7 +53,8 @@ async function add(options: AclOptions): Promise<void> {
   if (options.operation === undefined) throw new Error(`--operation must be given: ${operations.join(', ')}`)
   if (resource === undefined) throw new Error('one of --topic, --group, --cluster, --subject and --transactional-id must be given')
   const acls = options.operation.map(operation => ({
-    principal: options.principal, host: options.host ?? '*', operation, permission: options.deny === true ? 'deny' : 'allow', ...resource, patternType: options.pattern ?? 'literal',
+    principal: options.principal, host: options.host ?? '*', operation, permission: options.deny === true ? 'deny' : 'allow',
+    ...resource, patternType: options.pattern ?? 'literal',
   }))
   const answer = await sendJson(options, 'POST', '/admin/acls', { acls }) as { acls: (AclBinding & { error: { message: string } | null })[] }
   const refused = answer.acls.find(one => one.error !== null)

@@ -1,5 +1,5 @@
-// How the administrative commands reach a running server: its gateway, over HTTPS with a client certificate (the admin's unless told otherwise). Failures become
-// one line that names the address and what was wrong.
+// How the administrative commands reach a running server: its gateway, over HTTPS with a client certificate (the admin's unless told otherwise).
+// Failures become one line that names the address and what was wrong.
 import { readFileSync } from 'node:fs'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
@@ -19,6 +19,11 @@ export interface GatewayOptions {
   readonly json?: boolean
 }
 
+interface Body {
+  readonly type: string
+  readonly text: string
+}
+
 /** Adds the options that every command of this kind has. */
 export function withGateway(command: Command): Command {
   return command
@@ -31,7 +36,7 @@ export function withGateway(command: Command): Command {
 }
 
 /** A request to the gateway and its answer; undefined for one without a body. Rejects with an Error of one line for anything but a 2xx. */
-export async function askGateway(options: GatewayOptions, method: string, path: string, body?: { readonly type: string; readonly text: string }): Promise<unknown> {
+export async function askGateway(options: GatewayOptions, method: string, path: string, body?: Body): Promise<unknown> {
   const url = new URL(path, addressOf(options.gateway))
   const { status, text } = await exchange(url, method, options, body)
   const answer = parse(text)
@@ -63,11 +68,13 @@ function addressOf(text: string): URL {
   } catch {
     throw new Error(`--gateway: '${text}' is not an address like https://localhost:8443`)
   }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw new Error(`--gateway: '${text}' must begin with https:// (or http:// for a server with --dev)`)
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw new Error(`--gateway: '${text}' must begin with https:// (or http:// for a server with --dev)`)
+  }
   return url
 }
 
-function exchange(url: URL, method: string, options: GatewayOptions, body: { readonly type: string; readonly text: string } | undefined): Promise<{ status: number; text: string }> {
+function exchange(url: URL, method: string, options: GatewayOptions, body: Body | undefined): Promise<{ status: number; text: string }> {
   const isSecure = url.protocol === 'https:'
   const how: RequestOptions = {
     method,
@@ -87,7 +94,9 @@ function exchange(url: URL, method: string, options: GatewayOptions, body: { rea
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
       response.on('error', failed)
     })
-    const failed = (error: Error & { code?: string }): void => reject(new Error(`cannot reach the gateway at ${url.origin}: ${reasonOf(error)}`, { cause: error }))
+    const failed = (error: Error & { code?: string }): void => {
+      reject(new Error(`cannot reach the gateway at ${url.origin}: ${reasonOf(error)}`, { cause: error }))
+    }
     request.on('error', failed)
     request.on('timeout', () => request.destroy(new Error(`it did not answer within ${timeoutMs / 1000} s`)))
     request.end(body?.text)

@@ -67,7 +67,8 @@ async function describe(name: string, options: GatewayOptions): Promise<void> {
   if (options.json === true) return console.log(JSON.stringify(topic, null, 2))
   console.log(`${topic.name}  (id ${topic.id})\n`)
   printTable([['PARTITION', 'LEADER', 'EPOCH', 'REPLICAS', 'IN SYNC', 'START OFFSET', 'HIGH WATERMARK'], ...topic.partitions.map(one => [
-    one.partition, one.leader, one.leaderEpoch, one.replicas.join(','), one.inSyncReplicas.join(','), one.logStartOffset ?? one.error ?? '', one.highWatermark ?? '',
+    one.partition, one.leader, one.leaderEpoch, one.replicas.join(','), one.inSyncReplicas.join(','),
+    one.logStartOffset ?? one.error ?? '', one.highWatermark ?? '',
   ].map(String))])
   const own = Object.entries(topic.configs ?? {}).filter(([, config]) => config.source === 'topic')
   if (own.length > 0) {
@@ -78,9 +79,11 @@ async function describe(name: string, options: GatewayOptions): Promise<void> {
 
 async function create(name: string, options: ChangeOptions): Promise<void> {
   const topic = await sendJson(options, 'POST', '/admin/topics', {
-    name, configs: configsOf(options), ...count(options.partitions, 'partitions', '--partitions'), ...count(options.replicationFactor, 'replicationFactor', '--replication-factor'),
+    name, configs: configsOf(options), ...count(options.partitions, 'partitions', '--partitions'),
+    ...count(options.replicationFactor, 'replicationFactor', '--replication-factor'),
   }) as { id: string; partitions: number }
-  console.log(options.json === true ? JSON.stringify(topic, null, 2) : `${name} is created with ${topic.partitions} partition${topic.partitions === 1 ? '' : 's'}`)
+  if (options.json === true) return console.log(JSON.stringify(topic, null, 2))
+  console.log(`${name} is created with ${topic.partitions} partition${topic.partitions === 1 ? '' : 's'}`)
 }
 
 async function alter(name: string, options: ChangeOptions): Promise<void> {

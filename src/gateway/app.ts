@@ -1,5 +1,6 @@
-// The gateway: one Express app in front of both APIs. REST produce and read, schema registry, the Kinesis API over HTTP/1.1, the two views of the same data, the bridge
-// between them, and administration. Authentication stands before everything but what brings its own (`/kinesis`: AWS signatures; `/oauth2/token`: the certificate).
+// The gateway: one Express app in front of both APIs. REST produce and read, schema registry, the Kinesis API over HTTP/1.1, the two views of the
+// same data, the bridge between them, and administration. Authentication stands before everything but what brings its own (`/kinesis`: AWS
+// signatures; `/oauth2/token`: the certificate).
 import express, { type RequestHandler } from 'express'
 import type { Place } from '../kinesis/errors.ts'
 import type { KinesisHandler } from '../kinesis/handler.ts'

@@ -1,5 +1,5 @@
-// Who is calling the gateway: the client certificate of the connection, or a bearer token that is bound to that certificate (RFC 8705). With neither, 401. With dev
-// everybody is User:ANONYMOUS. Also here: the token endpoint, where a client gets a short-lived token for its certificate.
+// Who is calling the gateway: the client certificate of the connection, or a bearer token that is bound to that certificate (RFC 8705). With neither,
+// 401. With dev everybody is User:ANONYMOUS. Also here: the token endpoint, where a client gets a short-lived token for its certificate.
 import type { Socket } from 'node:net'
 import { Router, type Request, type RequestHandler, type Response } from 'express'
 import type { Caller } from '../ports.ts'
@@ -57,8 +57,8 @@ export function authenticate(door: Door | undefined): RequestHandler {
 }
 
 /**
- * `POST /oauth2/token`, form `grant_type=client_credentials` (RFC 6749 §4.4, RFC 8705 §2): `{access_token, token_type, expires_in}`, bound to the certificate of the
- * connection. A token cannot be had for a token.
+ * `POST /oauth2/token`, form `grant_type=client_credentials` (RFC 6749 §4.4, RFC 8705 §2): `{access_token, token_type, expires_in}`, bound to the
+ * certificate of the connection. A token cannot be had for a token.
  */
 export function tokenRoutes(door: Door | undefined, budget: BodyBudget): Router {
   const router = Router({ caseSensitive: true, strict: true })
@@ -73,7 +73,9 @@ export function tokenRoutes(door: Door | undefined, budget: BodyBudget): Router 
       }
       const [grant, ...more] = form.getAll('grant_type')
       if (grant === undefined || more.length > 0) return oauthError(response, 400, 'invalid_request', 'grant_type must be given once')
-      if (grant !== 'client_credentials') return oauthError(response, 400, 'unsupported_grant_type', `grant_type must be client_credentials, not ${grant.slice(0, 64)}`)
+      if (grant !== 'client_credentials') {
+        return oauthError(response, 400, 'unsupported_grant_type', `grant_type must be client_credentials, not ${grant.slice(0, 64)}`)
+      }
       const { token } = door.tokens.issue({ principal: peer.principal, certificateSha256: peer.certificateSha256, ttlS: door.tokenTtlS })
       door.audit.record({
         kind: 'credential', outcome: 'allowed', principal: formatPrincipal(peer.principal), host: hostOf(request.socket.remoteAddress),
@@ -89,7 +91,9 @@ function callerAt(door: Door, request: Request): Caller {
   const host = hostOf(request.socket.remoteAddress)
   const peer = door.judge(request.socket)
   const refuse = (reason: string, error?: string): Problem => {
-    door.audit.record({ kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host, operation: 'authenticate', resource: 'listener:gateway', reason })
+    door.audit.record({
+      kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host, operation: 'authenticate', resource: 'listener:gateway', reason,
+    })
     return unauthorized(reason, error)
   }
   if ('rejected' in peer) throw refuse(peer.rejected)

@@ -1,5 +1,5 @@
-// The bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so that a consumer can
-// change from one API to the other with no gap and no re-read.
+// The bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so
+// that a consumer can change from one API to the other with no gap and no re-read.
 import { Router, type Request } from 'express'
 import { isOfShard, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardIndexOf } from '../kinesis/shard-map.ts'
 import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
@@ -18,8 +18,9 @@ interface Parts {
 }
 
 /**
- * `GET /bridge/positions?topic=orders&partition=0&offset=41` or `?stream=orders[&shard=shardId-000000000000]&sequence=4957…`; the names may be mixed. Answers with both names
- * and the time of the record: `{topic, partition, offset, stream, shardId, sequenceNumber, timestamp, timestampMs}`. DESCRIBE on the topic.
+ * `GET /bridge/positions?topic=orders&partition=0&offset=41` or `?stream=orders[&shard=shardId-000000000000]&sequence=4957…`; the names may be mixed.
+ * Answers with both names and the time of the record: `{topic, partition, offset, stream, shardId, sequenceNumber, timestamp, timestampMs}`. DESCRIBE
+ * on the topic.
  */
 export function bridgeRoutes(parts: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
@@ -35,7 +36,7 @@ export function bridgeRoutes(parts: Parts): Router {
       const record = await recordAt(parts.logs, topic, partition, offset)
       const sequenceNumber = sequenceNumberOf(partition, offset, record.timestampMs)
       if (position.name === 'sequence' && BigInt(position.value) !== BigInt(sequenceNumber)) {
-        throw new Problem(404, `No record of ${shardIdOf(partition.index)} in stream '${topic.name}' has sequence number ${position.value}`, { errorCode: 40403 })
+        throw notFound(`No record of ${shardIdOf(partition.index)} in stream '${topic.name}' has sequence number ${position.value}`)
       }
       response.json({
         topic: topic.name, partition: partition.index, offset,
@@ -103,7 +104,10 @@ async function recordAt(logs: Logs, topic: Topic, partition: Partition, offset: 
   const batch = slice.batches.find(one => one.lastOffset >= offset)
   const record = batch === undefined || batch.isControl ? undefined : batch.records().find(one => one.offset === offset)
   if (record !== undefined) return record
-  throw new Problem(404, `No record at offset ${offset} of partition ${partition.index} of topic '${topic.name}' (offsets ${slice.logStartOffset} to ${slice.highWatermark - 1})`, {
-    errorCode: 40403,
-  })
+  const { logStartOffset, highWatermark } = slice
+  throw notFound(`No record at offset ${offset} of partition ${partition.index} of topic '${topic.name}' (offsets ${logStartOffset} to ${highWatermark - 1})`)
+}
+
+function notFound(message: string): Problem {
+  return new Problem(404, message, { errorCode: 40403 })
 }

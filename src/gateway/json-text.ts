@@ -27,7 +27,10 @@ export function tooDeep(bytes: Buffer): boolean {
   return false
 }
 
-/** A reader of JSON text that stops at values without making them. Every method leaves `at` behind what it read, and throws SyntaxError where it cannot go on. */
+/**
+ * A reader of JSON text that stops at values without making them. Every method leaves `at` behind what it read, and throws SyntaxError where it
+ * cannot go on.
+ */
 export class JsonCursor {
   readonly bytes: Buffer
   at = 0

@@ -1,12 +1,15 @@
-// The Kinesis API over HTTP/1.1 at `/kinesis`: the same handler as the Kinesis listener's, given the raw body and the path as it was signed. Clients authenticate with
-// AWS signatures, so no certificate is needed here.
+// The Kinesis API over HTTP/1.1 at `/kinesis`: the same handler as the Kinesis listener's, given the raw body and the path as it was signed. Clients
+// authenticate with AWS signatures, so no certificate is needed here.
 import { Router, type Request, type Response } from 'express'
 import { bodyBytesMax } from '../kinesis/body.ts'
 import type { KinesisHandler } from '../kinesis/handler.ts'
 import { hostOf } from '../security/principal.ts'
 import { readBody, type BodyBudget } from './body.ts'
 
-/** Every method of `/kinesis`: what is no POST gets AWS's answer too. An AWS client's endpoint is `https://host:port/kinesis`; it may or may not add a slash. */
+/**
+ * Every method of `/kinesis`: what is no POST gets AWS's answer too. An AWS client's endpoint is `https://host:port/kinesis`; it may or may not add a
+ * slash.
+ */
 export function kinesisRoute({ handler, budget }: { handler: KinesisHandler; budget: BodyBudget }): Router {
   const router = Router({ caseSensitive: true, strict: true })
   const handle = async (request: Request, response: Response): Promise<void> => {

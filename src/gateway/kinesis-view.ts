@@ -1,4 +1,5 @@
-// The streams in AWS's words: shards with hash key ranges, sequence numbers, and the throughput used against its limit. The same data as `GET /kafka/topics`, name for name.
+// The streams in AWS's words: shards with hash key ranges, sequence numbers, and the throughput used against its limit. The same data as `GET
+// /kafka/topics`, name for name.
 import { Router } from 'express'
 import type { Place } from '../kinesis/errors.ts'
 import { sequenceNumberOf } from '../kinesis/shard-map.ts'

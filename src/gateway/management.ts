@@ -1,4 +1,5 @@
-// The management port, on loopback: is the process alive, is it ready, and its figures for Prometheus. Nothing here needs a certificate and nothing names a record.
+// The management port, on loopback: is the process alive, is it ready, and its figures for Prometheus. Nothing here needs a certificate and nothing
+// names a record.
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import express from 'express'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
@@ -37,7 +38,9 @@ export class Metrics implements Disposable {
   constructor() {
     const registers = [this.#registry]
     this.#requests = new Counter({ name: 'sluice_requests_total', help: 'Requests answered.', labelNames: ['facade', 'operation', 'outcome'], registers })
-    this.#durations = new Histogram({ name: 'sluice_request_seconds', help: 'Time from a request\'s last byte to its answer.', labelNames: ['facade', 'operation'], buckets, registers })
+    this.#durations = new Histogram({
+      name: 'sluice_request_seconds', help: 'Time from a request to its answer.', labelNames: ['facade', 'operation'], buckets, registers,
+    })
     this.#bytes = new Counter({ name: 'sluice_bytes_total', help: 'Bytes of requests (in) and answers (out).', labelNames: ['facade', 'direction'], registers })
     this.#eventLoopDelay.enable()
     const delay = this.#eventLoopDelay
@@ -63,7 +66,8 @@ export class Metrics implements Disposable {
         this.inc({ mode: 'system' }, system / 1e6)
       },
     })
-    new Gauge({ name: 'sluice_start_time_seconds', help: 'When the process started, since the epoch.', registers }).set(Math.round((Date.now() - performance.now()) / 1000))
+    const startedAt = Math.round((Date.now() - performance.now()) / 1000)
+    new Gauge({ name: 'sluice_start_time_seconds', help: 'When the process started, since the epoch.', registers }).set(startedAt)
   }
 
   readonly observe: Observe = ({ facade, operation, failed, durationMs, bytesIn, bytesOut }) => {
@@ -102,7 +106,8 @@ export class Metrics implements Disposable {
   /** Events of the audit log by `kind outcome`, written or only counted. */
   watchAudit(counts: ReadonlyMap<string, number>): void {
     new Counter({
-      name: 'sluice_audit_events_total', help: 'Events for the audit log, written or only counted.', labelNames: ['kind', 'outcome'], registers: [this.#registry],
+      name: 'sluice_audit_events_total', help: 'Events for the audit log, written or only counted.', labelNames: ['kind', 'outcome'],
+      registers: [this.#registry],
       collect() {
         this.reset()
         for (const [event, count] of counts) {

@@ -1,5 +1,6 @@
-// How the gateway says no: one body for every JSON API of ours, `{ "error_code": 40401, "message": "…" }`, as Confluent's REST proxy and schema registry have it.
-// Handlers throw a Problem; the last middleware turns it, and whatever Express or Node throw, into an answer that shows nothing of the inside.
+// How the gateway says no: one body for every JSON API of ours, `{ "error_code": 40401, "message": "…" }`, as Confluent's REST proxy and schema
+// registry have it. Handlers throw a Problem; the last middleware turns it, and whatever Express or Node throw, into an answer that shows nothing of
+// the inside.
 import { STATUS_CODES } from 'node:http'
 import type { ErrorRequestHandler, RequestHandler } from 'express'
 import type { Logger } from '../world/world.ts'
@@ -45,7 +46,10 @@ export const noSuchPath: RequestHandler = () => {
 export function answerProblems(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, _next) => {
     const problem = error instanceof Problem ? error : translated(error)
-    if (problem === undefined) logger.error({ method: request.method, route: request.route?.path, error: error instanceof Error ? error.stack : String(error) }, 'a gateway request failed')
+    if (problem === undefined) {
+      const stack = error instanceof Error ? error.stack : String(error)
+      logger.error({ method: request.method, route: request.route?.path, error: stack }, 'a gateway request failed')
+    }
     if (response.headersSent) {
       request.socket.destroy()
       return
@@ -60,5 +64,6 @@ export function answerProblems(logger: Logger): ErrorRequestHandler {
 /** Express and its parts mark what the client did wrong with a 4xx `status` (a malformed percent escape in the path, for one). */
 function translated(error: unknown): Problem | undefined {
   const status = typeof error === 'object' && error !== null && 'status' in error ? error.status : undefined
-  return typeof status === 'number' && status >= 400 && status < 500 ? new Problem(status, `HTTP ${status} ${STATUS_CODES[status] ?? 'Client Error'}`) : undefined
+  if (typeof status !== 'number' || status < 400 || status >= 500) return undefined
+  return new Problem(status, `HTTP ${status} ${STATUS_CODES[status] ?? 'Client Error'}`)
 }

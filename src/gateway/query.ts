@@ -14,7 +14,9 @@ export function integerParameter(request: Request, name: string, bounds: { min: 
   const text = textParameter(request, name)
   if (text === undefined) return bounds.fallback
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (!(value >= bounds.min && value <= bounds.max)) throw badParameter(name, `must be a whole number from ${bounds.min} to ${bounds.max}, not '${text.slice(0, 32)}'`)
+  if (!(value >= bounds.min && value <= bounds.max)) {
+    throw badParameter(name, `must be a whole number from ${bounds.min} to ${bounds.max}, not '${text.slice(0, 32)}'`)
+  }
   return value
 }
 

@@ -1,4 +1,5 @@
-// The Kinesis API at /kinesis of the gateway: signatures over the path as it was sent, the AWS SDK over HTTP/1.1, and the same data through REST and the bridge.
+// The Kinesis API at /kinesis of the gateway: signatures over the path as it was sent, the AWS SDK over HTTP/1.1, and the same data through REST and
+// the bridge.
 import { KinesisClient, CreateStreamCommand, GetRecordsCommand, GetShardIteratorCommand, PutRecordCommand } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import aws4 from 'aws4'

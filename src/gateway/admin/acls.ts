@@ -50,7 +50,9 @@ export function aclRoutes({ access, budget }: { access: Access; budget: BodyBudg
       const caller = callerOf(response)
       expectOnCluster(access, caller, 'alter')
       const filter = filterOf(request)
-      if (Object.keys(filter).length === 0) throw wrongMember('filter', 'at least one of principal, host, operation, permission, resourceType, resourceName must be given')
+      if (Object.keys(filter).length === 0) {
+        throw wrongMember('filter', 'at least one of principal, host, operation, permission, resourceType, resourceName must be given')
+      }
       const removed = await access.delete([filter], caller)
       response.json({ deleted: removed.flat() })
     })

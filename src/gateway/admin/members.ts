@@ -7,7 +7,9 @@ const textLengthMax = 32 * 1024
 /** The body as an object whose members are all in `known`. 400 where it is none, 422 for an unknown member. */
 export function bodyObject(body: Buffer, known: readonly string[]): Readonly<Record<string, unknown>> {
   const value = parseJson(body)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Problem(400, 'HTTP 400 Bad Request: the body must be a JSON object', { errorCode: 40002 })
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new Problem(400, 'HTTP 400 Bad Request: the body must be a JSON object', { errorCode: 40002 })
+  }
   const unknown = Object.keys(value).find(name => !known.includes(name))
   if (unknown !== undefined) throw wrongMember(unknown.slice(0, 64), `is not known; known are ${known.join(', ')}`)
   return value as Record<string, unknown>
@@ -39,7 +41,9 @@ export function settings(value: unknown, name: string): Map<string, string> {
   if (value === undefined) return new Map()
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongMember(name, 'must be an object')
   return new Map(Object.entries(value).map(([key, one]: [string, unknown]) => {
-    if (typeof one !== 'string' && typeof one !== 'number' && typeof one !== 'boolean') throw wrongMember(`${name}["${key.slice(0, 64)}"]`, 'must be a text, a number or a boolean')
+    if (typeof one !== 'string' && typeof one !== 'number' && typeof one !== 'boolean') {
+      throw wrongMember(`${name}["${key.slice(0, 64)}"]`, 'must be a text, a number or a boolean')
+    }
     return [key, String(one)]
   }))
 }

@@ -1,6 +1,6 @@
 // One look at the whole server for its operator: brokers, topics, groups, ACLs, access keys. DESCRIBE on the cluster.
 import { Router } from 'express'
-import type { Access, AccessKeys, Admin, Groups } from '../../ports.ts'
+import type { Access, AccessKeys, Admin, Groups, Partition, Topic } from '../../ports.ts'
 import { callerOf, expectOnCluster } from '../callers.ts'
 import { allowOnly } from '../problem.ts'
 
@@ -26,8 +26,8 @@ export function overviewRoutes({ admin, groups, access, accessKeys, startedAtMs 
         topics: own.length,
         partitions: own.reduce((sum, topic) => sum + topic.partitions.length, 0),
         internalTopics: topics.length - own.length,
-        offlinePartitions: topics.flatMap(topic => topic.partitions.filter(one => one.leader < 0).map(one => `${topic.name}-${one.index}`)),
-        underReplicatedPartitions: topics.flatMap(topic => topic.partitions.filter(one => one.inSyncReplicas.length < one.replicas.length).map(one => `${topic.name}-${one.index}`)),
+        offlinePartitions: namesOf(topics, partition => partition.leader < 0),
+        underReplicatedPartitions: namesOf(topics, partition => partition.inSyncReplicas.length < partition.replicas.length),
         groups: summaries,
         acls: access.list({}).length,
         accessKeys: accessKeys.all().length,
@@ -35,4 +35,9 @@ export function overviewRoutes({ admin, groups, access, accessKeys, startedAtMs 
     })
     .all(allowOnly('GET'))
   return router
+}
+
+/** The partitions for which `holds`, as `orders-0`. */
+function namesOf(topics: readonly Topic[], holds: (partition: Partition) => boolean): string[] {
+  return topics.flatMap(topic => topic.partitions.filter(holds).map(one => `${topic.name}-${one.index}`))
 }

@@ -9,6 +9,7 @@ import { expectBody } from '../rest/media-types.ts'
 import { bodyObject, integer, settings, text, wrongMember } from './members.ts'
 
 const bodyBytesMax = 256 * 1024
+const newTopicMembers = ['name', 'partitions', 'replicationFactor', 'configs', 'validateOnly']
 
 /**
  * `POST /admin/topics` of `{name, partitions?, replicationFactor?, configs?, validateOnly?}` → 201;
@@ -22,7 +23,7 @@ export function adminTopicRoutes({ admin, access, budget }: { admin: Admin; acce
     .post(async (request, response) => {
       const caller = callerOf(response)
       expectBody(request)
-      const body = bodyObject(await readBody(request, response, { bytesMax: bodyBytesMax, budget }), ['name', 'partitions', 'replicationFactor', 'configs', 'validateOnly'])
+      const body = bodyObject(await readBody(request, response, { bytesMax: bodyBytesMax, budget }), newTopicMembers)
       const topic = newTopic(body)
       if (!access.allows(caller, 'create', 'cluster', clusterResource)) expectOnTopic(access, caller, 'create', topic.name)
       const created = orRefuse(await admin.createTopic(topic, { validateOnly: body['validateOnly'] === true }))
@@ -76,5 +77,6 @@ function configChanges(value: unknown): ConfigChange[] {
 }
 
 function topicBody(topic: Topic): object {
-  return { name: topic.name, id: topic.id, partitions: topic.partitions.length, replicationFactor: topic.partitions[0]?.replicas.length ?? 0, configs: Object.fromEntries(topic.configs) }
+  const { name, id, partitions, configs } = topic
+  return { name, id, partitions: partitions.length, replicationFactor: partitions[0]?.replicas.length ?? 0, configs: Object.fromEntries(configs) }
 }

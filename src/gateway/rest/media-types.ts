@@ -1,5 +1,6 @@
-// The media types of the REST proxy API v2: what a body holds by its Content-Type, what an answer may be by its Accept. `application/vnd.kafka.json.v2+json` names
-// the embedded format `json`; plain `application/json` leaves the format to the topic ('auto': see payload.ts).
+// The media types of the REST proxy API v2: what a body holds by its Content-Type, what an answer may be by its Accept.
+// `application/vnd.kafka.json.v2+json` names the embedded format `json`; plain `application/json` leaves the format to the topic ('auto': see
+// payload.ts).
 import type { Request } from 'express'
 import { Problem } from '../problem.ts'
 
@@ -19,8 +20,8 @@ const formats: Readonly<Record<string, EmbeddedFormat | 'auto'>> = {
 }
 
 /**
- * The embedded format of a produce request. 415 for a type that is none, and for a request without any: a browser may send that one anywhere without asking first, which
- * with dev would let every page produce.
+ * The embedded format of a produce request. 415 for a type that is none, and for a request without any: a browser may send that one anywhere without
+ * asking first, which with dev would let every page produce.
  */
 export function formatOfBody(request: Request): EmbeddedFormat | 'auto' {
   const type = mediaType(request.headers['content-type'] ?? '')

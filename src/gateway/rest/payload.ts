@@ -1,5 +1,7 @@
-// Keys and values between their JSON form in a REST request and their bytes in the log, per embedded format and schema. What the client names decides; where it names
-// nothing, the latest schema of the topic's subject does. Plain `application/json` follows the topic: its subject's schema where there is one, else JSON as it came.
+// Keys and values between their JSON form in a REST request and their bytes in the log, per embedded format and schema. What the client names
+// decides; where it names nothing, the latest schema of the topic's subject does. Plain `application/json` follows the topic: its subject's schema
+// where there is one, else JSON as it came.
+import { isUtf8 } from 'node:buffer'
 import type { Access, Admin, Caller, Topic } from '../../ports.ts'
 import { InvalidSchema, RegistryRefusal } from '../../registry/errors.ts'
 import type { SchemaFault } from '../../registry/fault.ts'
@@ -55,7 +57,9 @@ export class Payloads {
   async codecFor(request: CodecRequest): Promise<PartCodec> {
     const { format, choice, part, topic } = request
     if (format === 'binary' || format === 'json') {
-      if (choice.schema !== undefined || choice.id !== undefined) throw new Problem(422, `${part}_schema and ${part}_schema_id mean nothing in the ${format} format`)
+      if (choice.schema !== undefined || choice.id !== undefined) {
+        throw new Problem(422, `${part}_schema and ${part}_schema_id mean nothing in the ${format} format`)
+      }
       return format === 'binary' ? binaryCodec : jsonCodec
     }
     const version = await this.#versionFor(request)
@@ -63,19 +67,23 @@ export class Payloads {
     if (format === 'auto') return part === 'key' ? plainKeyCodec : jsonCodec
     if (!request.isNeeded) return jsonCodec
     throw new Problem(
-      422, `${part === 'key' ? 'Key' : 'Value'} schema missing: give ${part}_schema or ${part}_schema_id, or register a schema for subject '${topic.name}-${part}'`,
+      422,
+      `${part === 'key' ? 'Key' : 'Value'} schema missing: give ${part}_schema or ${part}_schema_id, or register a schema for '${topic.name}-${part}'`,
       { errorCode: missingSchema[part] },
     )
   }
 
-  /** How a topic's stored keys or values are shown in the format. Avro's unions are tagged in `avro`, as Confluent's proxy has them, and plain in plain JSON. */
+  /**
+   * How a topic's stored keys or values are shown in the format. Avro's unions are tagged in `avro`, as Confluent's proxy has them, and plain in
+   * plain JSON.
+   */
   readerFor(topic: Topic, part: PartName, format: EmbeddedFormat | 'auto'): PartReader {
     if (format === 'binary') return bytes => JSON.stringify(bytes.toString('base64'))
     if (format === 'json') return jsonText
     if (format !== 'auto') return bytes => this.#framed(bytes, typeOfFormat[format], { tagged: true })
-    // The mirror of what `codecFor` does with plain JSON.
+    // What `codecFor` makes of plain JSON, the other way round.
     if (this.#latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined, { tagged: false })
-    return part === 'key' ? bytes => jsonTextOrUndefined(bytes) ?? JSON.stringify(bytes.toString()) : jsonText
+    return part === 'key' ? plainText : jsonText
   }
 
   async #versionFor(request: CodecRequest): Promise<SchemaVersion | undefined> {
@@ -91,7 +99,8 @@ export class Payloads {
   async #given(text: string, { topic, part, format, caller }: CodecRequest): Promise<SchemaVersion> {
     const schemaType = typeOfFormat[format]
     if (schemaType === undefined) {
-      throw new Problem(422, `${part}_schema needs a Content-Type that says its language: application/vnd.kafka.avro.v2+json or application/vnd.kafka.jsonschema.v2+json`)
+      const types = 'application/vnd.kafka.avro.v2+json or application/vnd.kafka.jsonschema.v2+json'
+      throw new Problem(422, `${part}_schema needs a Content-Type that says its language: ${types}`)
     }
     const strategy = this.#strategy(topic, part)
     const recordName = strategy === 'TopicName' ? undefined : orProblem(this.#registry.recordName(text, schemaType))
@@ -107,7 +116,9 @@ export class Payloads {
   }
 
   #expect(caller: Caller, operation: 'read' | 'write', subject: string): void {
-    if (!this.#access.allows(caller, operation, 'subject', subject)) throw new Problem(403, `User is denied operation ${operation} on Subject: ${subject}`, { errorCode: 40301 })
+    if (!this.#access.allows(caller, operation, 'subject', subject)) {
+      throw new Problem(403, `User is denied operation ${operation} on Subject: ${subject}`, { errorCode: 40301 })
+    }
   }
 
   /** Of the topic's own subject. The strategies by record name have one per kind of record, so that there is no latest of them all. */
@@ -122,10 +133,10 @@ export class Payloads {
   #schemaCodec(version: SchemaVersion, format: EmbeddedFormat | 'auto'): PartCodec {
     const wanted = typeOfFormat[format]
     if (wanted !== undefined && version.schemaType !== wanted) {
-      throw new Problem(422, `schema ${version.id} of subject '${version.subject}' is of type ${version.schemaType}, not ${wanted}`, { errorCode: invalidSchema })
+      throw unusable(version, `is of type ${version.schemaType}, not ${wanted}`)
     }
     const codec = this.#registry.payloadCodec(version.id)
-    if (codec instanceof InvalidSchema) throw new Problem(422, `schema ${version.id} of subject '${version.subject}' cannot be used: ${codec.message}`, { errorCode: invalidSchema })
+    if (codec instanceof InvalidSchema) throw unusable(version, `cannot be used: ${codec.message}`)
     return framedCodec(version.id, codec)
   }
 
@@ -143,7 +154,10 @@ export class Payloads {
 
 const binaryCodec: PartCodec = {
   schemaId: null,
-  encode: ({ value }) => (typeof value === 'string' && isBase64(value) ? Buffer.from(value, 'base64') : { pointer: '', reason: 'must be base64 text in the binary format' }),
+  encode({ value }) {
+    if (typeof value === 'string' && isBase64(value)) return Buffer.from(value, 'base64')
+    return { pointer: '', reason: 'must be base64 text in the binary format' }
+  },
 }
 
 const jsonCodec: PartCodec = { schemaId: null, encode: ({ json }) => json }
@@ -166,17 +180,22 @@ function framedCodec(schemaId: number, codec: PayloadCodec): PartCodec {
 
 /** The bytes themselves where they are JSON, numbers in full precision. */
 function jsonText(bytes: Buffer): string | SchemaFault {
-  return jsonTextOrUndefined(bytes) ?? { pointer: '', reason: 'is not JSON' }
-}
-
-function jsonTextOrUndefined(bytes: Buffer): string | undefined {
   const text = bytes.toString()
   try {
     JSON.parse(text)
     return text
   } catch {
-    return undefined
+    return { pointer: '', reason: 'is not JSON' }
   }
+}
+
+/** A key as the text it is; "17" stays a text. */
+function plainText(bytes: Buffer): string | SchemaFault {
+  return isUtf8(bytes) ? JSON.stringify(bytes.toString()) : { pointer: '', reason: 'is not UTF-8' }
+}
+
+function unusable(version: SchemaVersion, reason: string): Problem {
+  return new Problem(422, `schema ${version.id} of subject '${version.subject}' ${reason}`, { errorCode: invalidSchema })
 }
 
 /** The registry's own numbers mean other things in this API, so only its status and its words are kept. */

@@ -1,6 +1,6 @@
-// The body of a produce request, `{records: [{key, value, partition}], key_schema | key_schema_id, value_schema | value_schema_id}`, with `headers` and `timestamp` per
-// record as extensions. One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is stored as JSON is then
-// the client's own bytes, numbers in full precision, and nothing is parsed or printed twice.
+// The body of a produce request, `{records: [{key, value, partition}], key_schema | key_schema_id, value_schema | value_schema_id}`, with `headers`
+// and `timestamp` per record as extensions. One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is
+// stored as JSON is then the client's own bytes, numbers in full precision, and nothing is parsed or printed twice.
 import { isUtf8 } from 'node:buffer'
 import { assert } from '../../base/assert.ts'
 import type { Header } from '../../wire/batch.ts'
@@ -124,7 +124,10 @@ const envelopeMembers = ['records', 'key_schema', 'key_schema_id', 'value_schema
 const recordMembers = ['value', 'key', 'partition', 'headers', 'timestamp'].map(name => Buffer.from(name))
 const [records, value, key] = [0, 0, 1]
 
-/** Where the keys and values stand. Holds the envelope's shape and refuses a member that comes twice, so that this pass and JSON.parse cannot see two things. */
+/**
+ * Where the keys and values stand. Holds the envelope's shape and refuses a member that comes twice, so that this pass and JSON.parse cannot see two
+ * things.
+ */
 function findRecords(body: Buffer): RecordSpans[] {
   const cursor = new JsonCursor(body)
   const spans: RecordSpans[] = []

@@ -1,7 +1,10 @@
-// REST proxy v2, produce: `POST /topics/{t}` and `POST /topics/{t}/partitions/{p}`. Everything is judged before anything is appended: a request with one record that
-// does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition, acknowledged when durable.
+// REST proxy v2, produce: `POST /topics/{t}` and `POST /topics/{t}/partitions/{p}`. Everything is judged before anything is appended: a request with
+// one record that does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition,
+// acknowledged when durable.
 import type { Request, RequestHandler, Response } from 'express'
-import { clusterResource, Refusal, type Access, type Admin, type Appended, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
+import {
+  clusterResource, Refusal, type Access, type Admin, type Appended, type Caller, type Logs, type RecordFault, type Topic, type Validation,
+} from '../../ports.ts'
 import { buildBatch, type Batch, type RecordDraft } from '../../wire/batch.ts'
 import type { Clock } from '../../world/world.ts'
 import { readBody, type BodyBudget } from '../body.ts'
@@ -11,7 +14,7 @@ import { answerTo, problemOf } from '../refusals.ts'
 import { formatOfBody, plainAnswerType } from './media-types.ts'
 import { Partitioner, partitionOfKey } from './partitioner.ts'
 import type { PartCodec, Payloads } from './payload.ts'
-import { parseProduceRequest, type Part, type ProduceRequest } from './produce-request.ts'
+import { parseProduceRequest, type Part, type ProduceRequest, type SchemaChoice } from './produce-request.ts'
 
 /** Larger than one batch may be by default (1 MiB), because base64, member names and several partitions come on top. */
 export const produceBytesMax = 4 * 1024 * 1024
@@ -51,9 +54,11 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
     if (topic.internal) throw new Problem(403, `Topic '${name}' is internal: only the server writes it`, { errorCode: 40301 })
     const pinned = wanted === undefined ? undefined : partitionOf(topic, wanted).index
 
+    const codecFor = (part: 'key' | 'value', choice: SchemaChoice): Promise<PartCodec> =>
+      parts.payloads.codecFor({ topic, part, format, choice, caller, isNeeded: body.records.some(record => record[part] !== undefined) })
     const codecs = {
-      key: await parts.payloads.codecFor({ topic, part: 'key', format, choice: body.keySchema, caller, isNeeded: body.records.some(record => record.key !== undefined) }),
-      value: await parts.payloads.codecFor({ topic, part: 'value', format, choice: body.valueSchema, caller, isNeeded: body.records.some(record => record.value !== undefined) }),
+      key: await codecFor('key', body.keySchema),
+      value: await codecFor('value', body.valueSchema),
     }
     const drafts = encode(body, codecs)
     await validate(parts.validation, topic, drafts)
@@ -109,7 +114,9 @@ function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; top
   let turn: number | undefined
   return body.records.map(({ partition }, index) => {
     if (pinned !== undefined) {
-      if (partition !== undefined && partition !== pinned) throw new Problem(422, `records[${index}].partition is ${partition}, in a request for partition ${pinned}`)
+      if (partition !== undefined && partition !== pinned) {
+        throw new Problem(422, `records[${index}].partition is ${partition}, in a request for partition ${pinned}`)
+      }
       return pinned
     }
     if (partition !== undefined) {
@@ -129,7 +136,8 @@ function build(assigned: readonly number[], drafts: readonly RecordDraft[], { ad
   return new Map([...groups].map(([partition, indexes]) => {
     const batch = buildBatch(indexes.length === drafts.length ? drafts : indexes.map(index => drafts[index]!), { timestampMs })
     if (batch.bytes.length > bytesMax) {
-      throw new Problem(413, `The records for partition ${partition} make a batch of ${batch.bytes.length} bytes, where topic '${topic.name}' takes ${bytesMax}`)
+      const size = batch.bytes.length
+      throw new Problem(413, `The records for partition ${partition} make a batch of ${size} bytes, where topic '${topic.name}' takes ${bytesMax}`)
     }
     return [partition, batch]
   }))
@@ -143,8 +151,7 @@ async function append(logs: Logs, topic: string, batches: ReadonlyMap<number, Ba
 /** One entry per record, in the order of the request. Where every partition refused, the status says so too: nobody may take that for stored. */
 function answer(response: Response, assigned: readonly number[], outcomes: ReadonlyMap<number, Appended | Refusal>, schemaIds: object): void {
   const next = new Map([...outcomes].map(([partition, outcome]) => [partition, outcome instanceof Refusal ? -1 : outcome.baseOffset]))
-  const failures = new Map([...outcomes].flatMap(([partition, outcome]) =>
-    (outcome instanceof Refusal ? [[partition, `{"partition":${partition},"offset":null,"error_code":${answerTo(outcome).errorCode},"error":${JSON.stringify(outcome.message)}}`]] : [])))
+  const failures = new Map([...outcomes].flatMap(([partition, outcome]) => (outcome instanceof Refusal ? [[partition, failureOf(partition, outcome)]] : [])))
   // As text at once: an object per record, only to be printed, would cost as much again.
   const offsets = assigned.map(partition => {
     const failure = failures.get(partition)
@@ -156,6 +163,10 @@ function answer(response: Response, assigned: readonly number[], outcomes: Reado
   const [first] = outcomes.values()
   if (first instanceof Refusal && failures.size === outcomes.size) throw problemOf(first, { offsets: JSON.parse(`[${offsets}]`) as unknown, ...schemaIds })
   response.send(`{"offsets":[${offsets}],${JSON.stringify(schemaIds).slice(1)}`)
+}
+
+function failureOf(partition: number, refusal: Refusal): string {
+  return JSON.stringify({ partition, offset: null, error_code: answerTo(refusal).errorCode, error: refusal.message })
 }
 
 function unfit(faults: readonly IndexedFault[]): Problem {

@@ -1,5 +1,5 @@
-// Stateless reads: `GET /topics/{t}/partitions/{p}/records?offset=&timeout=&max_bytes=`. The client keeps its position; any number of them may read, and nothing is left
-// behind on the server. Confluent's REST proxy has consumer instances instead; the shape of a record is theirs.
+// Stateless reads: `GET /topics/{t}/partitions/{p}/records?offset=&timeout=&max_bytes=`. The client keeps its position; any number of them may read,
+// and nothing is left behind on the server. Confluent's REST proxy has consumer instances instead; the shape of a record is theirs.
 import { Router, type Request } from 'express'
 import { Refusal, type Access, type Admin, type Logs, type PartitionRef, type Slice } from '../../ports.ts'
 import type { RecordView } from '../../wire/batch.ts'
@@ -25,8 +25,9 @@ interface Parts {
 }
 
 /**
- * `offset` is a number, `earliest` (default) or `latest`; `timeout` (ms) is how long to wait for a first record; `max_bytes` bounds what is read from the log, one
- * batch at the least. Answers `[{topic, partition, offset, timestamp, key, value, headers}]` in the embedded format of Accept. READ on the topic.
+ * `offset` is a number, `earliest` (default) or `latest`; `timeout` (ms) is how long to wait for a first record; `max_bytes` bounds what is read from
+ * the log, one batch at the least. Answers `[{topic, partition, offset, timestamp, key, value, headers}]` in the embedded format of Accept. READ on
+ * the topic.
  */
 export function recordRoutes(parts: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
@@ -88,9 +89,10 @@ function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartRe
   const key = show(record.key, readers.key)
   const value = show(record.value, readers.value)
   const headers = JSON.stringify(record.headers.map(header => ({ name: header.key, value: header.value?.toString('base64') ?? null })))
-  const faults = [key.fault === undefined ? '' : `,"key_error":${JSON.stringify(key.fault)}`, value.fault === undefined ? '' : `,"value_error":${JSON.stringify(value.fault)}`]
+  const keyError = key.fault === undefined ? '' : `,"key_error":${JSON.stringify(key.fault)}`
+  const valueError = value.fault === undefined ? '' : `,"value_error":${JSON.stringify(value.fault)}`
   return `{"topic":${JSON.stringify(at.topic)},"key":${key.json},"value":${value.json},"partition":${at.partition},"offset":${record.offset}`
-    + `,"timestamp":${record.timestampMs},"headers":${headers}${faults.join('')}}`
+    + `,"timestamp":${record.timestampMs},"headers":${headers}${keyError}${valueError}}`
 }
 
 /** One record that cannot be shown in the format must not stop its reader for ever: it comes as base64, with the reason beside it. */

@@ -1,4 +1,5 @@
-// REST proxy v2, metadata: topics, their partitions and offsets, and brokers, in the shapes of Confluent's REST proxy. What the caller may not describe is not there.
+// REST proxy v2, metadata: topics, their partitions and offsets, and brokers, in the shapes of Confluent's REST proxy. What the caller may not
+// describe is not there.
 import { Router, type Request, type RequestHandler, type Response } from 'express'
 import type { Access, Admin, Logs, Partition, Topic } from '../../ports.ts'
 import { callerOf, describableTopics, partitionOf, topicFor } from '../callers.ts'
@@ -7,8 +8,8 @@ import { orRefuse } from '../refusals.ts'
 import { plainAnswerType } from './media-types.ts'
 
 /**
- * `GET /topics`, `/topics/{t}`, `/topics/{t}/partitions[/{p}[/offsets]]` and `/brokers`. The POST of `/topics/{t}` and of `/topics/{t}/partitions/{p}` is `produce`,
- * because both share the path.
+ * `GET /topics`, `/topics/{t}`, `/topics/{t}/partitions[/{p}[/offsets]]` and `/brokers`. The POST of `/topics/{t}` and of
+ * `/topics/{t}/partitions/{p}` is `produce`, because both share the path.
  */
 export function topicRoutes(parts: { logs: Logs; admin: Admin; access: Access }, produce: RequestHandler<{ topic: string; partition?: string }>): Router {
   const { logs, admin, access } = parts
