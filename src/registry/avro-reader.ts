@@ -10,6 +10,9 @@ export const dataDepthMax = 256
 const recordsPerByteMax = 64
 const recordsFreeCount = 10_000
 
+/** Of an array whose count alone could fill the memory. */
+export const emptyItems = 'has items that take no bytes, which are not taken in arrays'
+
 export interface AvroReader {
   /** Null where the bytes from `from` to the end are exactly one value of the schema. */
   check(bytes: Buffer, from: number): SchemaFault | null
@@ -214,7 +217,7 @@ function walkBlocks(cursor: Cursor, itemsAreEmpty: boolean, item: (index: number
     const count = cursor.int()
     if (count === undefined) return cursor.fail('a block has no valid count')
     if (count === 0) return true
-    if (itemsAreEmpty) return cursor.fail('has items that take no bytes, which are not taken in arrays')
+    if (itemsAreEmpty) return cursor.fail(emptyItems)
     let end = -1
     if (count < 0) {
       const size = cursor.length()
@@ -230,7 +233,7 @@ function walkBlocks(cursor: Cursor, itemsAreEmpty: boolean, item: (index: number
 }
 
 /** Whether values of the type take no bytes: nothing that takes any can be reached through the fields of records. */
-function isZeroWidth(type: AvroType): boolean {
+export function isZeroWidth(type: AvroType): boolean {
   const reached = new Set([type])
   // A set may grow while it is gone through: every type is looked at once.
   for (const each of reached) {

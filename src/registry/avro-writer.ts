@@ -1,7 +1,7 @@
 // JSON values as Avro binary data, by a schema compiled once. Union values may be plain ("x") or tagged as in Avro's JSON encoding ({"string": "x"}); fields that
 // are missing take their default, members that are no field are refused rather than lost. Bytes and fixed are text of the characters 0 to 255, as Avro has it.
 import { type AvroField, type AvroRecord, type AvroType, type AvroUnion, branchName, isNamed } from './avro.ts'
-import { dataDepthMax } from './avro-reader.ts'
+import { dataDepthMax, emptyItems, isZeroWidth } from './avro-reader.ts'
 import { depthOf, isObject, parseExactly, schemaDepthMax, toInteger } from './exact-json.ts'
 import { pointerToken, type SchemaFault } from './fault.ts'
 
@@ -196,9 +196,12 @@ class WriteCompiler {
       }
       case 'array': {
         const item = this.#lazy(type.items)
+        let itemsAreEmpty: boolean | undefined
         return (value, out) => {
           if (!Array.isArray(value)) return out.fail(`must be array, not ${nameOf(value)}`)
           if (value.length > 0) {
+            itemsAreEmpty ??= isZeroWidth(type.items)
+            if (itemsAreEmpty) return out.fail(emptyItems)
             out.int(value.length)
             for (let index = 0; index < value.length; index++) if (!item(value[index], out)) return out.under(index)
           }

@@ -8,11 +8,12 @@ import { isObject } from './exact-json.ts'
 import { pointerToken, type SchemaFault } from './fault.ts'
 import type { Draft, JsonDocument } from './json-schema.ts'
 
-/** The fault of a value; null where it fits. */
-export type JsonValidator = (value: unknown) => SchemaFault | null
+/** The fault of a value that was `bytes` long as text; null where it fits. */
+export type JsonValidator = (value: unknown, bytes: number) => SchemaFault | null
 
-/** How many times one validation may follow a reference: recursion through anyOf and its like grows exponentially with the depth of the value. */
-const referencesFollowedMax = 100_000
+/** How many times one validation may follow a reference, by the size of the value: recursion through anyOf and its like grows exponentially with its depth. */
+const referencesPerByteMax = 4
+const referencesFreeCount = 1_000
 const schemaNodesMax = 100_000
 /** A keyword of ours beside each reference, which counts. No schema can name it: the `$` forms are all taken, and unknown ones are dropped here. */
 const counter = '$sluiceCounted'
@@ -38,7 +39,8 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   ajv.removeKeyword('uniqueItems')
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
   ajv.addKeyword({
-    keyword: counter, schemaType: 'boolean', errors: false,
+    // Before the reference is followed: behind it, nothing counts what fails.
+    keyword: counter, before: '$ref', schemaType: 'boolean', errors: false,
     validate: () => {
       if (--budget.left < 0) throw new TooComplex()
       return true
@@ -52,8 +54,8 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   } catch (error) {
     throw new InvalidSchema((error as Error).message.slice(0, 1000))
   }
-  return value => {
-    budget.left = referencesFollowedMax
+  return (value, bytes) => {
+    budget.left = referencesFreeCount + referencesPerByteMax * bytes
     try {
       if (validate(value)) return null
     } catch (error) {
@@ -77,9 +79,12 @@ function expectDraft(root: unknown, draft: Draft): void {
 
 /** ajv stops at the first keyword that fails, but tells what each branch of an anyOf or oneOf had against the value: the deepest says most; of several at one place, the union. */
 function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
-  const depth = Math.max(...errors.map(error => error.instancePath.length))
-  const deepest = errors.filter(error => error.instancePath.length === depth)
-  return deepest.find(error => error.keyword === 'anyOf' || error.keyword === 'oneOf') ?? deepest[0]
+  let best = errors[0]
+  for (const error of errors) {
+    const depth = error.instancePath.length - best!.instancePath.length
+    if (depth > 0 || (depth === 0 && (error.keyword === 'anyOf' || error.keyword === 'oneOf'))) best = error
+  }
+  return best
 }
 
 class TooComplex extends Error {}

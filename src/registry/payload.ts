@@ -41,10 +41,10 @@ function jsonPayload(document: JsonDocument): PayloadCodec {
       // The parser quotes the payload; what it was does not belong into logs and answers to others.
       return { pointer: '', reason: `is not JSON${/at position \d+/.exec((error as Error).message)?.[0].replace(/^/, ', ') ?? ''}` }
     }
-    return validate(value)
+    return validate(value, bytes.length - from)
   }
   return {
-    encode: (value, json) => validate(value) ?? json,
+    encode: (value, json) => validate(value, json.length) ?? json,
     check,
     decode: (bytes, from) => check(bytes, from) ?? bytes.toString('utf8', from, bytes.length),
   }
