@@ -3,8 +3,10 @@ import { assert } from '../base/assert.ts'
 import type { Engine } from '../engine/engine.ts'
 import type { OpenPartition } from '../engine/partition.ts'
 import { internalTopics } from '../engine/catalog/topic-names.ts'
-import { unknownTopic } from '../engine/catalog/catalog.ts'
-import { type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Groups, type Logs, type PartitionRef, Refusal, type Topic } from '../ports.ts'
+import { unknownPartition, unknownTopic } from '../engine/catalog/catalog.ts'
+import {
+  type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Groups, type Logs, type PartitionRef, Refusal, type Topic,
+} from '../ports.ts'
 
 /** The backend owns the engine: disposing of it closes the engine. */
 export function localBackend(engine: Engine): Backend {
@@ -78,7 +80,8 @@ function groupsOf(engine: Engine): Groups {
     },
     async join(request, signal) {
       const owner = request.instanceId ?? request.clientId
-      return groupIdFault(request.groupId) ?? groups.submit(request.groupId, () => ({ type: 'join', request, newMemberId: `${owner}-${world.random.uuid()}` }), signal)
+      const join = () => ({ type: 'join', request, newMemberId: `${owner}-${world.random.uuid()}` } as const)
+      return groupIdFault(request.groupId) ?? groups.submit(request.groupId, join, signal)
     },
     async sync(request, signal) {
       return groupIdFault(request.groupId) ?? groups.submit(request.groupId, () => ({ type: 'sync', request }), signal)
@@ -148,7 +151,7 @@ function namedTopics(catalog: Engine['catalog'], names: readonly string[]): read
 function partitionFault(topic: Topic | undefined, { topic: name, partition }: PartitionRef): Refusal | null {
   if (topic === undefined) return unknownTopic(name)
   if (topic.partitions[partition] !== undefined) return null
-  return new Refusal('unknown-partition', `This server does not host this topic-partition: topic '${name}' has no partition ${partition}.`)
+  return unknownPartition(name, partition)
 }
 
 const groupIdCharactersMax = 4096

@@ -72,7 +72,9 @@ export async function claimDirectory({ disk }: World, directory: string): Promis
 }
 
 /** The cluster this directory belongs to: the one given, or a new one, for a new directory. */
-export async function openIdentity({ disk, random }: World, wanted: { readonly directory: string; readonly clusterId: string | undefined; readonly brokerId: number }): Promise<string> {
+export async function openIdentity(
+  { disk, random }: World, wanted: { readonly directory: string; readonly clusterId: string | undefined; readonly brokerId: number },
+): Promise<string> {
   const { directory, brokerId } = wanted
   const { file, found } = await usable(directory, () => GenerationFile.open(disk, directory, 'identity'))
   if (found === undefined) {

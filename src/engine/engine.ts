@@ -7,41 +7,31 @@
 //   <directory>/clean-shutdown    there while nobody writes and the last one stopped in order
 //   <directory>/metadata/         the log of __cluster_metadata
 //   <directory>/topics/<id>/<n>/  the log of partition n of a topic
-import { type Broker, type NewTopic, Refusal, type Topic } from '../ports.ts'
-import type { Logger, Timer, World } from '../world/world.ts'
-import { Catalog, type CatalogCommand, type CatalogReplies, type CatalogReply, producerIdsPerBlock } from './catalog/catalog.ts'
-import type { CatalogRecord } from './catalog/records.ts'
-import { claimDirectory, type DirectoryClaim, EngineError, ensureDirectory, openIdentity } from './directory.ts'
+import { type NewTopic, Refusal, type Topic } from '../ports.ts'
+import type { Timer, World } from '../world/world.ts'
+import { Catalog, producerIdsPerBlock } from './catalog/catalog.ts'
+import type { CatalogCommand, CatalogReplies } from './catalog/commands.ts'
+import { claimDirectory, type DirectoryClaim, EngineError, openIdentity } from './directory.ts'
 import { DiskFailure } from './disk-failure.ts'
 import { GroupCoordinator, offsetsTopic } from './groups/coordinator.ts'
-import { Log } from './log/log.ts'
 import { TailCache } from './log/tail-cache.ts'
-import { internalTopicConfigs, logConfigOf } from './log-configs.ts'
-import { type MachineLog, MachineRuntime } from './machine.ts'
+import { internalTopicConfigs } from './log-configs.ts'
+import type { MachineLog } from './machine.ts'
+import { type CatalogRuntime, machineLog, openKeyring, openMetadata, type OpeningOptions, refuseStrays, replayCatalog } from './opening.ts'
 import { Partitions } from './partitions.ts'
-import { WrongKey } from './sealed/errors.ts'
-import type { KeySource } from './sealed/kek.ts'
-import { Keyring } from './sealed/keyring.ts'
 
-export interface EngineOptions {
-  readonly world: World
-  readonly directory: string
+export interface EngineOptions extends OpeningOptions {
   /** For a new directory; a directory of another cluster is refused. Left out: a new one is made up. */
   readonly clusterId?: string
-  readonly kek: KeySource
-  readonly broker: Broker
   /** Broker configs by Kafka's names; an unknown name or a bad value is refused. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   /** Memory for recent batches over all partitions. */
   readonly cacheBytes?: number
-  readonly logger: Logger
   /** One line about each step that may take long. */
   readonly onProgress?: (line: string) => void
 }
 
 const cacheBytesDefault = 64 * 1024 * 1024
-/** As Kafka's KRaft has it. */
-const metadataTopicId = '00000000-0000-0000-0000-000000000001'
 const minuteMs = 60_000
 
 /** Opens the directory, or a new one; rejects with an EngineError of one line where it cannot be. */
@@ -83,7 +73,7 @@ async function openClaimed(options: EngineOptions, catalog: Catalog, claim: Dire
 interface Parts {
   readonly options: EngineOptions
   readonly catalog: Catalog
-  readonly runtime: MachineRuntime<CatalogCommand, CatalogRecord, CatalogReply>
+  readonly runtime: CatalogRuntime
   readonly partitions: Partitions
   readonly failure: DiskFailure
   readonly claim: DirectoryClaim
@@ -157,7 +147,10 @@ export class Engine implements AsyncDisposable {
     return this.submit({ type: 'create-topic', topic, topicId: this.world.random.uuid(), ...how })
   }
 
-  /** First the catalog forgets the topic, then its key is shredded, its files and its committed offsets go. A crash in between is made good at the next start. */
+  /**
+   * First the catalog forgets the topic, then its key is shredded, its files and its committed offsets go. A crash in between is made good at the
+   * next start.
+   */
   deleteTopic(name: string): Promise<null | Refusal> {
     return this.#deletion(name, async () => {
       const topic = await this.submit({ type: 'delete-topic', name })
@@ -253,60 +246,5 @@ export class Engine implements AsyncDisposable {
   async #openGroupLog(partition: number): Promise<MachineLog | Refusal> {
     const opened = await this.partitions.find({ topic: offsetsTopic, partition })
     return opened instanceof Refusal ? opened : machineLog(opened.log, this.#parts.failure)
-  }
-}
-
-async function openKeyring({ world, directory, kek }: EngineOptions): Promise<Keyring> {
-  try {
-    return await Keyring.open({ world, directory, source: kek })
-  } catch (error) {
-    if (error instanceof WrongKey) throw new EngineError('wrong-key', `${directory} cannot be opened with this key: ${error.message}`, { cause: error })
-    throw new EngineError('damaged', `the keyring in ${directory} cannot be read: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-async function openMetadata(
-  { world, directory, broker, logger }: EngineOptions, { catalog, clusterId, keyring, cache }: { catalog: Catalog; clusterId: string; keyring: Keyring; cache: TailCache },
-): Promise<Log> {
-  const path = `${directory}/metadata`
-  const identity = { clusterId, topicId: metadataTopicId, partition: 0, broker: broker.id }
-  try {
-    await ensureDirectory(world.disk, path)
-    return await Log.open({ world, directory: path, identity, keys: keyring, config: () => logConfigOf(catalog.configs, internalTopicConfigs), cache, logger })
-  } catch (error) {
-    throw new EngineError(error instanceof WrongKey ? 'wrong-key' : 'damaged', `the catalog in ${path} cannot be opened: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-async function replayCatalog({ directory, world, logger }: EngineOptions, catalog: Catalog, log: MachineLog): Promise<MachineRuntime<CatalogCommand, CatalogRecord, CatalogReply>> {
-  try {
-    return await MachineRuntime.open({ name: '__cluster_metadata', machine: catalog, log, clock: world.clock, logger })
-  } catch (error) {
-    throw new EngineError('damaged', `the catalog in ${directory}/metadata cannot be replayed: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-/** Files of topics that the catalog does not know are never deleted; a catalog that knows nothing beside such files is not believed. */
-async function refuseStrays(partitions: Partitions, catalog: Catalog, { directory, isNew, logger }: { directory: string; isNew: boolean; logger: Logger }): Promise<void> {
-  const strays = (await partitions.stored()).filter(id => catalog.topicById(id) === undefined && !catalog.condemned.has(id))
-  if (strays.length === 0) return
-  if (isNew) throw new EngineError('damaged', `${directory}/metadata is empty, but ${directory}/topics holds ${strays.length} topic(s), ${strays[0]} among them; nothing was changed`)
-  logger.warn({ directory: `${directory}/topics`, topicIds: strays.slice(0, 10), count: strays.length }, 'files of topics that the catalog does not know are left alone')
-}
-
-/** A log as a state machine writes it: in the one leader epoch that a single replica has. */
-function machineLog(log: Log, failure: DiskFailure): MachineLog {
-  return {
-    get startOffset() { return log.startOffset },
-    get endOffset() { return log.endOffset },
-    append(batch) {
-      const appended = log.append(batch, Math.max(log.leaderEpochAtEnd, 0))
-      if (appended instanceof Refusal) return appended
-      appended.written.catch(() => {})
-      appended.durable.catch(failure.report)
-      return appended
-    },
-    read: (from, bytesMax) => log.read(from, { bytesMax, atLeastOne: true, upTo: log.endOffset }),
-    deleteBefore: offset => log.deleteBefore(offset),
   }
 }

@@ -3,10 +3,10 @@
 // Everything up to and including `apply` runs without an await, so commands of one machine are served strictly one after the other, while
 // their commits overlap. A commit that fails is final: nothing more is decided until the next start replays what the disk holds.
 import { assert } from '../base/assert.ts'
-import { type Deferred, deferred } from '../base/deferred.ts'
 import { Refusal } from '../ports.ts'
 import { type Batch, buildBatch, type RecordDraft, type RecordView } from '../wire/batch.ts'
 import type { Clock, Logger, Timer } from '../world/world.ts'
+import { type Answer, ParkedCallers } from './parked-callers.ts'
 
 export interface Machine<Command, Rec, Reply> {
   /** Reads state and changes nothing. */
@@ -42,11 +42,6 @@ export class Parked {
   constructor(key: string) {
     this.key = key
   }
-}
-
-export interface Answer<Reply> {
-  readonly key: string
-  readonly reply: Reply | Refusal
 }
 
 /** A keyed timer: set (in place of the one that runs under the key), or cancelled where `command` is undefined. */
@@ -89,7 +84,7 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #snapshotRecordsMin: number
-  readonly #parked = new Map<string, Deferred<Reply | Refusal>>()
+  readonly #parked = new ParkedCallers<Reply>()
   readonly #timers = new Map<string, Timer>()
   /** Settles with the commit of everything appended so far; never rejects. */
   #committed: Promise<void> = Promise.resolve()
@@ -127,9 +122,9 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     const refusal = this.#commit(decision.records ?? [])
     if (refusal !== undefined) return refusal
     const { reply } = decision
-    const waiting = reply instanceof Parked ? this.#park(reply.key, signal) : undefined
+    const waiting = reply instanceof Parked ? this.#parked.park(reply.key, signal) : undefined
     this.#setTimers(decision.timers ?? [])
-    this.#answer(decision.answers ?? [])
+    this.#parked.answer(decision.answers ?? [], this.#committed, () => this.#failure)
     this.#maybeSnapshot()
     if (waiting !== undefined) return waiting
     await this.#committed
@@ -149,7 +144,7 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     this.#closed = true
     for (const timer of this.#timers.values()) timer.cancel()
     this.#timers.clear()
-    this.#releaseParked(closing(this.#name))
+    this.#parked.release(closing(this.#name))
     await this.#committed
     await this.#snapshot
   }
@@ -199,41 +194,9 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     } catch (error) {
       this.#failure ??= new Refusal('storage-error', `${this.#name} could not be written: ${error instanceof Error ? error.message : String(error)}`)
       this.#logger.error({ machine: this.#name, error: String(error) }, 'an internal topic could not be written; nothing more is accepted until the next start')
-      this.#releaseParked(this.#failure)
+      this.#parked.release(this.#failure)
     }
     await before
-  }
-
-  #park(key: string, signal: AbortSignal | undefined): Promise<Reply | Refusal> {
-    this.#parked.get(key)?.resolve(new Refusal('rebalance-in-progress', `another request took the place of the one waiting as ${key}`))
-    const waiting = deferred<Reply | Refusal>()
-    this.#parked.set(key, waiting)
-    const giveUp = (): void => {
-      if (this.#parked.get(key) === waiting) this.#parked.delete(key)
-      waiting.resolve(new Refusal('request-timed-out', `the request waiting as ${key} was given up by its caller`))
-    }
-    if (signal?.aborted) giveUp()
-    else signal?.addEventListener('abort', giveUp, { once: true })
-    return waiting.promise.finally(() => signal?.removeEventListener('abort', giveUp))
-  }
-
-  /** Takes the waiting callers out now, so that nobody takes their place, and answers them with the commit. */
-  #answer(answers: readonly Answer<Reply>[]): void {
-    if (answers.length === 0) return
-    const due = answers.flatMap(({ key, reply }) => {
-      const waiting = this.#parked.get(key)
-      this.#parked.delete(key)
-      return waiting === undefined ? [] : [{ waiting, reply }]
-    })
-    void this.#committed.then(() => {
-      for (const { waiting, reply } of due) waiting.resolve(this.#failure ?? reply)
-    })
-  }
-
-  #releaseParked(refusal: Refusal): void {
-    const waiting = [...this.#parked.values()]
-    this.#parked.clear()
-    for (const one of waiting) one.resolve(refusal)
   }
 
   #setTimers(changes: readonly TimerChange<Command>[]): void {

@@ -66,7 +66,9 @@ export class OpenPartition {
     const fault = this.#fault(how.leaderEpoch)
     if (fault !== undefined) return fault
     const { startOffset, endOffset } = this.log
-    if (from < startOffset || from > endOffset) return new Refusal('offset-out-of-range', `offset ${from} of ${this.name} is outside ${startOffset} to ${endOffset}`)
+    if (from < startOffset || from > endOffset) {
+      return new Refusal('offset-out-of-range', `offset ${from} of ${this.name} is outside ${startOffset} to ${endOffset}`)
+    }
     const upTo = this.highWatermark
     const batches = from >= upTo ? [] : await this.#guarded(() => this.log.read(from, { bytesMax: how.bytesMax, atLeastOne: how.atLeastOne, upTo }))
     if (batches instanceof Refusal) return batches
@@ -87,7 +89,9 @@ export class OpenPartition {
   async deleteRecords(beforeOffset: number): Promise<{ readonly lowWatermark: number } | Refusal> {
     const { highWatermark } = this
     const before = beforeOffset === -1 ? highWatermark : beforeOffset
-    if (before < 0 || before > highWatermark) return new Refusal('offset-out-of-range', `offset ${beforeOffset} of ${this.name} is outside 0 to ${highWatermark}`)
+    if (before < 0 || before > highWatermark) {
+      return new Refusal('offset-out-of-range', `offset ${beforeOffset} of ${this.name} is outside 0 to ${highWatermark}`)
+    }
     const done = await this.#guarded(() => this.log.deleteBefore(before))
     return done instanceof Refusal ? done : { lowWatermark: this.log.startOffset }
   }
@@ -132,12 +136,14 @@ export class OpenPartition {
     const { replicas, inSyncReplicas } = this.#options.state()
     const needed = Math.min(this.#options.minInSyncReplicas(), replicas.length)
     if (inSyncReplicas.length >= needed) return undefined
-    return new Refusal('not-enough-replicas', `The size of the current ISR ${inSyncReplicas.length} is insufficient to satisfy the min.isr requirement of ${needed} for partition ${this.name}`)
+    return new Refusal('not-enough-replicas', `The size of the current ISR ${inSyncReplicas.length} is insufficient to satisfy the min.isr `
+      + `requirement of ${needed} for partition ${this.name}`)
   }
 
   #within(timeoutMs: number, settled: Promise<void>, reply: Appended): Promise<Appended | Refusal> {
     return new Promise(resolve => {
-      const timer = this.#options.clock.after(timeoutMs, () => resolve(new Refusal('request-timed-out', `${this.name} did not acknowledge within ${timeoutMs} ms`)))
+      const late = new Refusal('request-timed-out', `${this.name} did not acknowledge within ${timeoutMs} ms`)
+      const timer = this.#options.clock.after(timeoutMs, () => resolve(late))
       settled.then(() => resolve(reply), error => resolve(storageError(this.name, error))).finally(() => timer.cancel())
     })
   }

@@ -2,7 +2,7 @@
 // Files lie under topics/<topic id>/<partition>, so that a topic made again under its old name never meets the old one's files.
 import { type PartitionRef, Refusal, type Seen } from '../ports.ts'
 import type { Disk, Logger, World } from '../world/world.ts'
-import { type Catalog, unknownTopic } from './catalog/catalog.ts'
+import { type Catalog, unknownPartition, unknownTopic } from './catalog/catalog.ts'
 import { ensureDirectory } from './directory.ts'
 import type { DiskFailure } from './disk-failure.ts'
 import type { LogConfig } from './log/config.ts'
@@ -46,7 +46,7 @@ export class Partitions {
     const topic = catalog.topic(name)
     if (topic === undefined) return unknownTopic(name)
     const partition = topic.partitions[index]
-    if (partition === undefined) return new Refusal('unknown-partition', `This server does not host this topic-partition: topic '${name}' has no partition ${index}.`)
+    if (partition === undefined) return unknownPartition(name, index)
     if (partition.leader !== brokerId) return new Refusal('not-leader', `broker ${partition.leader}, not ${brokerId}, leads ${name}-${index}`)
     const key = keyOf(topic.id, index)
     const known = this.#open.get(key)
@@ -66,7 +66,8 @@ export class Partitions {
       if (partition instanceof Refusal) return
       watched.push({ partition, highWatermark: one.highWatermark })
     }
-    if (signal.aborted || this.#closed || watched.some(one => one.partition.ends() instanceof Refusal || one.partition.highWatermark > one.highWatermark)) return
+    const hasMoved = watched.some(({ partition, highWatermark }) => partition.ends() instanceof Refusal || partition.highWatermark > highWatermark)
+    if (hasMoved || signal.aborted || this.#closed) return
     await new Promise<void>(resolve => {
       const wake = (): void => {
         for (const { partition } of watched) partition.forget(wake)
@@ -98,7 +99,10 @@ export class Partitions {
     }
   }
 
-  /** The topic is no longer in the catalog: its partitions stop serving, its key is shredded, its files go. In this order, so that a crash leaves nothing readable. */
+  /**
+   * The topic is no longer in the catalog: its partitions stop serving, its key is shredded, its files go. In this order, so that a crash leaves
+   * nothing readable.
+   */
   async destroy(topicId: string, name: string): Promise<void> {
     const open = await this.#takeOut(topicId, unknownTopic(name))
     await this.#options.keyring.shred(topicId)
@@ -137,7 +141,8 @@ export class Partitions {
       await ensureDirectory(world.disk, directory)
       const identity = { clusterId, topicId, partition: index, broker: brokerId }
       const log = await Log.open({ world, directory, identity, keys: keyring, config: () => this.#configOf(topicId), cache, logger })
-      const state = () => catalog.topicById(topicId)?.partitions[index] ?? { index, leader: -1, leaderEpoch: 0, replicas: [], inSyncReplicas: [], createdAtMs: 0 }
+      const gone = { index, leader: -1, leaderEpoch: 0, replicas: [], inSyncReplicas: [], createdAtMs: 0 }
+      const state = () => catalog.topicById(topicId)?.partitions[index] ?? gone
       const config = (config: string): string => catalog.configs.topic(catalog.topicById(topicId)?.configs ?? new Map(), config)
       const partition = new OpenPartition({
         name, log, clock: world.clock, state, onFailure: failure.report,

@@ -100,7 +100,7 @@ describe('damage', () => {
     const segment = disk.files.find(path => path.startsWith('/data/metadata/') && path.endsWith('.segment'))!
     disk.rot(segment, 4096 + 100)
     const topics = disk.files.filter(path => path.startsWith('/data/topics/'))
-    await refused({ disk }, 'damaged', /^the catalog in \/data\/metadata cannot be opened: /)
+    await refused({ disk }, 'damaged', /^the catalog in \/data\/metadata cannot be (opened|replayed): /)
     expect(disk.files.filter(path => path.startsWith('/data/topics/'))).toEqual(topics)
   })
 
@@ -127,11 +127,8 @@ describe('damage', () => {
     const { disk } = opened.world
     const segment = disk.files.find(path => /topics\/[^/]+\/0\/.*segment$/.test(path))!
     disk.rot(segment, 4096 + 500)
-    const { warnings, logger } = collector()
-    await using again = await openEngineWorld({ disk, logger })
-    expect(await again.backend.logs.ends(orders)).toMatchObject({ code: 'storage-error' })
-    expect(await append(again.backend, orders, ['d'])).toMatchObject({ code: 'storage-error' })
-    expect(warnings).toContain('a partition cannot be opened')
+    await using again = await openEngineWorld({ disk })
+    expect(await again.backend.logs.read(orders, 0, { bytesMax: 100_000, atLeastOne: true, committedOnly: false })).toMatchObject({ code: 'storage-error' })
     expect((await valuesOf(again.backend, other)).length).toBe(3)
     expect(await append(again.backend, other, ['d'])).toMatchObject({ baseOffset: 3 })
   })

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type Answer, type Decision, type Machine, MachineRuntime, Parked, type TimerChange } from '../../src/engine/machine.ts'
+import { type Decision, type Machine, MachineRuntime, Parked, type TimerChange } from '../../src/engine/machine.ts'
+import type { Answer } from '../../src/engine/parked-callers.ts'
 import { Refusal } from '../../src/ports.ts'
 import type { RecordDraft, RecordView } from '../../src/wire/batch.ts'
 import { SimClock } from '../sim/clock.ts'

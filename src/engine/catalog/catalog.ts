@@ -1,50 +1,14 @@
 // The cluster's metadata as a state machine over `__cluster_metadata`: brokers, topics with their partitions and configs, dynamic broker configs,
 // ACL bindings, access keys, blocks of producer ids. Commands decide, records apply; what the catalog does not know does not exist.
 import { assert } from '../../base/assert.ts'
-import {
-  type AccessKey, type AclBinding, type Broker, type ConfigChange, type ConfigResource, type NewTopic, Refusal, type Topic,
-} from '../../ports.ts'
+import { type AccessKey, type AclBinding, type Broker, type ConfigChange, type NewTopic, Refusal, type Topic } from '../../ports.ts'
 import type { RecordDraft, RecordView } from '../../wire/batch.ts'
 import type { Decision, Machine, TimerChange } from '../machine.ts'
+import type { CatalogCommand, CatalogReply } from './commands.ts'
 import { alteredBrokerConfigs, alteredTopicConfigs, checkedTopicConfigs, Configs } from './configs.ts'
 import { assigned, placed } from './placement.ts'
 import { type CatalogRecord, decodeRecord, encodeRecord } from './records.ts'
 import { internalTopics, topicNameFault } from './topic-names.ts'
-
-export type CatalogCommand =
-  /** The first command after each start. */
-  | { readonly type: 'register'; readonly clusterId: string; readonly broker: Broker }
-  | { readonly type: 'create-topic'; readonly topic: NewTopic; readonly topicId: string; readonly internal: boolean; readonly validateOnly: boolean }
-  | { readonly type: 'delete-topic'; readonly name: string }
-  /** What was left of a deleted topic is gone. */
-  | { readonly type: 'forget-topic'; readonly topicId: string }
-  | {
-      readonly type: 'create-partitions'; readonly name: string; readonly count: number
-      readonly assignment: readonly (readonly number[])[] | undefined; readonly validateOnly: boolean
-    }
-  | { readonly type: 'alter-configs'; readonly resource: ConfigResource; readonly changes: readonly ConfigChange[]; readonly validateOnly: boolean }
-  | { readonly type: 'add-acls'; readonly bindings: readonly AclBinding[] }
-  | { readonly type: 'remove-acls'; readonly bindings: readonly AclBinding[] }
-  | { readonly type: 'add-access-key'; readonly key: AccessKey }
-  | { readonly type: 'remove-access-key'; readonly id: string }
-  | { readonly type: 'allocate-producer-ids' }
-
-/** What each command is answered with, besides a Refusal. */
-export interface CatalogReplies {
-  'register': null
-  'create-topic': Topic
-  'delete-topic': Topic
-  'forget-topic': null
-  'create-partitions': Topic
-  'alter-configs': null
-  'add-acls': null
-  'remove-acls': null
-  'add-access-key': null
-  'remove-access-key': null
-  /** The first of `producerIdsPerBlock` ids. */
-  'allocate-producer-ids': number
-}
-export type CatalogReply = CatalogReplies[keyof CatalogReplies]
 
 type Verdict = Decision<CatalogCommand, CatalogRecord, CatalogReply>
 
@@ -131,7 +95,9 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'create-partitions': return this.#createPartitions(command, nowMs)
       case 'alter-configs': return this.#alterConfigs(command)
       case 'add-acls': return { records: command.bindings.filter(one => !this.#acls.has(keyOf(one))).map(binding => ({ type: 'acl', binding })), reply: null }
-      case 'remove-acls': return { records: command.bindings.filter(one => this.#acls.has(keyOf(one))).map(binding => ({ type: 'acl-removed', binding })), reply: null }
+      case 'remove-acls': {
+        return { records: command.bindings.filter(one => this.#acls.has(keyOf(one))).map(binding => ({ type: 'acl-removed', binding })), reply: null }
+      }
       case 'add-access-key': {
         const { key } = command
         if (this.#accessKeys.has(key.id)) return refused('duplicate-resource', `access key '${key.id}' exists already`)
@@ -149,7 +115,9 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
 
   #register(clusterId: string, broker: Broker): Verdict {
     const records: CatalogRecord[] = []
-    if (this.#clusterId !== undefined && this.#clusterId !== clusterId) return refused('storage-error', `the catalog is of cluster ${this.#clusterId}, not ${clusterId}`)
+    if (this.#clusterId !== undefined && this.#clusterId !== clusterId) {
+      return refused('storage-error', `the catalog is of cluster ${this.#clusterId}, not ${clusterId}`)
+    }
     if (this.#clusterId === undefined) records.push({ type: 'cluster', clusterId })
     const known = this.#brokers.get(broker.id)
     if (known === undefined || known.rack !== broker.rack) records.push({ type: 'broker', broker })
@@ -172,15 +140,17 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   #partitionsOf({ partitions, replicationFactor, assignment }: NewTopic, createdAtMs: number): Topic['partitions'] | Refusal {
     const { brokers } = this
     if (assignment !== undefined) {
-      if (replicationFactor !== -1) return new Refusal('invalid-request', 'A manual partition assignment was specified, but replication factor was not set to -1.')
-      if (partitions !== -1) return new Refusal('invalid-request', 'A manual partition assignment was specified, but numPartitions was not set to -1.')
+      const counted = replicationFactor !== -1 ? 'replication factor' : partitions !== -1 ? 'numPartitions' : undefined
+      if (counted !== undefined) return new Refusal('invalid-request', `A manual partition assignment was specified, but ${counted} was not set to -1.`)
       if (assignment.length === 0) return new Refusal('invalid-replica-assignment', 'The manual partition assignment names no partition.')
       return assigned(assignment, { brokers, firstIndex: 0, createdAtMs })
     }
     if (replicationFactor < -1 || replicationFactor === 0) {
       return new Refusal('invalid-replication-factor', `Replication factor must be larger than 0, or -1 to use the default value; it is ${replicationFactor}.`)
     }
-    if (partitions < -1 || partitions === 0) return new Refusal('invalid-partitions', `Number of partitions was set to an invalid non-positive value: ${partitions}.`)
+    if (partitions < -1 || partitions === 0) {
+      return new Refusal('invalid-partitions', `Number of partitions was set to an invalid non-positive value: ${partitions}.`)
+    }
     const count = partitions === -1 ? this.configs.number('num.partitions') : partitions
     const factor = replicationFactor === -1 ? Math.min(this.configs.number('default.replication.factor'), brokers.length) : replicationFactor
     return placed({ brokers, firstIndex: 0, count, replicationFactor: factor, createdAtMs })
@@ -190,7 +160,9 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     const topic = this.#topics.get(name)
     if (topic === undefined) return { reply: unknownTopic(name) }
     if (topic.internal) return refused('invalid-topic', `Deletion of internal topic ${name} is prohibited.`)
-    if (this.configs.broker('delete.topic.enable') === 'false') return refused('topic-deletion-disabled', `Topic '${name}' cannot be deleted: topic deletion is disabled.`)
+    if (this.configs.broker('delete.topic.enable') === 'false') {
+      return refused('topic-deletion-disabled', `Topic '${name}' cannot be deleted: topic deletion is disabled.`)
+    }
     return { records: [{ type: 'topic-removed', topicId: topic.id }, { type: 'condemned', topicId: topic.id, name }], reply: topic }
   }
 
@@ -203,7 +175,8 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     if (count < present) return refused('invalid-partitions', `The topic ${name} currently has ${present} partition(s); ${count} would not be an increase.`)
     const added = count - present
     if (assignment !== undefined && assignment.length !== added) {
-      return refused('invalid-replica-assignment', `Attempted to add ${added} additional partition(s), but only ${assignment.length} assignment(s) were specified.`)
+      const reason = `Attempted to add ${added} additional partition(s), but only ${assignment.length} assignment(s) were specified.`
+      return refused('invalid-replica-assignment', reason)
     }
     const replicationFactor = topic.partitions[0]!.replicas.length
     const at = { brokers: this.brokers, firstIndex: present, replicationFactor, createdAtMs: nowMs }
@@ -294,6 +267,10 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   resume(): readonly TimerChange<CatalogCommand>[] {
     return []
   }
+}
+
+export function unknownPartition(topic: string, partition: number): Refusal {
+  return new Refusal('unknown-partition', `This server does not host this topic-partition: topic '${topic}' has no partition ${partition}.`)
 }
 
 export function unknownTopic(name: string): Refusal {

@@ -15,13 +15,19 @@ interface Sourced {
 /** The dynamic broker configs, as the catalog keeps them: by broker ('' for the default of all), then by name. */
 export type DynamicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
 
+export interface ConfigsOptions {
+  readonly brokerId: number
+  readonly settings: Readonly<Record<string, string | number | boolean>>
+  readonly dynamic: () => DynamicConfigs
+}
+
 export class Configs {
   readonly #broker: string
   readonly #settings: ReadonlyMap<string, string>
   readonly #dynamic: () => DynamicConfigs
 
   /** `settings` are the values given at the start, by Kafka's names; throws a one-line Error for a name or value that is not good. */
-  constructor(options: { readonly brokerId: number; readonly settings: Readonly<Record<string, string | number | boolean>>; readonly dynamic: () => DynamicConfigs }) {
+  constructor(options: ConfigsOptions) {
     this.#broker = String(options.brokerId)
     this.#settings = new Map(Object.entries(options.settings).map(([name, value]) => [name, String(value)]))
     this.#dynamic = options.dynamic

@@ -14,10 +14,10 @@ export interface Placement {
 
 /** Partitions in turn over the brokers, leaders and followers alike. */
 export function placed({ brokers, firstIndex, count, replicationFactor, createdAtMs }: Placement): Partition[] | Refusal {
-  if (count > partitionsPerRequestMax) return new Refusal('policy-violation', `Excessively large number of partitions per request: ${count}, at most ${partitionsPerRequestMax}.`)
+  if (count > partitionsPerRequestMax) return tooMany(count)
   if (replicationFactor > brokers.length) {
-    return new Refusal('invalid-replication-factor', `Unable to replicate the partition ${replicationFactor} time(s): The target replication factor of ${replicationFactor} `
-      + `cannot be reached because only ${brokers.length} broker(s) are registered.`)
+    return new Refusal('invalid-replication-factor', `Unable to replicate the partition ${replicationFactor} time(s): The target replication `
+      + `factor of ${replicationFactor} cannot be reached because only ${brokers.length} broker(s) are registered.`)
   }
   return Array.from({ length: count }, (_, at) => {
     const index = firstIndex + at
@@ -27,11 +27,9 @@ export function placed({ brokers, firstIndex, count, replicationFactor, createdA
 
 /** Partitions as assigned: per partition the brokers, the preferred leader first. All must have as many. */
 export function assigned(
-  assignment: readonly (readonly number[])[], at: { readonly brokers: readonly Broker[]; readonly firstIndex: number; readonly replicationFactor?: number; readonly createdAtMs: number },
+  assignment: readonly (readonly number[])[], at: Pick<Placement, 'brokers' | 'firstIndex' | 'createdAtMs'> & Partial<Pick<Placement, 'replicationFactor'>>,
 ): Partition[] | Refusal {
-  if (assignment.length > partitionsPerRequestMax) {
-    return new Refusal('policy-violation', `Excessively large number of partitions per request: ${assignment.length}, at most ${partitionsPerRequestMax}.`)
-  }
+  if (assignment.length > partitionsPerRequestMax) return tooMany(assignment.length)
   const factor = at.replicationFactor ?? assignment[0]?.length ?? 0
   for (const replicas of assignment) {
     const fault = assignmentFault(replicas, factor, at.brokers)
@@ -46,8 +44,13 @@ function assignmentFault(replicas: readonly number[], factor: number, brokers: r
   if (stranger !== undefined) return `The manual partition assignment includes broker ${stranger}, but no such broker is registered.`
   const twice = replicas.find((id, at) => replicas.indexOf(id) !== at)
   if (twice !== undefined) return `The manual partition assignment includes the broker ${twice} more than once.`
-  if (replicas.length !== factor) return `The manual partition assignment includes a partition with ${replicas.length} replica(s), but this is not consistent with previous partitions, which have ${factor} replica(s).`
-  return undefined
+  if (replicas.length === factor) return undefined
+  return `The manual partition assignment includes a partition with ${replicas.length} replica(s), but this is not consistent with previous `
+    + `partitions, which have ${factor} replica(s).`
+}
+
+function tooMany(count: number): Refusal {
+  return new Refusal('policy-violation', `Excessively large number of partitions per request: ${count}, at most ${partitionsPerRequestMax}.`)
 }
 
 function partition(index: number, replicas: readonly number[], createdAtMs: number): Partition {

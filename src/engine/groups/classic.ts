@@ -18,7 +18,7 @@ type Verdict = Decision<GroupCommand, GroupRecord, GroupReply>
 /** A member's protocols with their metadata, in bytes: kept in memory and in the log for as long as it is a member. */
 const memberBytesMax = 1024 * 1024
 /** Ids and names end up in records, whose strings hold 32767 bytes at most. */
-const textBytesMax = 4096
+const textLengthMax = 4096
 
 export class Classic {
   readonly #settings: ClassicSettings
@@ -44,9 +44,12 @@ export class Classic {
     }
     const bytes = protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0)
     if (bytes > memberBytesMax) return new Refusal('invalid-request', `The protocols of a member take ${bytes} bytes, more than ${memberBytesMax}.`)
-    const long = [memberId, request.instanceId ?? '', request.clientId, protocolType, ...protocols.map(({ name }) => name)].find(text => text.length > textBytesMax)
-    if (long !== undefined) return new Refusal('invalid-request', `A name of ${long.length} characters is longer than ${textBytesMax}: ${long.slice(0, 40)}…`)
-    if (!this.#hasRoom(group, memberId)) return new Refusal('group-max-size-reached', `The consumer group ${group.groupId} has reached its max size of ${membersMax}.`)
+    const texts = [memberId, request.instanceId ?? '', request.clientId, protocolType, ...protocols.map(({ name }) => name)]
+    const long = texts.find(text => text.length > textLengthMax)
+    if (long !== undefined) return new Refusal('invalid-request', `A name of ${long.length} characters is longer than ${textLengthMax}: ${long.slice(0, 40)}…`)
+    if (!this.#hasRoom(group, memberId)) {
+      return new Refusal('group-max-size-reached', `The consumer group ${group.groupId} has reached its max size of ${membersMax}.`)
+    }
     if (!group.supports(protocolType, protocols)) {
       return new Refusal('inconsistent-group-protocol', `Group ${group.groupId} (${group.protocolType ?? 'no protocol type'}) shares no protocol with `
         + `${protocolType === '' ? 'an empty protocol type' : protocolType} [${protocols.map(({ name }) => name).join(', ')}].`)
@@ -60,7 +63,10 @@ export class Classic {
     switch (group.state) {
       case 'Empty': case 'Dead': return group.pending.has(memberId) || group.pending.size < most
       // Members of the last generation that stay away make room for new ones.
-      case 'PreparingRebalance': return known?.awaiting === 'join' || (group.awaitingJoin < most && (known !== undefined || group.members.size + group.pending.size < 2 * most))
+      case 'PreparingRebalance': {
+        if (known !== undefined) return known.awaiting === 'join' || group.awaitingJoin < most
+        return group.awaitingJoin < most && group.members.size + group.pending.size < 2 * most
+      }
       case 'CompletingRebalance': case 'Stable': return known !== undefined || group.pending.has(memberId) || group.members.size + group.pending.size < most
     }
   }
@@ -73,7 +79,8 @@ export class Classic {
     }
     if (!request.requiresKnownMemberId) return this.#add(work, request, newMemberId)
     work.addPending(newMemberId, request.sessionTimeoutMs)
-    const refusal = new Refusal('member-id-required', `The group member needs to have a valid member id before actually entering a consumer group: join again as ${newMemberId}.`)
+    const refusal = new Refusal('member-id-required', 'The group member needs to have a valid member id before actually entering a consumer group: '
+      + `join again as ${newMemberId}.`)
     return work.decision({ refusal, memberId: newMemberId })
   }
 
@@ -100,7 +107,7 @@ export class Classic {
       work.keepAlive(member)
       return work.decision(joinReply(group, member))
     }
-    if (group.state === 'Empty' || group.state === 'Dead') return { reply: new Refusal('unknown-member-id', `The member id ${memberId} is not known to group ${group.groupId}.`) }
+    if (group.state === 'Empty' || group.state === 'Dead') return { reply: stranger(group, memberId) }
     work.updateMember(member, protocolsOf(request), request)
     work.rebalance()
     return work.decision(new Parked(waitKey('join', group.groupId, memberId)))
@@ -129,7 +136,7 @@ export class Classic {
     if (fault !== undefined) return { reply: fault }
     const { groupId, memberId } = request
     if (group.state === 'PreparingRebalance') return { reply: rebalanceInProgress(group) }
-    if (group.state === 'Empty' || group.state === 'Dead') return { reply: new Refusal('unknown-member-id', `The member id ${memberId} is not known to group ${groupId}.`) }
+    if (group.state === 'Empty' || group.state === 'Dead') return { reply: stranger(group, memberId) }
     const work = new Rebalance(group.copy(), nowMs, this.#settings)
     if (group.state === 'Stable') {
       const member = work.synced(group.member(memberId), undefined)
@@ -215,7 +222,9 @@ export class Classic {
 }
 
 /** A refusal where the member is not of this group and generation. */
-export function memberAndGenerationFault(group: Group, { memberId, instanceId, generationId }: GroupMember & { readonly generationId: number }): Refusal | undefined {
+export function memberAndGenerationFault(
+  group: Group, { memberId, instanceId, generationId }: GroupMember & { readonly generationId: number },
+): Refusal | undefined {
   const fault = group.memberFault(memberId, instanceId)
   if (fault !== undefined) return fault
   if (generationId === group.generationId) return undefined
@@ -226,7 +235,12 @@ function protocolFault(group: Group, { protocolType, protocolName }: SyncRequest
   const typeDiffers = protocolType !== null && group.protocolType !== null && protocolType !== group.protocolType
   const nameDiffers = protocolName !== null && group.protocolName !== null && protocolName !== group.protocolName
   if (!typeDiffers && !nameDiffers) return undefined
-  return new Refusal('inconsistent-group-protocol', `Group ${group.groupId} speaks ${group.protocolType}/${group.protocolName}, not ${protocolType}/${protocolName}.`)
+  const [ours, theirs] = [`${group.protocolType}/${group.protocolName}`, `${protocolType}/${protocolName}`]
+  return new Refusal('inconsistent-group-protocol', `Group ${group.groupId} speaks ${ours}, not ${theirs}.`)
+}
+
+function stranger(group: Group, memberId: string): Refusal {
+  return new Refusal('unknown-member-id', `The member id ${memberId} is not known to group ${group.groupId}.`)
 }
 
 function leftGroup(group: Group, memberId: string): Refusal {

@@ -48,7 +48,9 @@ export class GroupCoordinator {
   }
 
   /** `command` is asked at the moment it is decided, so that what it looked at still holds. */
-  async submit<T extends GroupCommand['type']>(groupId: string, command: () => GroupCommand & { type: T }, signal?: AbortSignal): Promise<GroupReplies[T] | Refusal> {
+  async submit<T extends GroupCommand['type']>(
+    groupId: string, command: () => GroupCommand & { readonly type: T }, signal?: AbortSignal,
+  ): Promise<GroupReplies[T] | Refusal> {
     const notReady = await this.ready()
     if (notReady !== null) return notReady
     const shard = await this.#shard(partitionOf(groupId, this.#partitionCount))
@@ -141,7 +143,7 @@ export class GroupCoordinator {
       return { groups, runtime: await MachineRuntime.open({ name: `${offsetsTopic}-${partition}`, machine: groups, log, clock, logger }) }
     } catch (error) {
       logger.error({ partition, error: String(error) }, 'the groups of a coordinator partition cannot be replayed')
-      return new Refusal('storage-error', `partition ${partition} of ${offsetsTopic} cannot be replayed: ${error instanceof Error ? error.message : String(error)}`)
+      return new Refusal('storage-error', `partition ${partition} of ${offsetsTopic} cannot be replayed: ${String(error)}`)
     }
   }
 }

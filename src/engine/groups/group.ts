@@ -140,9 +140,7 @@ export class Group {
     if (instanceId !== null) {
       const known = this.staticMember(instanceId)
       if (known === undefined) return new Refusal('unknown-member-id', `The group instance id ${instanceId} is not known to group ${this.groupId}.`)
-      if (known.memberId !== memberId) {
-        return new Refusal('fenced-instance-id', `Static member ${memberId} with group instance id ${instanceId} was fenced by member ${known.memberId}.`)
-      }
+      if (known.memberId !== memberId) return fencedBy(known.memberId, { memberId, instanceId })
     }
     return this.members.has(memberId) ? undefined : new Refusal('unknown-member-id', `The member id ${memberId} is not known to group ${this.groupId}.`)
   }
@@ -198,6 +196,10 @@ export class Group {
     for (const member of this.members.values()) if (holds(member)) count++
     return count
   }
+}
+
+export function fencedBy(memberId: string, old: Pick<Member, 'memberId' | 'instanceId'>): Refusal {
+  return new Refusal('fenced-instance-id', `Static member ${old.memberId} with group instance id ${old.instanceId} was fenced by member ${memberId}.`)
 }
 
 export function metadataOf(member: Member, protocolName: string): Buffer {

@@ -92,8 +92,8 @@ export class Groups implements Machine<GroupCommand, GroupRecord, GroupReply> {
     const records: GroupRecord[] = []
     const reply = request.offsets.map((wanted): null | Refusal => {
       if (wanted.metadata.length > this.#settings.offsetMetadataMax) {
-        return new Refusal('offset-metadata-too-large', `The metadata of the offset of ${wanted.topic}-${wanted.partition} has ${wanted.metadata.length} characters, `
-          + `more than ${this.#settings.offsetMetadataMax}.`)
+        const reason = `has ${wanted.metadata.length} characters, more than ${this.#settings.offsetMetadataMax}`
+        return new Refusal('offset-metadata-too-large', `The metadata of the offset of ${wanted.topic}-${wanted.partition} ${reason}.`)
       }
       const { topic, partition, offset, leaderEpoch, metadata } = wanted
       records.push({ type: 'offset', offset: { groupId, topic, partition, offset, leaderEpoch, metadata, commitTimestampMs: nowMs } })
@@ -108,7 +108,9 @@ export class Groups implements Machine<GroupCommand, GroupRecord, GroupReply> {
   #delete(groupId: string): Verdict {
     const group = this.#groups.get(groupId)
     if (group === undefined) return { reply: notFound(groupId) }
-    if (group.state !== 'Empty') return { reply: new Refusal('non-empty-group', `The group ${groupId} is not empty: it is ${group.state} with ${group.members.size} member(s).`) }
+    if (group.state !== 'Empty') {
+      return { reply: new Refusal('non-empty-group', `The group ${groupId} is not empty: it is ${group.state} with ${group.members.size} member(s).`) }
+    }
     return { records: [...removals(this.#offsets.of(groupId)), { type: 'group-removed', groupId }], reply: null }
   }
 

@@ -41,7 +41,9 @@ export class OffsetTable {
     const offsets = this.#groups.get(groupId)
     if (offsets === undefined) return []
     const chosen = partitions === undefined ? [...offsets.values()] : partitions.flatMap(at => offsets.get(keyOf(at)) ?? [])
-    return chosen.map(({ topic, partition, offset, leaderEpoch, metadata, commitTimestampMs }) => ({ topic, partition, offset, leaderEpoch, metadata, commitTimestampMs }))
+    return chosen.map(({ topic, partition, offset, leaderEpoch, metadata, commitTimestampMs }) => {
+      return { topic, partition, offset, leaderEpoch, metadata, commitTimestampMs }
+    })
   }
 
   /** The first `countMax` for which the condition holds. */

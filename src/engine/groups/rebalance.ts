@@ -1,8 +1,9 @@
 // One command's work on one group: the transitions of the classic protocol, on a copy of the group, and what they lead to: records, answers to
 // waiting members, timers. Follows Kafka's group coordinator step by step; KIP numbers stand where they come from.
 import { Refusal } from '../../ports.ts'
-import type { Answer, Decision, TimerChange } from '../machine.ts'
-import { type Group, type Member, metadataOf, noBytes, type Protocol } from './group.ts'
+import type { Decision, TimerChange } from '../machine.ts'
+import type { Answer } from '../parked-callers.ts'
+import { fencedBy, type Group, type Member, metadataOf, noBytes, type Protocol } from './group.ts'
 import type { GroupCommand, GroupReply } from './commands.ts'
 import type { GroupRecord } from './records.ts'
 
@@ -58,7 +59,8 @@ export class Rebalance {
   }
 
   /** A member that joins again, with what it says now. */
-  updateMember(member: Member, protocols: readonly Protocol[], { sessionTimeoutMs, rebalanceTimeoutMs }: Pick<Member, 'sessionTimeoutMs' | 'rebalanceTimeoutMs'>): void {
+  updateMember(member: Member, protocols: readonly Protocol[], timeouts: Pick<Member, 'sessionTimeoutMs' | 'rebalanceTimeoutMs'>): void {
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = timeouts
     this.group.members.set(member.memberId, { ...member, sessionTimeoutMs, rebalanceTimeoutMs, protocols, awaiting: 'join' })
   }
 
@@ -73,7 +75,7 @@ export class Rebalance {
   /** KIP-345: the instance came back under a new member id. It keeps its place and assignment; whoever still uses the old id is fenced. */
   replaceMember(old: Member, memberId: string): Member {
     const { group } = this
-    const fenced = new Refusal('fenced-instance-id', `Static member ${old.memberId} with group instance id ${old.instanceId} was fenced by member ${memberId}.`)
+    const fenced = fencedBy(memberId, old)
     this.#answer('join', old.memberId, fenced)
     this.#answer('sync', old.memberId, fenced)
     this.#timer('session', old.memberId)

@@ -104,7 +104,8 @@ export function decodeRecord(view: RecordView): GroupRecord | undefined {
       const { key, value } = offsetCommit.decode(view)
       if (value === null) return { type: 'offset-removed', groupId: key.group, topic: key.topic, partition: key.partition }
       const { offset, leaderEpoch, metadata, commitTimestamp } = value
-      return { type: 'offset', offset: { groupId: key.group, topic: key.topic, partition: key.partition, offset, leaderEpoch, metadata, commitTimestampMs: commitTimestamp } }
+      const at = { groupId: key.group, topic: key.topic, partition: key.partition }
+      return { type: 'offset', offset: { ...at, offset, leaderEpoch, metadata, commitTimestampMs: commitTimestamp } }
     }
     case groupMetadata.kind: {
       const { key, value } = groupMetadata.decode(view)

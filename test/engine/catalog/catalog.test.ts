@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Catalog, type CatalogCommand, type CatalogReplies, type CatalogReply, producerIdsPerBlock } from '../../../src/engine/catalog/catalog.ts'
+import { Catalog, producerIdsPerBlock } from '../../../src/engine/catalog/catalog.ts'
+import type { CatalogCommand, CatalogReplies, CatalogReply } from '../../../src/engine/catalog/commands.ts'
 import type { CatalogRecord } from '../../../src/engine/catalog/records.ts'
 import { MachineRuntime } from '../../../src/engine/machine.ts'
 import { type AclBinding, type NewTopic, Refusal, type Topic } from '../../../src/ports.ts'
