@@ -3,7 +3,7 @@
 import { type GroupMember, type JoinRequest, Refusal, type SyncRequest } from '../../ports.ts'
 import { type Decision, Parked } from '../machine.ts'
 import type { GroupCommand, GroupReply, LeavingMember } from './commands.ts'
-import { type Group, type Member, noBytes, sameProtocols } from './group.ts'
+import { bytesOf, type Group, type Member, noBytes, sameProtocols } from './group.ts'
 import { joinReply, Rebalance, rebalanceInProgress, type RebalanceSettings, waitKey } from './rebalance.ts'
 import type { GroupRecord } from './records.ts'
 
@@ -17,6 +17,9 @@ type Verdict = Decision<GroupCommand, GroupRecord, GroupReply>
 
 /** A member's protocols with their metadata, in bytes: kept in memory and in the log for as long as it is a member. */
 const memberBytesMax = 1024 * 1024
+/** The same over all members of a group, and what its leader may assign to all of them: a group is one record. */
+const groupBytesMax = 16 * 1024 * 1024
+const assignmentBytesMax = 8 * 1024 * 1024
 /** Ids and names end up in records, whose strings hold 32767 bytes at most. */
 const textLengthMax = 4096
 
@@ -42,8 +45,11 @@ export class Classic {
       return new Refusal('invalid-session-timeout', `The session timeout is not within the range allowed by the broker: ${sessionTimeoutMs} ms, `
         + `not ${sessionTimeoutMsMin} to ${sessionTimeoutMsMax} ms.`)
     }
-    const bytes = protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0)
+    const bytes = bytesOf(protocols)
     if (bytes > memberBytesMax) return new Refusal('invalid-request', `The protocols of a member take ${bytes} bytes, more than ${memberBytesMax}.`)
+    if (group.protocolBytes + bytes > groupBytesMax) {
+      return new Refusal('group-max-size-reached', `The protocols of group ${group.groupId} take ${group.protocolBytes} bytes; ${bytes} more would pass ${groupBytesMax}.`)
+    }
     const texts = [memberId, request.instanceId ?? '', request.clientId, protocolType, ...protocols.map(({ name }) => name)]
     const long = texts.find(text => text.length > textLengthMax)
     if (long !== undefined) return new Refusal('invalid-request', `A name of ${long.length} characters is longer than ${textLengthMax}: ${long.slice(0, 40)}…`)
@@ -137,6 +143,8 @@ export class Classic {
     const { groupId, memberId } = request
     if (group.state === 'PreparingRebalance') return { reply: rebalanceInProgress(group) }
     if (group.state === 'Empty' || group.state === 'Dead') return { reply: stranger(group, memberId) }
+    const bytes = request.assignments.reduce((sum, { assignment }) => sum + assignment.length, 0)
+    if (bytes > assignmentBytesMax) return { reply: new Refusal('invalid-request', `The assignments take ${bytes} bytes, more than ${assignmentBytesMax}.`) }
     const work = new Rebalance(group.copy(), nowMs, this.#settings)
     if (group.state === 'Stable') {
       const member = work.synced(group.member(memberId), undefined)

@@ -108,6 +108,13 @@ export class Group {
     return this.#count(member => member.hasSynced) === this.members.size
   }
 
+  /** What the protocols of all members take. */
+  get protocolBytes(): number {
+    let bytes = 0
+    for (const member of this.members.values()) bytes += bytesOf(member.protocols)
+    return bytes
+  }
+
   /** The longest that any member asked for. */
   get rebalanceTimeoutMs(): number {
     let longest = 0
@@ -196,6 +203,10 @@ export class Group {
     for (const member of this.members.values()) if (holds(member)) count++
     return count
   }
+}
+
+export function bytesOf(protocols: readonly Protocol[]): number {
+  return protocols.reduce((sum, { name, metadata }) => sum + name.length + metadata.length, 0)
 }
 
 export function fencedBy(memberId: string, old: Pick<Member, 'memberId' | 'instanceId'>): Refusal {

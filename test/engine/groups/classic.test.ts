@@ -104,6 +104,18 @@ describe('who may join', () => {
     const world = await GroupWorld.open()
     expect(await world.join('', { protocols: { range: 'x'.repeat(1024 * 1024 + 1) } })).toEqual(code('invalid-request'))
     expect(await world.join('', { clientId: 'x'.repeat(5000) })).toEqual(code('invalid-request'))
+    // Nor may many members together fill memory.
+    const joins = Array.from({ length: 20 }, () => world.join('', { protocols: { range: 'x'.repeat(1024 * 1024 - 5) } }))
+    await world.clock.advance(9000)
+    const settled = await Promise.all(joins.map(join => Promise.race([join, Promise.resolve('waits')])))
+    expect(settled.filter(one => one instanceof Refusal).map(one => (one as Refusal).code)).toEqual(Array(4).fill('group-max-size-reached'))
+  })
+
+  it('assignments of unbounded size are refused', async () => {
+    const world = await GroupWorld.open({ settings: { initialRebalanceDelayMs: 0 } })
+    const leader = joinedOf(await world.join(''))
+    expect(await world.sync(leader, { [leader.memberId]: 'x'.repeat(8 * 1024 * 1024 + 1) })).toEqual(code('invalid-request'))
+    expect(await world.sync(leader, { [leader.memberId]: 'fine' })).toMatchObject({ assignment: Buffer.from('fine') })
   })
 })
 
