@@ -23,9 +23,14 @@ export function logConfigOf(configs: Configs, own: ReadonlyMap<string, string>):
     retentionBytes: number('retention.bytes'),
     messageBytesMax: number('max.message.bytes'),
     timestampType: configs.topic(own, 'message.timestamp.type') === 'LogAppendTime' ? 'append' : 'create',
-    timestampBeforeMaxMs: number('message.timestamp.before.max.ms'),
-    timestampAfterMaxMs: number('message.timestamp.after.max.ms'),
+    timestampBeforeMaxMs: boundOf(number('message.timestamp.before.max.ms')),
+    timestampAfterMaxMs: boundOf(number('message.timestamp.after.max.ms')),
     compact: false,
     compressionType: 'producer',
   }
+}
+
+/** Kafka's way to say "none" is the largest long there is; a bound that is there would have every batch opened. */
+function boundOf(ms: number): number {
+  return ms >= 2 ** 63 ? Infinity : ms
 }
