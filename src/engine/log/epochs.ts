@@ -15,6 +15,11 @@ export class Epochs {
     this.#startOffsets.push(offset)
   }
 
+  /** Each epoch that began below `endOffset`, with the offset. */
+  before(endOffset: number): [epoch: number, startOffset: number][] {
+    return this.#epochs.map((epoch, index): [number, number] => [epoch, this.#startOffsets[index]!]).filter(([, startOffset]) => startOffset < endOffset)
+  }
+
   /** The largest epoch up to the one asked for, and where it ended (OffsetForLeaderEpoch). Both -1 for an epoch that has not been. */
   endOffsetOf(epoch: number, logEndOffset: number): { leaderEpoch: number; endOffset: number } {
     if (epoch > this.latest) return { leaderEpoch: -1, endOffset: -1 }

@@ -52,6 +52,8 @@ export interface LogReadOptions {
 /** What may wait to be written in one log; whoever sends more is told to come again. */
 const bytesInFlightMax = 256 * 1024 * 1024
 const expiryIntervalMs = 600_000
+/** A checkpoint writes a new summary of the last segment once so much has come. */
+const summaryBytesMin = 16 * 1024 * 1024
 
 export class Log implements AsyncDisposable {
   readonly #options: LogOptions
@@ -73,7 +75,7 @@ export class Log implements AsyncDisposable {
     const { endOffset } = recovered
     this.#options = options
     this.#state = recovered.state
-    this.#storage = new Storage(options, recovered.segments, endOffset)
+    this.#storage = new Storage(options, recovered)
     this.#commit = new GroupCommit(this.#storage, end => this.#becameDurable(end), options.eagerBytes)
     this.#tail = options.cache.tail(endOffset)
     this.#epochs = recovered.epochs
@@ -196,10 +198,11 @@ export class Log implements AsyncDisposable {
     await this.deleteBefore(retainedFrom(this.#storage.segments, config(), nowMs))
   }
 
-  /** Notes durably how far the log is durable: narrows what could be taken for a torn tail. */
+  /** Notes durably how far the log is durable, which narrows what could be taken for a torn tail, and keeps the next opening short. */
   async checkpoint(): Promise<void> {
-    if (this.failed) return
-    await this.#commit.guard(() => this.#state.advance({ durableOffset: this.#durableEndOffset }))
+    if (this.failed || this.#isClosed) return
+    await this.#commit.between(() => this.#storage.summarize(summaryBytesMin))
+    await this.#noteDurable()
   }
 
   /** Calls `listener` each time more is durable, until disposed of. */
@@ -213,7 +216,10 @@ export class Log implements AsyncDisposable {
     if (this.#isClosed) return
     this.#isClosed = true
     await this.#commit.idle()
-    await this.checkpoint()
+    if (!this.failed) {
+      await this.#commit.between(() => this.#storage.summarize())
+      await this.#noteDurable()
+    }
     await this.#storage.close()
     this.#tail.close()
   }
@@ -229,6 +235,10 @@ export class Log implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  #noteDurable(): Promise<void> {
+    return this.#commit.guard(() => this.#state.advance({ durableOffset: this.#durableEndOffset }))
   }
 
   #checkProducer(batch: Batch, config: LogConfig, nowMs: number): LogAppended | Refusal | undefined {

@@ -21,12 +21,31 @@ interface Producer {
   usedAtMs: number
 }
 
+/** Producer id, epoch, and per batch its first and last sequence and first and last offset: plain data, to be stored. */
+export type ProducerSnapshot = readonly (readonly [id: number, epoch: number, batches: readonly (readonly [number, number, number, number])[]])[]
+
 export class Producers {
   /** In order of last use, oldest first. */
   readonly #producers = new Map<number, Producer>()
 
   get size(): number {
     return this.#producers.size
+  }
+
+  snapshot(): ProducerSnapshot {
+    return [...this.#producers].map(([id, { epoch, batches }]) => [
+      id, epoch, batches.map(({ firstSequence, lastSequence, baseOffset, lastOffset }) => [firstSequence, lastSequence, baseOffset, lastOffset] as const),
+    ])
+  }
+
+  /** Forgets all, and remembers what the snapshot holds. */
+  restore(snapshot: ProducerSnapshot, nowMs: number): void {
+    this.#producers.clear()
+    for (const [id, epoch, batches] of snapshot) {
+      this.#producers.set(id, {
+        epoch, usedAtMs: nowMs, batches: batches.map(([firstSequence, lastSequence, baseOffset, lastOffset]) => ({ firstSequence, lastSequence, baseOffset, lastOffset })),
+      })
+    }
   }
 
   /** Undefined where the batch is in turn; where it lies if it is there already; a refusal otherwise. */

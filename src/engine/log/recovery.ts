@@ -13,7 +13,8 @@ import { Epochs } from './epochs.ts'
 import { LogState } from './log-state.ts'
 import { Producers } from './producers.ts'
 import { hasWitness, scanSegment } from './scan.ts'
-import { Segment, segmentOffset } from './segment.ts'
+import { deleteSegment, Segment, segmentOffset } from './segment.ts'
+import { readSummary, summaryPath } from './summary.ts'
 
 export interface RecoveryOptions {
   readonly world: World
@@ -66,7 +67,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
 async function segmentPaths({ world: { disk }, directory }: RecoveryOptions, startOffset: number): Promise<string[]> {
   const names = (await disk.list(directory)).filter(name => segmentOffset(name) !== undefined)
   let first = 0
-  while (first + 1 < names.length && segmentOffset(names[first + 1]!)! <= startOffset) await disk.remove(`${directory}/${names[first++]!}`)
+  while (first + 1 < names.length && segmentOffset(names[first + 1]!)! <= startOffset) await deleteSegment(disk, `${directory}/${names[first++]!}`)
   const oldest = names[first] === undefined ? startOffset : segmentOffset(names[first]!)!
   if (oldest > startOffset) throw new LogDamaged(`${directory} begins at offset ${startOffset}; its oldest segment begins at ${oldest}`)
   return names.slice(first).map(name => `${directory}/${name}`)
@@ -123,10 +124,20 @@ class Recovery {
 
   async #scan(segment: Segment, file: DiskFile, { size, isLast }: { size: number; isLast: boolean }): Promise<void> {
     const { seal, path } = segment
+    const { disk, clock } = this.#options.world
+    const summary = await readSummary(disk, summaryPath(path), seal)
+    if (summary) {
+      // What it speaks of had been durable.
+      if (summary.end > size) return await this.#damaged(path, file, size, `it ends here; it had been durable up to ${summary.end}`)
+      segment.resume(summary)
+      for (const [epoch, startOffset] of summary.epochs) this.epochs.note(epoch, startOffset)
+      this.producers.restore(summary.producers, clock.now())
+    }
     const { end, syncedUpTo, fault } = await scanSegment({
       file,
       size,
       seal,
+      from: { position: segment.bytes, nextOffset: segment.nextOffset },
       take: ({ position, header, plain }) => {
         this.epochs.note(header.leaderEpoch, header.baseOffset)
         if (header.type === frameTypes.data) this.#note(segment, plain, { position, length: header.length })

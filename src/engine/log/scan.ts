@@ -1,8 +1,7 @@
-// Walks the frames of a segment file from its header on, checking each (length, CRC, sequence, offsets, tag), until its end or the first
+// Walks the frames of a segment file, from its header or from where its summary ends, checking each (length, CRC, sequence, offsets, tag), until its end or the first
 // bad spot; and looks past a bad spot for a frame that bears witness that the spot had been durable.
 import type { DiskFile } from '../../world/world.ts'
 import { crcIsValid, decodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes } from '../sealed/frame.ts'
-import { segmentHeaderBytes } from '../sealed/segment-header.ts'
 import type { SegmentSeal } from '../sealed/segment-seal.ts'
 
 const chunkBytes = 4 * 1024 * 1024
@@ -23,14 +22,13 @@ export interface Scan {
   readonly fault: string | undefined
 }
 
-/** Takes each intact frame in turn. WrongKey where a frame is intact but does not open. */
+/** Takes each intact frame in turn, from the position and offset that the seal stands at. WrongKey where a frame is intact but does not open. */
 export async function scanSegment(options: {
-  file: DiskFile; size: number; seal: SegmentSeal; take: (frame: ScannedFrame) => void
+  file: DiskFile; size: number; seal: SegmentSeal; from: { position: number; nextOffset: number }; take: (frame: ScannedFrame) => void
 }): Promise<Scan> {
   const { size, seal, take } = options
   const reader = new ChunkReader(options.file, size)
-  let position = segmentHeaderBytes
-  let nextOffset = seal.header.baseOffset
+  let { position, nextOffset } = options.from
   let syncedUpTo = position
   const ended = (fault?: string): Scan => ({ end: position, syncedUpTo, fault })
   while (position < size) {

@@ -9,6 +9,7 @@ import { segmentHeaderBytes } from '../sealed/segment-header.ts'
 import { SegmentSeal } from '../sealed/segment-seal.ts'
 import type { LogIdentity } from '../sealed/session.ts'
 import { type Span, SpanIndex } from './span-index.ts'
+import { type LogSummary, removeSummary, type Summary, summaryPath } from './summary.ts'
 
 /** Batches that are sealed together: consecutive, of one leader epoch. */
 export interface Group {
@@ -27,6 +28,12 @@ export function segmentName(baseOffset: number): string {
 /** The base offset that a file's name says; undefined where it is no segment. */
 export function segmentOffset(name: string): number | undefined {
   return name.length === baseOffsetDigits + suffix.length && name.endsWith(suffix) ? Number(name.slice(0, baseOffsetDigits)) : undefined
+}
+
+/** Deletes the file and the summary beside it. */
+export async function deleteSegment(disk: Disk, path: string): Promise<void> {
+  await removeSummary(disk, summaryPath(path))
+  await disk.remove(path)
 }
 
 export class Segment {
@@ -119,6 +126,24 @@ export class Segment {
     if (this.#firstTimestampMs < 0) this.#firstTimestampMs = batches[0]!.maxTimestampMs
     this.#maxTimestampMs = Math.max(this.#maxTimestampMs, maxTimestampMs)
     this.#nextOffset = batches.at(-1)!.nextOffset
+  }
+
+  /** What is known of the segment, all of which must be durable. */
+  summarize(log: LogSummary): Summary {
+    return {
+      ...log, end: this.#end, nextOffset: this.#nextOffset, firstTimestampMs: this.#firstTimestampMs, maxTimestampMs: this.#maxTimestampMs,
+      seal: this.seal.state, spans: this.index.toNumbers(),
+    }
+  }
+
+  /** Recovery: goes on from what was known, without reading the frames. */
+  resume(summary: Summary): void {
+    this.seal.resume(summary.seal)
+    this.index.restore(summary.spans, summary.end)
+    this.#end = summary.end
+    this.#nextOffset = summary.nextOffset
+    this.#firstTimestampMs = summary.firstTimestampMs
+    this.#maxTimestampMs = summary.maxTimestampMs
   }
 
   /** Recovery has found everything below `end` intact and durable. */

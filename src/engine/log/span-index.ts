@@ -14,9 +14,9 @@ export interface Span {
 
 export class SpanIndex {
   #count = 0
-  #positions = new Float64Array(16)
-  #baseOffsets = new Float64Array(16)
-  #maxTimestamps = new Float64Array(16)
+  #positions: Float64Array = new Float64Array(16)
+  #baseOffsets: Float64Array = new Float64Array(16)
+  #maxTimestamps: Float64Array = new Float64Array(16)
   #end = 0
 
   get count(): number { return this.#count }
@@ -59,6 +59,26 @@ export class SpanIndex {
     return this.span(Math.max(low - 1, 0))
   }
 
+  /** All spans, three numbers each: position, first offset, latest time. */
+  toNumbers(): Float64Array {
+    const numbers = new Float64Array(3 * this.#count)
+    for (let index = 0; index < this.#count; index++) {
+      numbers[3 * index] = this.#positions[index]!
+      numbers[3 * index + 1] = this.#baseOffsets[index]!
+      numbers[3 * index + 2] = this.#maxTimestamps[index]!
+    }
+    return numbers
+  }
+
+  /** Takes what `toNumbers` gave; the last span ends at `end`. */
+  restore(numbers: Float64Array, end: number): void {
+    this.#count = numbers.length / 3
+    this.#positions = numbers.filter((_, index) => index % 3 === 0)
+    this.#baseOffsets = numbers.filter((_, index) => index % 3 === 1)
+    this.#maxTimestamps = numbers.filter((_, index) => index % 3 === 2)
+    this.#end = end
+  }
+
   #grow(): void {
     if (this.#count < this.#positions.length) return
     this.#positions = doubled(this.#positions)
@@ -67,8 +87,8 @@ export class SpanIndex {
   }
 }
 
-function doubled(array: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> {
-  const larger = new Float64Array(array.length * 2)
+function doubled(array: Float64Array): Float64Array {
+  const larger = new Float64Array(Math.max(array.length * 2, 16))
   larger.set(array)
   return larger
 }

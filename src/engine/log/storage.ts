@@ -6,8 +6,12 @@ import { tagBytes } from '../sealed/frame.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
 import type { LogIdentity } from '../sealed/session.ts'
 import type { LogConfig } from './config.ts'
-import { type Group, Segment } from './segment.ts'
+import type { Epochs } from './epochs.ts'
+import { Producers } from './producers.ts'
+import type { Recovered } from './recovery.ts'
+import { deleteSegment, type Group, Segment } from './segment.ts'
 import type { Span } from './span-index.ts'
+import { summaryPath, writeSummary } from './summary.ts'
 import type { TailCache } from './tail-cache.ts'
 
 /** A batch on its way to disk, and the leader epoch it is written under. */
@@ -32,12 +36,20 @@ export class Storage {
   readonly #options: StorageOptions
   /** Oldest first; the last one is written to. */
   readonly #segments: Segment[]
+  readonly #epochs: Epochs
+  /** What of the producers is written; the log's own view is ahead by what waits. */
+  readonly #producers = new Producers()
   #endOffset: number
+  /** How much of the last segment its summary speaks of. */
+  #summarizedBytes: number
 
-  constructor(options: StorageOptions, segments: Segment[], endOffset: number) {
+  constructor(options: StorageOptions, { segments, endOffset, epochs, producers }: Recovered) {
     this.#options = options
     this.#segments = segments
     this.#endOffset = endOffset
+    this.#epochs = epochs
+    this.#producers.restore(producers.snapshot(), options.world.clock.now())
+    this.#summarizedBytes = segments.at(-1)?.bytes ?? 0
   }
 
   get segments(): readonly Segment[] { return this.#segments }
@@ -55,7 +67,7 @@ export class Storage {
     let segment = this.#segments.at(-1)
     for (const group of grouped(entries)) {
       if (!segment || this.#isFull(segment, group, bytes)) {
-        if (segment && groups.length > 0) await segment.append(groups, this.#options.world.random, how)
+        if (segment && groups.length > 0) await this.#append(segment, groups, how)
         groups = []
         bytes = 0
         segment = await this.roll(group.batches[0]!.baseOffset)
@@ -63,7 +75,7 @@ export class Storage {
       groups.push(group)
       bytes += group.bytes
     }
-    if (segment && groups.length > 0) await segment.append(groups, this.#options.world.random, how)
+    if (segment && groups.length > 0) await this.#append(segment, groups, how)
     const last = entries.at(-1)
     if (last) this.#endOffset = last.batch.nextOffset
   }
@@ -78,6 +90,7 @@ export class Storage {
     const { world, directory, identity, keys } = this.#options
     const last = this.#segments.at(-1)
     await last?.sync()
+    await this.#summarize()
     const segment = await Segment.create({
       disk: world.disk,
       directory,
@@ -89,7 +102,16 @@ export class Storage {
       previousTag: last?.seal.lastTag ?? Buffer.alloc(tagBytes),
     })
     this.#segments.push(segment)
+    this.#summarizedBytes = segment.bytes
     return segment
+  }
+
+  /** Makes the next opening of the log quick: only what is written from here on need be read then. To be called while nothing is written. */
+  async summarize(newBytesMin = 1): Promise<void> {
+    const last = this.#segments.at(-1)
+    if (!last || last.isEmpty || last.bytes - this.#summarizedBytes < newBytesMin) return
+    await last.sync()
+    await this.#summarize()
   }
 
   /** The first written batches from the one that holds `offset` (or the next there is) on, as many as lie together; empty at the end. */
@@ -125,12 +147,29 @@ export class Storage {
     while (this.#segments.length > 1 && this.#segments[1]!.baseOffset <= offset) {
       const segment = this.#segments.shift()!
       await segment.close()
-      await this.#options.world.disk.remove(segment.path)
+      await deleteSegment(this.#options.world.disk, segment.path)
     }
   }
 
   async close(): Promise<void> {
     for (const segment of this.#segments) await segment.close()
+  }
+
+  async #append(segment: Segment, groups: readonly Group[], how: { durably: boolean }): Promise<void> {
+    const { random, clock } = this.#options.world
+    await segment.append(groups, random, how)
+    const nowMs = clock.now()
+    for (const { batches } of groups) for (const batch of batches) this.#producers.note(batch, nowMs)
+  }
+
+  /** The last segment must be durable. */
+  async #summarize(): Promise<void> {
+    const last = this.#segments.at(-1)
+    if (!last || last.isEmpty) return
+    const { disk, random } = this.#options.world
+    const summary = last.summarize({ epochs: this.#epochs.before(last.nextOffset), producers: this.#producers.snapshot() })
+    await writeSummary(disk, summaryPath(last.path), { seal: last.seal, summary, random })
+    this.#summarizedBytes = last.bytes
   }
 
   #isFull(segment: Segment, group: Group, plannedBytes: number): boolean {

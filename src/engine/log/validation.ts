@@ -35,7 +35,7 @@ function checkRecords(batch: Batch, config: LogConfig, nowMs: number): Refusal |
   const earliestMs = nowMs - config.timestampBeforeMaxMs
   const latestMs = nowMs + config.timestampAfterMaxMs
   const checksTimes = config.timestampType === 'create'
-    && (earliestMs > -Infinity || batch.maxTimestampMs > latestMs || batch.baseTimestampMs > latestMs)
+    && (config.timestampBeforeMaxMs < Number.MAX_SAFE_INTEGER || batch.maxTimestampMs > latestMs || batch.baseTimestampMs > latestMs)
   if (!checksTimes && !config.compact) return undefined
   const records = batch.records()
   if (config.compact) {

@@ -1,4 +1,5 @@
-// The layout of a frame, the unit that is sealed, written, checked and read as one: some batches, or the start of a writer session.
+// The layout of a frame, the unit that is sealed, written, checked and read as one: some batches, the start of a writer session, or (in a file
+// of its own) the summary of a segment.
 //
 //   marker 4 | length u32 | crc32c u32 | type u32 | seq u64 | syncedUpTo u64 | leaderEpoch i32 | reserved 4 | baseOffset u64 | lastOffset u64
 //   | body … | tag 16
@@ -11,7 +12,7 @@ import { crc32c } from '@node-rs/crc32'
 export const frameHeaderBytes = 56
 export const tagBytes = 16
 export const frameBytesMin = frameHeaderBytes + tagBytes
-export const frameTypes = { data: 1, session: 2 } as const
+export const frameTypes = { data: 1, session: 2, summary: 3 } as const
 
 const crcAt = 8
 const checkedFrom = 12

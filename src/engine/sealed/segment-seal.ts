@@ -1,13 +1,15 @@
 // Seals and opens the frames of one segment: knows its header, its writer sessions, and the tag that the next frame is chained to.
 import type { KeyObject } from 'node:crypto'
+import { assert } from '../../base/assert.ts'
 import type { Random } from '../../world/world.ts'
 import { WrongKey } from './errors.ts'
-import { decodeHeader, encodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes, authenticatedHeader, setCrc, tagBytes } from './frame.ts'
+import { authenticatedHeader, crcIsValid, decodeHeader, encodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes, setCrc, tagBytes } from './frame.ts'
 import type { DataKey, DataKeys } from './keyring.ts'
 import { encodeSegmentHeader, macAt, type SegmentHeader, segmentIdBytes, sealHeader } from './segment-header.ts'
 import { type LogIdentity, saltBytes, scopeOf, Session } from './session.ts'
 
 const markerBytes = 4
+const noTag = Buffer.alloc(tagBytes)
 /** Parts of a frame that together are smaller than this are encrypted in one call. */
 const coalescedBytesMax = 256 * 1024
 
@@ -19,6 +21,13 @@ export interface FrameContent {
   readonly lastOffset: number
   /** How far the segment is known to be durable. */
   readonly syncedUpTo: number
+}
+
+/** Where the chain of frames stands, and under which sessions they were sealed. */
+export interface SealState {
+  readonly nextSeq: number
+  readonly lastTag: Buffer
+  readonly sessions: readonly { readonly firstSeq: number; readonly salt: Buffer }[]
 }
 
 export class SegmentSeal {
@@ -74,6 +83,39 @@ export class SegmentSeal {
 
   get nextSeq(): number { return this.#nextSeq }
   get lastTag(): Buffer { return this.#lastTag }
+  get state(): SealState {
+    return { nextSeq: this.#nextSeq, lastTag: this.#lastTag, sessions: this.#sessions.map(({ firstSeq, salt }) => ({ firstSeq, salt })) }
+  }
+
+  /** Recovery: goes on from where the chain stood, without the frames before. Only on a seal that has accepted none. */
+  resume({ nextSeq, lastTag, sessions }: SealState): void {
+    assert(this.#nextSeq === this.header.firstSeq, `segment at offset ${this.header.baseOffset} is resumed at frame ${this.#nextSeq}`)
+    // The first session is the header's own.
+    for (const { firstSeq, salt } of sessions.slice(1)) this.#sessions.push(this.#session(salt, firstSeq))
+    this.#nextSeq = nextSeq
+    this.#lastTag = lastTag
+  }
+
+  /** Encrypts what is to be remembered about the segment, under a key of its own. */
+  sealSummary(plain: Buffer, random: Random): Buffer[] {
+    const salt = random.bytes(saltBytes)
+    const { baseOffset } = this.header
+    const header = encodeHeader(this.marker, {
+      length: frameBytesMin + plain.length, type: frameTypes.summary, seq: 0, syncedUpTo: 0, leaderEpoch: -1, baseOffset, lastOffset: baseOffset - 1,
+    })
+    const { body, tag } = this.#summarySession(salt).seal(header, [plain], noTag)
+    setCrc(header, [...body, tag])
+    return [salt, header, ...body, tag]
+  }
+
+  /** What `sealSummary` was given; undefined where the bytes are not whole or not of this segment. */
+  openSummary(bytes: Buffer): Buffer | undefined {
+    const frame = bytes.subarray(saltBytes)
+    if (frame.length < frameBytesMin || !frame.subarray(0, markerBytes).equals(this.marker) || !crcIsValid(frame)) return undefined
+    const { type, length } = decodeHeader(frame, 0)
+    return type === frameTypes.summary && length === frame.length ? this.#summarySession(bytes.subarray(0, saltBytes)).open(frame, noTag) : undefined
+  }
+
   /** Whether `sealFrame` may be called for a frame of `bytes`, or a session must begin first. */
   mayWrite(bytes: number): boolean {
     return this.#mayWrite && this.#sessions.at(-1)!.hasRoom(this.#nextSeq, bytes + frameBytesMin)
@@ -135,6 +177,10 @@ export class SegmentSeal {
 
   #session(salt: Buffer, firstSeq: number): Session {
     return new Session({ dataKey: this.#dataKey, salt, scope: this.#scope, firstSeq })
+  }
+
+  #summarySession(salt: Buffer): Session {
+    return new Session({ dataKey: this.#dataKey, salt, scope: `${this.#scope}|summary`, firstSeq: 0 })
   }
 
   #advance(tag: Buffer): void {

@@ -28,6 +28,7 @@ export class Session {
   readonly #key: KeyObject
   readonly #macKey: KeyObject
   readonly #scopeDigest: Buffer
+  readonly salt: Buffer
   /** The sequence number whose counter is 0. */
   readonly firstSeq: number
   #bytesSealed = 0
@@ -40,6 +41,7 @@ export class Session {
     this.#macKey = createSecretKey(bytes.subarray(keyBytes))
     bytes.fill(0)
     this.#scopeDigest = createHash('sha256').update(scope).digest()
+    this.salt = salt
     this.firstSeq = options.firstSeq
   }
 

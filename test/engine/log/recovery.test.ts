@@ -56,14 +56,67 @@ test('damage below what a later frame saw as durable is no torn tail: the log st
   expect(await valuesOf(opened.log)).toHaveLength(10)
 })
 
-test('after a clean end any flipped bit is found, wherever it is', async () => {
+test('after a clean end any flipped bit is found, by the opening or by whoever reads it', async () => {
   const disk = await written(4, { close: true })
   const size = disk.contentOf(segment).length
   for (let position = 0; position < size; position += position < 4096 ? 97 : 1) {
     disk.rot(segment, position)
-    await expect(openLog({ disk: disk.kill() }), `position ${position}`).rejects.toThrow(LogDamaged)
+    await expect(openAndRead(disk.kill()), `position ${position}`).rejects.toThrow(/damaged|storage-error/)
+    for (const path of disk.files.filter(path => path.endsWith('.summary'))) {
+      const scanned = disk.kill()
+      await scanned.remove(path)
+      await expect(openLog({ disk: scanned }), `position ${position} without a summary`).rejects.toThrow(LogDamaged)
+    }
     disk.rot(segment, position)
   }
+})
+
+async function openAndRead(disk: SimDisk): Promise<string[]> {
+  await using opened = await openLog({ disk })
+  return await valuesOf(opened.log)
+}
+
+test('a summary that is lost, cut short, altered or of another segment is passed over', async () => {
+  const config = { segmentBytes: 6000 }
+  const opened = await openLog({ config })
+  const sent = (sequence: number) => batchOf([`value ${sequence}`.repeat(20)], undefined, { producer: { id: 4, epoch: 0, baseSequence: sequence } })
+  for (let sequence = 0; sequence < 60; sequence++) await append(opened.log, sent(sequence), sequence >> 4)
+  await opened.log.close()
+  const summaries = opened.disk.files.filter(path => path.endsWith('.summary'))
+  expect(summaries.length).toBeGreaterThan(3)
+  const known = async (disk: SimDisk) => {
+    await using again = await openLog({ disk, config })
+    const { log } = again
+    const epochs = [0, 1, 2, 3].map(epoch => log.endOffsetOfEpoch(epoch).endOffset)
+    const answers = [54, 55, 59].map(sequence => (log.append(sent(sequence), 3) as { baseOffset?: number }).baseOffset)
+    return [await valuesOf(log), epochs, answers, await log.offsetForTime(1, 60), log.bytes]
+  }
+  const expected = await known(opened.disk.kill())
+  expect(expected.slice(1, 3)).toEqual([[16, 32, 48, 60], [undefined, 55, 59]])
+  const changes: ((bytes: Buffer) => Buffer)[] = [bytes => bytes.subarray(0, -1), () => Buffer.alloc(0), bytes => bytes.fill(0, 40, 60), bytes => Buffer.alloc(bytes.length)]
+  for (const path of summaries) {
+    for (const change of changes) {
+      const disk = opened.disk.kill()
+      await damage(disk, path, change)
+      expect(await known(disk)).toEqual(expected)
+    }
+    const disk = opened.disk.kill()
+    await disk.remove(path)
+    expect(await known(disk)).toEqual(expected)
+  }
+  const swapped = opened.disk.kill()
+  await damage(swapped, summaries[0]!, () => Buffer.from(swapped.contentOf(summaries[1]!)))
+  expect(await known(swapped)).toEqual(expected)
+})
+
+test('a log that was closed is opened without reading its frames again', async () => {
+  const disk = await written(50, { close: true })
+  const reads: string[] = []
+  const again = disk.kill()
+  again.onOperation = (operation, path) => operation === 'read' && reads.push(path)
+  await using opened = await openLog({ disk: again })
+  expect(reads.filter(path => path === segment)).toHaveLength(1)
+  expect(await valuesOf(opened.log)).toHaveLength(50)
 })
 
 test('after a kill a flipped bit is found, or costs at most the last batch', async () => {

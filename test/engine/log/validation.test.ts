@@ -71,6 +71,9 @@ test('with default settings the records are not opened', () => {
   const opened = { count: 0 }
   batch.records = () => (opened.count++, [])
   expect([judge(batch), opened.count]).toEqual(['accepted', 0])
+  // Kafka's own default, Long.MAX, is no bound either.
+  judge(batch, { timestampBeforeMaxMs: 2 ** 63 })
+  expect(opened.count).toBe(0)
   judge(batch, { timestampBeforeMaxMs: 1000 })
   expect(opened.count).toBe(1)
 })
