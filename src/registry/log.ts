@@ -92,7 +92,7 @@ export class SchemaLog {
       if (slice instanceof Refusal) return refusals.storeFailed(slice.message)
       if (slice.batches.length === 0) return refusals.storeFailed(`offset ${this.#nextOffset} of ${schemasTopic} cannot be read yet`)
       for (const batch of slice.batches) {
-        if (!batch.isControl) for (const record of batch.records()) if (record.offset >= this.#nextOffset) this.#take(record)
+        if (!batch.isControl) for (const record of batch.recordsOrNone()) if (record.offset >= this.#nextOffset) this.#take(record)
         this.#nextOffset = batch.nextOffset
       }
     }
@@ -165,11 +165,23 @@ function schemaChange(subject: string, version: number, value: JsonObject | null
   if (value === null) return { type: 'schema', subject, version, value: null }
   const { id, schema, schemaType = 'AVRO', deleted = false } = value
   if (!isCount(id) || typeof schema !== 'string' || typeof schemaType !== 'string') return 'the value has no id and schema'
-  const references = (value['references'] ?? []) as readonly Reference[]
-  const metadata = (value['metadata'] ?? undefined) as Metadata | undefined
-  const ruleSet = (value['ruleSet'] ?? undefined) as RuleSet | undefined
+  // What is malformed in these is left out rather than the version: its id must not be given again.
+  const references = isReferences(value['references']) ? value['references'] : []
+  const metadata = isMetadata(value['metadata']) ? value['metadata'] : undefined
+  const ruleSet: RuleSet | undefined = isObject(value['ruleSet']) ? value['ruleSet'] : undefined
   const guid = guidOf({ text: schema, references, metadata, ruleSet })
   return { type: 'schema', subject, version, value: { subject, version, id, guid, schemaType, schema, references, metadata, ruleSet, deleted: deleted === true, timestampMs } }
+}
+
+function isReferences(value: unknown): value is readonly Reference[] {
+  return Array.isArray(value) && value.every(each => isObject(each) && typeof each['name'] === 'string' && typeof each['subject'] === 'string' && isCount(each['version']))
+}
+
+function isMetadata(value: unknown): value is Metadata {
+  if (!isObject(value)) return false
+  const { tags = {}, properties = {}, sensitive = [] } = value
+  const isTextList = (list: unknown): boolean => Array.isArray(list) && list.every(each => typeof each === 'string')
+  return isObject(tags) && Object.values(tags).every(isTextList) && isObject(properties) && Object.values(properties).every(each => typeof each === 'string') && isTextList(sensitive)
 }
 
 function configOf(value: JsonObject): Config {

@@ -1,0 +1,120 @@
+// The validation policy: what a topic's settings make of keys and values, with the part, the pointer and the reason of each fault.
+import { describe, expect, test } from 'vitest'
+import type { RecordFault, Topic } from '../../src/ports.ts'
+import { framePrefix } from '../../src/registry/framing.ts'
+import { RegistryRefusal } from '../../src/registry/errors.ts'
+import { InvalidSchema } from '../../src/registry/errors.ts'
+import type { Registry } from '../../src/registry/registry.ts'
+import { parseStrategy } from '../../src/registry/subjects.ts'
+import { registryApp } from '../support/registry-app.ts'
+
+const topic = (configs: Record<string, string>): Topic => ({ name: 'orders', id: '00000000-0000-4000-8000-000000000001', internal: false, createdAtMs: 0, partitions: [], configs: new Map(Object.entries(configs)) })
+const byId = topic({ 'confluent.value.schema.validation': 'true' })
+const byPayload = topic({ 'confluent.value.schema.validation': 'true', 'sluice.validation.mode': 'payload' })
+const avro = JSON.stringify({ type: 'record', name: 'Order', namespace: 'shop', fields: [{ name: 'id', type: 'string' }, { name: 'n', type: 'int' }] })
+const json = JSON.stringify({ title: 'Payment', type: 'object', properties: { amount: { type: 'number' } } })
+
+async function registered(subjects: Record<string, { schema: string; schemaType?: string }>): Promise<{ registry: Registry; ids: Record<string, number> }> {
+  const { registry } = await registryApp()
+  const ids: Record<string, number> = {}
+  for (const [subject, schema] of Object.entries(subjects)) {
+    const version = await registry.register(subject, schema, { normalize: undefined })
+    if (version instanceof RegistryRefusal) throw new Error(version.message)
+    ids[subject] = version.id
+  }
+  return { registry, ids }
+}
+
+function encoded(registry: Registry, id: number, value: unknown): Buffer {
+  const codec = registry.payloadCodec(id)
+  if (codec instanceof InvalidSchema) throw codec
+  return Buffer.concat([framePrefix(id), codec.encode(value, Buffer.from(JSON.stringify(value))) as Buffer])
+}
+
+const verdict = async (registry: Registry, of: Topic, value: Buffer | null, key: Buffer | null = null): Promise<RecordFault | null> => (await registry.validation.check(of, [{ key, value }]))[0]!
+
+test('a topic without validation is not looked at', async () => {
+  const { registry } = await registered({})
+  expect(registry.validation.appliesTo(topic({}))).toBe(false)
+  expect(registry.validation.appliesTo(topic({ 'confluent.key.schema.validation': 'false' }))).toBe(false)
+  expect(registry.validation.appliesTo(byId)).toBe(true)
+})
+
+describe('by id', () => {
+  test('passes what names a schema of the subject, whatever follows, and null', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
+    expect(await verdict(registry, byId, Buffer.concat([framePrefix(ids['orders-value']!), Buffer.from('anything')]))).toBeNull()
+    expect(await verdict(registry, byId, null)).toBeNull()
+  })
+
+  test.each<[string, Buffer, RegExp]>([
+    ['no bytes', Buffer.alloc(0), /too short/],
+    ['plain JSON', Buffer.from('{"id":1}'), /missing magic byte: the first byte is 123/],
+    ['an unknown id', framePrefix(99), /schema 99 is not known/],
+    ['a negative id', framePrefix(-1), /schema -1 is not known/],
+    ['another subject', framePrefix(2), /schema 2 does not belong to subject 'orders-value'/],
+  ])('refuses %s', async (_what, value, reason) => {
+    const { registry } = await registered({ 'orders-value': { schema: avro }, 'payments-value': { schema: json, schemaType: 'JSON' } })
+    expect(await verdict(registry, byId, value)).toEqual({ part: 'value', pointer: '', reason: expect.stringMatching(reason) as string })
+  })
+
+  test('each record has its own verdict, not that of the last one', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
+    const good = framePrefix(ids['orders-value']!)
+    const faults = await registry.validation.check(byId, [good, Buffer.from('x'), good].map(value => ({ key: null, value })))
+    expect(faults.map(fault => fault === null)).toEqual([true, false, true])
+  })
+
+  test('a schema that was deleted since is still one of the subject', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
+    await registry.deleteSubject('orders-value', { permanent: false })
+    expect(await verdict(registry, byId, framePrefix(ids['orders-value']!))).toBeNull()
+  })
+
+  test('keys have a switch and a subject of their own', async () => {
+    const { registry, ids } = await registered({ 'orders-key': { schema: '"string"' }, 'orders-value': { schema: avro } })
+    const both = topic({ 'confluent.value.schema.validation': 'true', 'confluent.key.schema.validation': 'true' })
+    expect(await verdict(registry, both, framePrefix(ids['orders-value']!), framePrefix(ids['orders-key']!))).toBeNull()
+    expect(await verdict(registry, both, framePrefix(ids['orders-value']!), framePrefix(ids['orders-value']!))).toMatchObject({ part: 'key' })
+    expect(await verdict(registry, byId, framePrefix(ids['orders-value']!), Buffer.from('plain'))).toBeNull()
+  })
+
+  test.each([
+    ['RecordName', 'shop.Order'],
+    ['io.confluent.kafka.serializers.subject.RecordNameStrategy', 'shop.Order'],
+    ['TopicRecordName', 'orders-shop.Order'],
+    ['io.confluent.kafka.serializers.subject.TopicNameStrategy', 'orders-value'],
+  ])('the strategy %s finds the subject %s', async (strategy, subject) => {
+    const { registry, ids } = await registered({ [subject]: { schema: avro } })
+    const strict = topic({ 'confluent.value.schema.validation': 'true', 'confluent.value.subject.name.strategy': strategy })
+    expect(await verdict(registry, strict, framePrefix(ids[subject]!))).toBeNull()
+    expect(parseStrategy('NoSuchStrategy')).toBeUndefined()
+  })
+})
+
+describe('by payload', () => {
+  test('passes Avro and JSON that fit', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
+    expect(await verdict(registry, byPayload, encoded(registry, ids['orders-value']!, { id: 'a', n: 1 }))).toBeNull()
+    const other = await registered({ 'orders-value': { schema: json, schemaType: 'JSON' } })
+    expect(await verdict(other.registry, byPayload, encoded(other.registry, other.ids['orders-value']!, { amount: 1 }))).toBeNull()
+  })
+
+  test('says where Avro data is at fault', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
+    const prefix = framePrefix(ids['orders-value']!)
+    expect(await verdict(registry, byPayload, Buffer.concat([prefix, Buffer.from('0261', 'hex')]))).toEqual({ part: 'value', pointer: '/n', reason: 'is not an int: longer than 32 bits, or cut off' })
+    expect(await verdict(registry, byPayload, Buffer.concat([prefix, Buffer.from('02610200', 'hex')]))).toEqual({ part: 'value', pointer: '', reason: '1 bytes follow the end of the value' })
+  })
+
+  test('says where JSON is at fault, and does not quote what is none', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: json, schemaType: 'JSON' } })
+    const prefix = framePrefix(ids['orders-value']!)
+    expect(await verdict(registry, byPayload, Buffer.concat([prefix, Buffer.from('{"amount":"1"}')]))).toEqual({ part: 'value', pointer: '/amount', reason: 'must be number' })
+    const broken = await verdict(registry, byPayload, Buffer.concat([prefix, Buffer.from('secret stuff')]))
+    expect(broken).toEqual({ part: 'value', pointer: '', reason: expect.stringMatching(/^is not JSON/) as string })
+    expect(broken!.reason).not.toContain('secret')
+    const deep = await verdict(registry, byPayload, Buffer.concat([prefix, Buffer.from(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)]))
+    expect(deep).toEqual({ part: 'value', pointer: '', reason: 'is nested more than 64 deep' })
+  })
+})
