@@ -47,15 +47,16 @@ export interface GatewayParts {
   /** Of Sluice itself; the registry's clients ask for it. */
   readonly version: string
   readonly observe?: Observe
-  /** What all request bodies in flight may take together. */
+  /** What all request bodies in flight may take together; those of `/kinesis` may take as much again. */
   readonly bodyBytesInFlightMax?: number
 }
 
-const bodyBytesInFlightDefault = 128 * 1024 * 1024
+const bodyBytesInFlightDefault = 96 * 1024 * 1024
 
 /** To be served by `startGateway`, or by supertest. */
 export function createGateway(parts: GatewayParts): express.Express {
-  const budget = new BodyBudget(parts.bodyBytesInFlightMax ?? bodyBytesInFlightDefault)
+  const bodyBytesMax = parts.bodyBytesInFlightMax ?? bodyBytesInFlightDefault
+  const budget = new BodyBudget(bodyBytesMax)
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -65,7 +66,8 @@ export function createGateway(parts: GatewayParts): express.Express {
 
   if (parts.observe !== undefined) app.use(observed(parts.observe, parts.clock))
   app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
-  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget }))
+  // A budget of its own, because its bodies are read before anybody knows who sends them.
+  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax) }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
   const payloads = new Payloads(parts)

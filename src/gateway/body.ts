@@ -1,5 +1,5 @@
 // Request bodies: read by hand under a bound per request and one budget for all requests in flight, so that no number of clients can fill the memory.
-// A declared length is leased before its first byte is read; a chunked body leases as it grows. The lease ends with the answer.
+// Bytes are leased as they come, not as they are declared, so that clients who announce much and send nothing take nothing from the others.
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Response } from 'express'
@@ -42,29 +42,58 @@ export async function readBody(request: IncomingMessage, response: Response, how
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     throw new Problem(415, `HTTP 415 Unsupported Media Type: content-encoding '${encoding}' is not taken`, { headers: { 'accept-encoding': 'identity' } })
   }
+  const tooLarge = (): Problem => new Problem(413, `HTTP 413 Content Too Large: the body is larger than ${bytesMax} bytes`)
+  if (Number(request.headers['content-length'] ?? 0) > bytesMax) throw tooLarge()
   let leased = 0
-  const lease = (bytes: number): void => {
-    if (leased + bytes > bytesMax) throw new Problem(413, `HTTP 413 Content Too Large: the body is larger than ${bytesMax} bytes`)
-    if (!budget.lease(bytes)) throw new Problem(503, 'HTTP 503 Service Unavailable: too many request bytes in flight', { headers: { 'retry-after': '1' } })
-    leased += bytes
-  }
-  response.once('close', () => budget.release(leased))
-  // llhttp has checked the length against the grammar; what it declares is what comes, or the request breaks off.
-  const declared = Number(request.headers['content-length'] ?? 0)
-  lease(declared)
-  const chunks: Buffer[] = []
-  let received = 0
+  let isClosed = false
+  response.once('close', () => {
+    isClosed = true
+    budget.release(leased)
+  })
+  const body = new GrowingBuffer(Number(request.headers['content-length'] ?? bytesMax))
   try {
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-      received += chunk.length
-      if (received > leased) lease(received - leased)
-      chunks.push(chunk)
+      if (isClosed) break
+      if (body.size + chunk.length > bytesMax) throw tooLarge()
+      if (!budget.lease(chunk.length)) throw new Problem(503, 'HTTP 503 Service Unavailable: too many request bytes in flight', { headers: { 'retry-after': '1' } })
+      leased += chunk.length
+      body.add(chunk)
     }
   } catch (error) {
     if (error instanceof Problem) throw error
-    throw new Problem(400, 'HTTP 400 Bad Request: the request broke off')
+    isClosed = true
   }
-  return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, received)
+  if (isClosed) throw new Problem(400, 'HTTP 400 Bad Request: the request broke off')
+  return body.bytes
+}
+
+/** One buffer that doubles, rather than a list of what came: a body in chunks of one byte would take a hundred times its size. */
+class GrowingBuffer {
+  readonly #sizeExpected: number
+  #bytes: Buffer = Buffer.alloc(0)
+  size = 0
+
+  constructor(sizeExpected: number) {
+    this.#sizeExpected = sizeExpected
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.size)
+  }
+
+  add(chunk: Buffer): void {
+    const size = this.size + chunk.length
+    if (this.size === 0) this.#bytes = chunk
+    else {
+      if (size > this.#bytes.length) {
+        const grown = Buffer.allocUnsafeSlow(Math.max(size, Math.min(2 * size, this.#sizeExpected)))
+        this.#bytes.copy(grown, 0, 0, this.size)
+        this.#bytes = grown
+      }
+      chunk.copy(this.#bytes, this.size)
+    }
+    this.size = size
+  }
 }
 
 /** A body as JSON: UTF-8, at most 64 deep; 400 otherwise. The value has what JSON.parse gives, `__proto__` as a plain own member included. */

@@ -102,7 +102,7 @@ async function recordAt(logs: Logs, topic: Topic, partition: Partition, offset: 
   const slice = await logs.read({ topic: topic.name, partition: partition.index }, offset, { bytesMax: 1, atLeastOne: true, committedOnly: false })
   if (slice instanceof Refusal) throw problemOf(slice)
   const batch = slice.batches.find(one => one.lastOffset >= offset)
-  const record = batch === undefined || batch.isControl ? undefined : batch.records().find(one => one.offset === offset)
+  const record = batch === undefined || batch.isControl ? undefined : batch.recordsOrNone().find(one => one.offset === offset)
   if (record !== undefined) return record
   const { logStartOffset, highWatermark } = slice
   throw notFound(`No record at offset ${offset} of partition ${partition.index} of topic '${topic.name}' (offsets ${logStartOffset} to ${highWatermark - 1})`)

@@ -80,6 +80,6 @@ async function latestSequenceNumber(logs: Logs, topic: Topic, partition: Partiti
   if (ends instanceof Refusal || ends.highWatermark === ends.logStartOffset) return null
   const slice = await logs.read(at, ends.highWatermark - 1, { bytesMax: 1, atLeastOne: true, committedOnly: false })
   if (slice instanceof Refusal) return null
-  const record = slice.batches.findLast(batch => !batch.isControl)?.records().at(-1)
+  const record = slice.batches.findLast(batch => !batch.isControl)?.recordsOrNone().at(-1)
   return record === undefined ? null : sequenceNumberOf(partition, record.offset, record.timestampMs)
 }

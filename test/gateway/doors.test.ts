@@ -1,18 +1,25 @@
 // What stands before every route: nobody without a certificate gets past, bodies and hosts are bounded, and answers of the inside stay inside.
 import { once } from 'node:events'
-import type { Server } from 'node:http'
+import type { RequestListener, Server } from 'node:http'
 import { connect } from 'node:net'
 import express from 'express'
 import supertest from 'supertest'
 import { describe, expect, it } from 'vitest'
-import { createGateway } from '../../src/gateway/app.ts'
+import { deferred } from '../../src/base/deferred.ts'
+import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import { BodyBudget, readBody } from '../../src/gateway/body.ts'
 import { answerProblems } from '../../src/gateway/problem.ts'
 import { startGateway } from '../../src/gateway/server.ts'
-import { admin, testGateway } from '../support/gateway.ts'
+import type { Logs } from '../../src/ports.ts'
+import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
 
 const json = 'application/vnd.kafka.json.v2+json'
 const logger = { debug() {}, info() {}, warn() {}, error() {} }
+
+/** Parts that allow everything. */
+function open(gateway: TestGateway): Pick<GatewayParts, 'access'> {
+  return { access: { ...gateway.parts.access, allows: () => true, wouldAllow: () => true } }
+}
 
 interface Layer {
   readonly route?: { readonly path: string; readonly methods: Readonly<Record<string, boolean>> }
@@ -29,14 +36,14 @@ describe('every route', () => {
     const gateway = await testGateway()
     const paths = pathsOf(createGateway(gateway.parts).router.stack as unknown as Layer[])
     expect(paths.length).toBeGreaterThan(30)
-    const open: string[] = []
+    const unguarded: string[] = []
     for (const path of paths) {
       for (const method of ['get', 'post', 'put', 'patch', 'delete'] as const) {
         const response = await gateway.as()[method](path.replace(/:\w+/g, 'orders'))
-        if (response.status !== 401) open.push(path)
+        if (response.status !== 401) unguarded.push(path)
       }
     }
-    expect([...new Set(open)]).toEqual(['/kinesis', '/kinesis/', '/oauth2/token'])
+    expect([...new Set(unguarded)]).toEqual(['/kinesis', '/kinesis/', '/oauth2/token'])
   })
 
   it('shows a client without ACLs nothing of what there is', async () => {
@@ -59,7 +66,7 @@ describe('every route', () => {
 
 describe('with dev', () => {
   it('everybody is anonymous, but only under the names of loopback', async () => {
-    const gateway = await testGateway({ access: { ...(await testGateway()).parts.access, allows: () => true, wouldAllow: () => true } })
+    const gateway = await testGateway(open(await testGateway()))
     const app = supertest(createGateway(gateway.parts))
     expect((await app.get('/topics')).status).toBe(200)
     expect((await app.get('/topics').set('host', 'localhost:8443')).status).toBe(200)
@@ -67,7 +74,7 @@ describe('with dev', () => {
   })
 
   it('a page in a browser cannot produce, because every type we take needs a preflight', async () => {
-    const gateway = await testGateway({ access: { ...(await testGateway()).parts.access, allows: () => true, wouldAllow: () => true } })
+    const gateway = await testGateway(open(await testGateway()))
     await gateway.createTopic('orders')
     const app = supertest(createGateway(gateway.parts))
     const body = '{"records":[{"value":1}]}'
@@ -121,7 +128,7 @@ describe('a body', () => {
 
   it('that is chunked is counted as it comes, and ended where it passes the bound', async () => {
     const gateway = await testGateway()
-    await using server = await startGateway({ app: createGateway({ ...gateway.parts, access: { ...gateway.parts.access, allows: () => true } }), host: '127.0.0.1', port: 0 })
+    await using server = await startGateway({ app: createGateway({ ...gateway.parts, ...open(gateway) }), host: '127.0.0.1', port: 0 })
     const socket = connect(server.port, '127.0.0.1')
     socket.on('error', () => {})
     let received = ''
@@ -133,8 +140,96 @@ describe('a body', () => {
     expect(received).toMatch(/^HTTP\/1\.1 413 /)
   })
 
+  it('in chunks of a byte comes whole', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    await using server = await startGateway({ app: createGateway({ ...gateway.parts, ...open(gateway) }), host: '127.0.0.1', port: 0 })
+    const socket = connect(server.port, '127.0.0.1')
+    let received = ''
+    socket.on('data', (chunk: Buffer) => { received += chunk.toString() })
+    socket.write(`POST /topics/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: ${json}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n`)
+    const body = JSON.stringify({ records: [{ value: 'x'.repeat(200_000) }] })
+    const chunks = [...body].map(character => `1\r\n${character}\r\n`)
+    socket.write(`${chunks.join('')}0\r\n\r\n`)
+    await once(socket, 'close')
+    expect(received).toMatch(/^HTTP\/1\.1 200 /)
+    expect((await gateway.values('orders'))[0]).toBe(`"${'x'.repeat(200_000)}"`)
+  })
+
+  it('that is announced and never sent takes nothing from the others', async () => {
+    const gateway = await testGateway({ bodyBytesInFlightMax: 100_000 })
+    await gateway.createTopic('orders')
+    const app = createGateway({ ...gateway.parts, ...open(gateway) })
+    await using server = await startGateway({ app, host: '127.0.0.1', port: 0, limits: { closeTimeoutMs: 100 } })
+    const silent = Array.from({ length: 50 }, () => connect(server.port, '127.0.0.1'))
+    for (const socket of silent) {
+      socket.on('error', () => {})
+      socket.write(`POST /topics/orders HTTP/1.1\r\nhost: localhost\r\ncontent-type: ${json}\r\ncontent-length: 90000\r\n\r\n{`)
+    }
+    const answer = await supertest(`http://127.0.0.1:${server.port}`).post('/topics/orders').type(json).send({ records: [{ value: 'x'.repeat(50_000) }] })
+    expect(answer.status).toBe(200)
+    for (const socket of silent) socket.destroy()
+  })
+
   it('with a bound that is no number never starts', () => {
     for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, 0, -1, undefined as unknown as number]) expect(() => new BodyBudget(wrong)).toThrow('must be a positive whole number')
+  })
+})
+
+describe('the listener', () => {
+  it('lets one address have only so many connections', async () => {
+    const gateway = await testGateway()
+    await using server = await startGateway({ app: createGateway(gateway.parts), host: '127.0.0.1', port: 0, limits: { connectionsPerAddressMax: 2, closeTimeoutMs: 100 } })
+    const sockets = [connect(server.port, '127.0.0.1'), connect(server.port, '127.0.0.1')]
+    await Promise.all(sockets.map(socket => once(socket, 'connect')))
+    const third = connect(server.port, '127.0.0.1')
+    third.on('error', () => {})
+    await once(third, 'close')
+    sockets[0]!.destroy()
+    await once(sockets[0]!, 'close')
+    const ask = (): Promise<number> => supertest(`http://127.0.0.1:${server.port}`).get('/brokers').then(response => response.status, () => 0)
+    // The server hears of the closed connection a moment later.
+    await expect.poll(ask).toBe(200)
+    sockets[1]!.destroy()
+  })
+
+  it('answers what is under way before it closes, and takes nothing new', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const started = deferred()
+    const { logs } = gateway.parts
+    const changed: Logs['changed'] = (seen, signal) => {
+      started.resolve()
+      return logs.changed(seen, signal)
+    }
+    const server = await startGateway({ app: createGateway({ ...gateway.parts, ...open(gateway), logs: { ...logs, changed } }), host: '127.0.0.1', port: 0 })
+    const waiting = supertest(`http://127.0.0.1:${server.port}`).get('/topics/orders/partitions/0/records?timeout=500').then(response => response.status)
+    await started.promise
+    const closing = server.close()
+    expect(await waiting).toBe(200)
+    await closing
+    await expect(supertest(`http://127.0.0.1:${server.port}`).get('/topics')).rejects.toThrow('ECONNREFUSED')
+  })
+
+  it('ends a connection whose peer does not read', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const app = createGateway({ ...gateway.parts, ...open(gateway) })
+    const ended = deferred<boolean>()
+    const watched: RequestListener = (request, response) => {
+      if (request.method === 'GET') response.once('close', () => ended.resolve(response.writableFinished))
+      app(request, response)
+    }
+    await using server = await startGateway({ app: watched, host: '127.0.0.1', port: 0, limits: { idleTimeoutMs: 300 } })
+    for (let sent = 0; sent < 8; sent++) {
+      await supertest(`http://127.0.0.1:${server.port}`).post('/topics/orders').type(json).send({ records: [{ value: 'x'.repeat(1_000_000) }] })
+    }
+    const socket = connect(server.port, '127.0.0.1')
+    socket.on('error', () => {})
+    socket.pause()
+    socket.write('GET /topics/orders/partitions/0/records?max_bytes=8000000 HTTP/1.1\r\nhost: localhost\r\n\r\n')
+    expect(await ended.promise).toBe(false)
+    socket.destroy()
   })
 })
 

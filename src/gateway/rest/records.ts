@@ -81,7 +81,7 @@ async function readOrWait(logs: Logs, at: PartitionRef, from: number, how: { byt
 function* recordsFrom(slice: Slice, from: number): Generator<RecordView> {
   for (const batch of slice.batches) {
     if (batch.isControl) continue
-    for (const record of batch.records()) if (record.offset >= from) yield record
+    for (const record of batch.recordsOrNone()) if (record.offset >= from) yield record
   }
 }
 
