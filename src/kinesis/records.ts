@@ -156,7 +156,7 @@ class PageBuilder {
     // Times of arrival are what retention counts from; a Kafka producer's own times are not such.
     const oldestMs = batch.timestampType === 'append' ? this.#oldestMs : -Infinity
     if (batch.timestampType === 'append' && batch.maxTimestampMs < oldestMs) return Math.max(offset, batch.nextOffset)
-    for (const record of batch.records()) {
+    for (const record of batch.recordsOrNone()) {
       if (record.offset < offset || record.value === null || record.timestampMs < oldestMs) continue
       const size = record.value.length + (record.key?.length ?? 0)
       this.#isCut = this.#records.length > 0 && this.#bytes + size > replyBytesMax

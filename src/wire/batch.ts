@@ -95,9 +95,22 @@ export class Batch {
    */
   records(bytesMax = Math.min(Math.max(expansionMax * this.bytes.length, recordsBytesFloor), recordsBytesMax)): RecordView[] {
     const body = decompress(this.codec, this.bytes.subarray(batchHeaderBytes), bytesMax)
-    const records = readRecords(body, this.count, { offset: this.baseOffset, timestampMs: this.baseTimestampMs })
+    const records = readRecords(body, this.count, { offset: this.baseOffset, lastOffset: this.lastOffset, timestampMs: this.baseTimestampMs })
     if (this.timestampType === 'append') for (const record of records) record.timestampMs = this.maxTimestampMs
     return records
+  }
+
+  /**
+   * The records, or none where they do not open. A batch is stored as its producer sent it, often unopened, so whoever reads a log on behalf
+   * of others must get past one that nobody can read.
+   */
+  recordsOrNone(): RecordView[] {
+    try {
+      return this.records()
+    } catch (error) {
+      if (error instanceof WireError) return []
+      throw error
+    }
   }
 
   /** Gives the batch its place in a log, in its own bytes. */

@@ -28,18 +28,22 @@ export interface RecordView {
 const recordBytesMin = 7
 const noHeaders: readonly Header[] = []
 
-/** Reads exactly `count` records that fill `body`; WireError otherwise. Times and offsets come out absolute. */
-export function readRecords(body: Buffer, count: number, base: { offset: number; timestampMs: number }): RecordView[] {
+/** Reads exactly `count` records that fill `body`, their offsets rising within the batch; WireError otherwise. Times and offsets come out absolute. */
+export function readRecords(body: Buffer, count: number, base: { offset: number; lastOffset: number; timestampMs: number }): RecordView[] {
   if (count < 0 || count * recordBytesMin > body.length) throw new WireError(`${count} records do not fit in ${body.length} bytes`)
   const records: RecordView[] = []
   const cursor = { at: 0 }
+  let offset = base.offset - 1
   for (let index = 0; index < count; index++) {
     const length = readVarint(body, cursor)
     const end = cursor.at + length
     if (!(length >= recordBytesMin - 1 && end <= body.length)) throw new WireError(`record ${index} says ${length} bytes`, { at: cursor.at })
     cursor.at++
     const timestampMs = base.timestampMs + readVarint(body, cursor)
-    const offset = base.offset + readVarint(body, cursor)
+    const before = offset
+    offset = base.offset + readVarint(body, cursor)
+    const isNext = offset > before && offset <= base.lastOffset
+    if (!isNext) throw new WireError(`record ${index} has offset ${offset}, not one of ${before + 1} to ${base.lastOffset}`)
     const key = readBytes(body, cursor, end)
     const value = readBytes(body, cursor, end)
     const headers = readHeaders(body, cursor, end)

@@ -155,3 +155,17 @@ test.each(codecs)('@platformatic/kafka opens our %s batch', codec => {
   expect([theirs.firstOffset, theirs.crc, theirs.records.length]).toEqual([5n, ours.crc, 2])
   expect(theirs.records[0]!.value!.length).toBe(120_000)
 })
+
+test('a record whose offset is not its own does not open', () => {
+  const whole = () => buildBatch([{ key: null, value: Buffer.from('a') }, { key: null, value: Buffer.from('b') }], { timestampMs: 1, baseOffset: 100 })
+  // Each record takes eight bytes here: length, attributes, time, offset …
+  const deltaAt = [61 + 3, 61 + 8 + 3] as const
+  expect(whole().bytes[deltaAt[1]]).toBe(2)
+  for (const [index, delta] of [[0, -1], [0, 1], [1, 0], [1, 2], [1, 60]] as const) {
+    const bad = whole()
+    bad.bytes[deltaAt[index]] = delta < 0 ? -2 * delta - 1 : 2 * delta
+    expect(() => bad.records(), `record ${index} with offset delta ${delta}`).toThrow(WireError)
+    expect(bad.recordsOrNone()).toEqual([])
+  }
+  expect(whole().recordsOrNone()).toHaveLength(2)
+})

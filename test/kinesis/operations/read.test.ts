@@ -1,3 +1,4 @@
+import { crc32c } from '@node-rs/crc32'
 import { describe, expect, test } from 'vitest'
 import { parseSequenceNumber, sequenceNumberOf, startingSequenceNumber } from '../../../src/kinesis/shard-map.ts'
 import { Refusal, type Slice } from '../../../src/ports.ts'
@@ -269,6 +270,17 @@ describe('records that Kafka wrote', () => {
     expect(words(await page(kinesis, start))).toEqual(['a', 'b'])
     const { NextShardIterator } = await page(kinesis, start, { Limit: 1 })
     expect(words(await page(kinesis, NextShardIterator))).toEqual(['b'])
+  })
+
+  test('in a batch that does not open are passed over, so that nobody can stop a shard\'s readers', async () => {
+    const { kinesis } = await orders()
+    await put(kinesis, 'a')
+    const broken = buildBatch([{ key: null, value: Buffer.from('x') }], { timestampMs: kinesis.clock.now(), codec: 'gzip' })
+    broken.bytes.fill(0xff, 61)
+    broken.bytes.writeUInt32BE(crc32c(broken.bytes.subarray(21)), 17)
+    expect(await kinesis.backend.logs.append({ topic: 'orders', partition: 0 }, broken, { acks: 'all', timeoutMs: 1_000 })).not.toBeInstanceOf(Refusal)
+    await put(kinesis, 'b')
+    expect(await readFrom(kinesis, { ShardIteratorType: 'TRIM_HORIZON' })).toEqual(['a', 'b'])
   })
 
   test('with times of their own keep them, and are not trimmed by them', async () => {
