@@ -38,8 +38,11 @@ export async function run(): Promise<BenchRow[]> {
     const [ourRate, theirRate] = [percentile(ours, 0.5), percentile(theirs, 0.5)]
     return [
       {
-        name: 'durable encrypted append, 1 MiB batches', value: `${ourRate.toFixed(0)} MiB/s`, against: `write + fdatasync of 1 MiB: ${theirRate.toFixed(0)} MiB/s`,
-        ratio: ourRate / theirRate, goal: '>= 0.60',
+        name: 'durable encrypted append, 1 MiB batches',
+        value: `${ourRate.toFixed(0)} MiB/s`,
+        against: `write + fdatasync of 1 MiB: ${theirRate.toFixed(0)} MiB/s`,
+        ratio: ourRate / theirRate,
+        goal: '>= 0.60',
       },
       ...([0.5, 0.99] as const).map(share => latencyRow(share, percentile(ourSmall, share), percentile(theirSmall, share))),
     ]

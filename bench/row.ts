@@ -13,7 +13,8 @@ export interface BenchRow {
 
 /** The rows as a table on standard output. */
 export function printRows(rows: readonly BenchRow[]): void {
-  const cells = [['what', 'measured', 'against', 'ratio', 'goal'], ...rows.map(({ name, value, against, ratio, goal }) => [name, value, against, ratio?.toFixed(2) ?? '', goal ?? ''])]
+  const body = rows.map(({ name, value, against, ratio, goal }) => [name, value, against, ratio?.toFixed(2) ?? '', goal ?? ''])
+  const cells = [['what', 'measured', 'against', 'ratio', 'goal'], ...body]
   const widths = cells[0]!.map((_, column) => Math.max(...cells.map(row => row[column]!.length)))
   for (const row of cells) console.log(row.map((cell, column) => cell.padEnd(widths[column]!)).join('  ').trimEnd())
 }

@@ -123,10 +123,11 @@ class Run {
     const images: Image[] = []
     world.disk.onOperation = (operation, path) => {
       this.#hash.update(`${operation} ${path}`)
-      for (const survives of ['nothing', 'everything', 'some', 'some', 'some'] as Survives[]) {
-        images.push({ disk: world.disk.crash(random, survives), known: { ...known, written: known.written.slice() }, cut: `epoch ${epoch}, ${operation} ${path}, ${survives} survives`, isKill: false })
+      const take = (disk: SimDisk, cut: string, isKill: boolean) => {
+        images.push({ disk, known: { ...known, written: known.written.slice() }, cut: `epoch ${epoch}, ${operation} ${path}, ${cut}`, isKill })
       }
-      images.push({ disk: world.disk.kill(), known: { ...known, written: known.written.slice() }, cut: `epoch ${epoch}, ${operation} ${path}, process killed`, isKill: true })
+      for (const survives of ['nothing', 'everything', 'some', 'some', 'some'] as Survives[]) take(world.disk.crash(random, survives), `${survives} survives`, false)
+      take(world.disk.kill(), 'process killed', true)
     }
     await sim.run(async () => {
       const log = await this.#open({ clock: sim.clock, disk: world.disk, random: world.random, network: sim.network })
@@ -149,7 +150,8 @@ class Run {
     const random = this.#random
     const waits: Promise<void>[] = []
     for (let count = 1 + random.below(5); count > 0; count--) {
-      const values = Array.from({ length: 1 + random.below(3) }, () => `${random.uint32().toString(36)}-`.repeat(1 + random.below(random.chance(0.1) ? 150 : 40)))
+      const repeatsMax = random.chance(0.1) ? 150 : 40
+      const values = Array.from({ length: 1 + random.below(3) }, () => `${random.uint32().toString(36)}-`.repeat(1 + random.below(repeatsMax)))
       const batch = buildBatch(values.map(value => ({ key: null, value: Buffer.from(value) })), { timestampMs: sim.clock.now() })
       const appended = log.append(batch, 0)
       if (appended instanceof Refusal) throw new Error(appended.message)
@@ -217,7 +219,8 @@ class Run {
       for (const record of batches.flatMap(batch => batch.records())) {
         if (record.offset < offset) continue
         if (record.offset !== offset) throw new Error(`offset ${record.offset} where ${offset} is next`)
-        if (record.value?.toString() !== known.written[offset]) throw new Error(`offset ${offset} holds ${record.value?.toString()}; ${known.written[offset]} was written`)
+        const value = record.value?.toString()
+        if (value !== known.written[offset]) throw new Error(`offset ${offset} holds ${value}; ${known.written[offset]} was written`)
         offset++
       }
     }
@@ -242,14 +245,15 @@ class Run {
     const log = await this.#open(instantWorld(this.#random.uint32(), disk.kill()))
     const { startOffset, endOffset } = log
     await log.close()
-    return { written: known.written.slice(0, endOffset), durableEnd: known.durableEnd, startAsked: Math.max(startOffset, known.startConfirmed), startConfirmed: known.startConfirmed }
+    return { ...known, written: known.written.slice(0, endOffset), startAsked: Math.max(startOffset, known.startConfirmed) }
   }
 
   async #open(base: World): Promise<Log> {
     const world = this.#tamper(base)
     await world.disk.makeDirectory('/keys')
     const keys = await Keyring.open({ world, directory: '/keys', source: keySource })
-    return Log.open({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache: new TailCache(1_000_000), logger: silent, eagerBytes: this.#eagerBytes })
+    const cache = new TailCache(1_000_000)
+    return Log.open({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache, logger: silent, eagerBytes: this.#eagerBytes })
   }
 
   violation(text: string): void {

@@ -146,7 +146,10 @@ export class SimDisk implements Disk {
 
   // ------------------------------------------------------------------------------------------- what the simulation does
 
-  /** The `after`-th next operation of this kind on a path that contains `path` fails. A sync's EIO is reported once; its bytes are lost though they read well. */
+  /**
+   * The `after`-th next operation of this kind on a path that contains `path` fails. A sync's EIO is reported once, and its bytes are lost though
+   * they read well.
+   */
   fail(operation: DiskOperation, fault: Fault, { after = 1, path = '' }: { after?: number; path?: string } = {}): void {
     this.#faults.push({ operation, fault, after, path })
   }

@@ -3,7 +3,8 @@
 //   waiting rounds → write → written (acks=1) → sync → durable (acks=all)
 //
 // A large round is written while the sync of the one before it still runs, so that the disk is never idle. A small one waits, and gathers
-// more; when it has the disk to itself, it is written and synced in one step. A write or sync that fails is final: the pages may be marked clean though they are lost, so nothing is ever tried again.
+// more; when it has the disk to itself, it is written and synced in one step. A write or sync that fails is final: the pages may be marked
+// clean though they are lost, so nothing is ever tried again.
 import { type Deferred, deferred } from '../../base/deferred.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Entry, Storage } from './storage.ts'

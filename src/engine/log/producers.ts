@@ -43,7 +43,9 @@ export class Producers {
     this.#producers.clear()
     for (const [id, epoch, batches] of snapshot) {
       this.#producers.set(id, {
-        epoch, usedAtMs: nowMs, batches: batches.map(([firstSequence, lastSequence, baseOffset, lastOffset]) => ({ firstSequence, lastSequence, baseOffset, lastOffset })),
+        epoch,
+        usedAtMs: nowMs,
+        batches: batches.map(([firstSequence, lastSequence, baseOffset, lastOffset]) => ({ firstSequence, lastSequence, baseOffset, lastOffset })),
       })
     }
   }
@@ -76,7 +78,8 @@ export class Producers {
     const known = this.#producers.get(producerId)
     const producer = known?.epoch === producerEpoch ? known : { epoch: producerEpoch, batches: [], usedAtMs: nowMs }
     producer.usedAtMs = nowMs
-    producer.batches.push({ firstSequence: batch.baseSequence, lastSequence: lastSequenceOf(batch), baseOffset: batch.baseOffset, lastOffset: batch.lastOffset })
+    const { baseSequence: firstSequence, baseOffset, lastOffset } = batch
+    producer.batches.push({ firstSequence, lastSequence: lastSequenceOf(batch), baseOffset, lastOffset })
     if (producer.batches.length > batchesRemembered) producer.batches.shift()
     this.#producers.delete(producerId)
     this.#producers.set(producerId, producer)

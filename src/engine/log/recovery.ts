@@ -146,7 +146,9 @@ class Recovery {
     if (fault !== undefined) {
       if (!isLast) return await this.#damaged(path, file, end, `${fault}, and a later segment shows that it had been durable`)
       if (segment.nextOffset < this.#state.durableOffset) return await this.#damaged(path, file, end, `${fault}, below the offset that had been durable`)
-      if (await hasWitness({ file, size, seal, badPosition: end })) return await this.#damaged(path, file, end, `${fault}, and a later frame shows that it had been durable`)
+      if (await hasWitness({ file, size, seal, badPosition: end })) {
+        return await this.#damaged(path, file, end, `${fault}, and a later frame shows that it had been durable`)
+      }
       this.#options.logger.info({ path, position: end, bytes: size - end, fault }, 'cut off a torn tail')
       await file.truncate(end)
       this.hasCut = true
@@ -163,8 +165,8 @@ class Recovery {
       for (const batch of batches) this.producers.note(batch, nowMs)
       segment.note(batches, frame)
     } catch (error) {
-      if (error instanceof WireError) throw new LogDamaged(`${segment.path} has a frame at ${frame.position} that opens to no batches: ${error.message}`, { cause: error })
-      throw error
+      if (!(error instanceof WireError)) throw error
+      throw new LogDamaged(`${segment.path} has a frame at ${frame.position} that opens to no batches: ${error.message}`, { cause: error })
     }
   }
 

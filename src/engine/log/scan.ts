@@ -1,5 +1,5 @@
-// Walks the frames of a segment file, from its header or from where its summary ends, checking each (length, CRC, sequence, offsets, tag), until its end or the first
-// bad spot; and looks past a bad spot for a frame that bears witness that the spot had been durable.
+// Walks the frames of a segment file, from its header or from where its summary ends, checking each (length, CRC, sequence, offsets, tag), until
+// its end or the first bad spot; and looks past a bad spot for a frame that bears witness that the spot had been durable.
 import type { DiskFile } from '../../world/world.ts'
 import { crcIsValid, decodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes } from '../sealed/frame.ts'
 import type { SegmentSeal } from '../sealed/segment-seal.ts'

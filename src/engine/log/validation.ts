@@ -18,7 +18,9 @@ export function validate(batch: Batch, config: LogConfig, nowMs: number): Batch 
   if (size > config.messageBytesMax) return new Refusal('message-too-large', `batch of ${size} bytes; max.message.bytes is ${config.messageBytesMax}`)
   if (!batch.crcIsValid()) return new Refusal('corrupt-message', `batch of ${size} bytes does not have the CRC ${batch.crc} that it states`)
   const { count, lastOffsetDelta } = batch
-  if (count <= 0 || lastOffsetDelta + 1 !== count) return new Refusal('invalid-record', `batch of ${count} records whose last has offset delta ${lastOffsetDelta}`)
+  if (count <= 0 || lastOffsetDelta + 1 !== count) {
+    return new Refusal('invalid-record', `batch of ${count} records whose last has offset delta ${lastOffsetDelta}`)
+  }
   if ((batch.attributes & 7) >= codecs.length) return new Refusal('unsupported-compression-type', `compression ${batch.attributes & 7} is not known`)
   if (batch.isControl) return new Refusal('invalid-record', 'control batches are not for clients to write')
   if (batch.producerId >= 0 && batch.baseSequence < 0) return new Refusal('invalid-record', `producer ${batch.producerId} sent sequence ${batch.baseSequence}`)
@@ -52,8 +54,8 @@ function checkRecords(batch: Batch, config: LogConfig, nowMs: number): Refusal |
     if (timestampMs === -1 || (timestampMs >= earliestMs && timestampMs <= latestMs)) continue
     errors.push({ index, message: `Timestamp ${timestampMs} is outside of [${earliestMs}, ${latestMs}]` })
   }
-  if (errors.length > 0) return new Refusal('invalid-timestamp', `${errors.length} of ${records.length} records have times outside of [${earliestMs}, ${latestMs}]`, errors)
-  return undefined
+  if (errors.length === 0) return undefined
+  return new Refusal('invalid-timestamp', `${errors.length} of ${records.length} records have times outside of [${earliestMs}, ${latestMs}]`, errors)
 }
 
 function stored(batch: Batch, config: LogConfig): Batch | Refusal {

@@ -3,7 +3,9 @@ import type { KeyObject } from 'node:crypto'
 import { assert } from '../../base/assert.ts'
 import type { Random } from '../../world/world.ts'
 import { WrongKey } from './errors.ts'
-import { authenticatedHeader, crcIsValid, decodeHeader, encodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes, setCrc, tagBytes } from './frame.ts'
+import {
+  authenticatedHeader, crcIsValid, decodeHeader, encodeHeader, frameBytesMin, frameHeaderBytes, type FrameHeader, frameTypes, setCrc, tagBytes,
+} from './frame.ts'
 import type { DataKey, DataKeys } from './keyring.ts'
 import { encodeSegmentHeader, macAt, type SegmentHeader, segmentIdBytes, sealHeader } from './segment-header.ts'
 import { type LogIdentity, saltBytes, scopeOf, Session } from './session.ts'
@@ -165,7 +167,9 @@ export class SegmentSeal {
     if (header.type === frameTypes.session) {
       const salt = frame.subarray(frameHeaderBytes, -tagBytes)
       const session = this.#session(salt, header.seq)
-      if (!session.macIsValid([authenticatedHeader(frame), this.#lastTag, salt], tag)) throw new WrongKey(`session frame ${header.seq} was not signed by this key`)
+      if (!session.macIsValid([authenticatedHeader(frame), this.#lastTag, salt], tag)) {
+        throw new WrongKey(`session frame ${header.seq} was not signed by this key`)
+      }
       this.#sessions.push(session)
       plain = Buffer.alloc(0)
     } else {
