@@ -17,6 +17,8 @@ const inFlight = 5
 /** Batches that a fetch reads over and over: they fit in the memory both keep of the newest. */
 const tailBatches = 30
 const fetchRounds = 30
+/** What a Java consumer asks of a partition unless told otherwise: here one batch an answer. */
+const fetchBytes = 1024 * 1024
 const singles = 1_000
 
 interface Produced {
@@ -50,7 +52,7 @@ export async function run(): Promise<BenchRow[]> {
         const many = await load(port, 'produce', { batches, 'in-flight': inFlight }) as Produced
         ends[who] += many.records
         const tail = ends[who] - Math.floor(many.records / batches) * tailBatches
-        const read = await load(port, 'fetch', { offset: tail, until: ends[who], rounds: fetchRounds }) as Fetched
+        const read = await load(port, 'fetch', { offset: tail, until: ends[who], rounds: fetchRounds, 'fetch-bytes': fetchBytes }) as Fetched
         const few = await load(port, 'produce', { batches: singles, 'batch-bytes': 1, 'record-bytes': 1024 }) as Produced
         ends[who] += few.records
         // The first round warms both up.

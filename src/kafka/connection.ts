@@ -64,6 +64,7 @@ export class Connection {
     this.peer = { ...options.peer, endpointOf: id => options.peer.endpointOf(id), signal: this.#gone.signal }
     this.#activeAtMs = this.#frameSinceMs = this.#flushedAtMs = options.services.clock.monotonic()
     this.#socket.on('data', chunk => this.#receive(chunk as Buffer))
+    this.#socket.on('drain', () => this.#readOn())
     this.#socket.on('end', () => this.#end())
     this.#socket.on('error', error => this.#log('debug', error.message))
     this.#socket.on('close', () => this.#cleanUp())
@@ -100,18 +101,15 @@ export class Connection {
     if (this.#socket.destroyed) return
     if (this.#frames.held === 0) this.#frameSinceMs = this.#services.clock.monotonic()
     this.#requestBudget.take(chunk.length, chunk.length)
-    try {
-      this.#frames.push(chunk)
-    } catch (error) {
-      return this.#close((error as WireError).message)
-    }
+    this.#frames.push(chunk)
     this.#advance()
     this.#throttle()
   }
 
   /** Reads on unless a whole request waits already, or all connections together hold too much. */
   #throttle(): void {
-    if (this.#frames.hasWhole) {
+    if (this.#socket.destroyed) return
+    if (this.#frames.isReady) {
       this.#socket.pause()
     } else if (this.#requestBudget.isExhausted && this.#frames.held > smallRequestBytes) {
       if (this.#isStarved) return
@@ -174,7 +172,7 @@ export class Connection {
 
   #readOn(): void {
     this.#advance()
-    if (!this.#socket.destroyed) this.#throttle()
+    this.#throttle()
   }
 
   /** Sends what is answered, in order. */
@@ -200,7 +198,7 @@ export class Connection {
 
   #endIfDone(): void {
     if (this.#exchanges.length > 0) return
-    if (this.#isStopping || (this.#isEnding && !this.#frames.hasWhole)) this.#socket.destroySoon()
+    if (this.#isStopping || (this.#isEnding && !this.#frames.isReady)) this.#socket.destroySoon()
   }
 
   async #write(slices: readonly Buffer[]): Promise<void> {

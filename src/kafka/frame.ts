@@ -12,6 +12,7 @@ export class FrameAssembler {
   #held = 0
   /** Of the frame that is under way; -1 while its length has not come. */
   #frameBytes = -1
+  #fault: WireError | undefined
 
   constructor(frameBytesMax: number) {
     this.#frameBytesMax = frameBytesMax
@@ -22,11 +23,11 @@ export class FrameAssembler {
     return this.#held
   }
 
-  get hasWhole(): boolean {
-    return this.#frameBytes >= 0 && this.#held >= lengthBytes + this.#frameBytes
+  /** `next` has something to give, or to refuse: no more bytes need to be read before it is asked. */
+  get isReady(): boolean {
+    return this.#fault !== undefined || (this.#frameBytes >= 0 && this.#held >= lengthBytes + this.#frameBytes)
   }
 
-  /** Throws WireError where a length is negative or larger than allowed. */
   push(chunk: Buffer): void {
     this.#chunks.push(chunk)
     this.#held += chunk.length
@@ -34,9 +35,10 @@ export class FrameAssembler {
     this.#readLength()
   }
 
-  /** The next whole frame without its length, or undefined while there is none. */
+  /** The next whole frame without its length, or undefined while there is none. Throws WireError where its length is negative or larger than allowed. */
   next(): Buffer | undefined {
-    if (!this.hasWhole) return undefined
+    if (this.#fault !== undefined) throw this.#fault
+    if (!this.isReady) return undefined
     const frame = this.#take(lengthBytes + this.#frameBytes).subarray(lengthBytes)
     this.#frameBytes = -1
     this.#readLength()
@@ -44,12 +46,12 @@ export class FrameAssembler {
   }
 
   #readLength(): void {
-    if (this.#frameBytes >= 0 || this.#held < lengthBytes) return
+    if (this.#frameBytes >= 0 || this.#held < lengthBytes || this.#fault !== undefined) return
     const first = this.#chunks[0]!
     const head = first.length >= lengthBytes ? first : Buffer.concat(this.#chunks, this.#held)
     const size = head.readInt32BE(0)
-    if (size < 0 || size > this.#frameBytesMax) throw new WireError(`frame of ${size} bytes, ${this.#frameBytesMax} are allowed`)
-    this.#frameBytes = size
+    if (size < 0 || size > this.#frameBytesMax) this.#fault = new WireError(`frame of ${size} bytes, ${this.#frameBytesMax} are allowed`)
+    else this.#frameBytes = size
   }
 
   #take(size: number): Buffer {

@@ -148,6 +148,21 @@ describe('a listener', () => {
   })
 })
 
+describe('a slow reader', () => {
+  it('gets every answer in the end, and is read from no faster than it reads', async () => {
+    await using broker = await startBroker({ topics: Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`topic-${index}`, 1])) })
+    using peer = await RawClient.connect(broker.port)
+    const count = 2_000
+    peer.socket.pause()
+    for (let index = 0; index < count; index++) peer.tell(Metadata, 1, { topics: null })
+    // Two thousand answers of ten kilobytes: more than the kernel takes.
+    for (let served = -1; served !== broker.seen.length; await sleep(100)) served = broker.seen.length
+    expect(broker.seen.length).toBeLessThan(count)
+    peer.socket.resume()
+    for (let index = 1; index <= count; index++) expect((await peer.frame()).correlationId).toBe(index)
+  })
+})
+
 describe('deadlines', () => {
   it('end a connection that sends no first request, half a request, or nothing any more', async () => {
     await using broker = await startBroker({ settings: { firstRequestMs: 500, requestArrivalMs: 700, idleMs: 900 } })
