@@ -1,5 +1,5 @@
-// The administrative commands, as a user types them, against a running secure Sluice. The commands run in this process; only what `sluice` itself adds (one line
-// per failure, the exit code) is tried in one of its own.
+// The administrative commands, as a user types them, against a running secure Sluice. The commands run in this process; only what `sluice` itself
+// adds (one line per failure, the exit code) is tried in one of its own.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
