@@ -12,8 +12,8 @@ import { type LogIdentity, saltBytes, scopeOf, Session } from './session.ts'
 
 const markerBytes = 4
 const noTag = Buffer.alloc(tagBytes)
-/** Parts of a frame that together are smaller than this are encrypted in one call. */
-const coalescedBytesMax = 256 * 1024
+/** Below this average, putting the parts of a frame together costs less than encrypting and writing each on its own. */
+const partBytesMin = 16 * 1024
 
 export interface FrameContent {
   readonly parts: readonly Buffer[]
@@ -145,7 +145,7 @@ export class SegmentSeal {
     const header = encodeHeader(this.marker, {
       length: frameBytesMin + bytes, type: frameTypes.data, seq: this.#nextSeq, syncedUpTo, leaderEpoch, baseOffset, lastOffset,
     })
-    const parts = content.parts.length > 1 && bytes <= coalescedBytesMax ? [Buffer.concat(content.parts, bytes)] : content.parts
+    const parts = content.parts.length > 1 && bytes / content.parts.length < partBytesMin ? [Buffer.concat(content.parts, bytes)] : content.parts
     const { body, tag } = this.#sessions.at(-1)!.seal(header, parts, this.#lastTag)
     setCrc(header, [...body, tag])
     this.#advance(tag)
