@@ -70,6 +70,8 @@ export class Log implements AsyncDisposable {
   #lastAppendTimeMs = 0
   #expireAtMs = 0
   #isClosed = false
+  /** Settles with the retention, DeleteRecords or checkpoint asked for last; never rejects. */
+  #upkeep: Promise<void> = Promise.resolve()
 
   private constructor(options: LogOptions, recovered: Recovered) {
     const { endOffset } = recovered
@@ -176,6 +178,12 @@ export class Log implements AsyncDisposable {
 
   /** Makes everything below `offset` unreadable, durably, and deletes the segments that hold nothing else. */
   async deleteBefore(offset: number): Promise<void> {
+    if (this.#isClosed) throw new Error(`the log in ${this.#options.directory} is closed`)
+    await this.#inTurn(() => this.#deleteBefore(offset))
+  }
+
+  async #deleteBefore(offset: number): Promise<void> {
+    if (this.failed) throw this.failed
     const startOffset = Math.min(offset, this.#durableEndOffset)
     if (startOffset <= this.#startOffset) return
     this.#startOffset = startOffset
@@ -187,22 +195,27 @@ export class Log implements AsyncDisposable {
 
   /** Deletes the oldest segments by retention.ms and retention.bytes; a last segment that has expired is closed first. */
   async applyRetention(): Promise<void> {
-    const { world, config } = this.#options
-    const { retentionMs } = config()
-    const nowMs = world.clock.now()
-    await this.#commit.between(async () => {
-      const last = this.#storage.segments.at(-1)
-      if (!last || last.isEmpty || this.failed || this.#isClosed) return
-      if (retentionMs >= 0 && last.maxTimestampMs < nowMs - retentionMs) await this.#storage.roll(this.#storage.endOffset)
+    if (this.failed || this.#isClosed) return
+    await this.#inTurn(async () => {
+      const { world, config } = this.#options
+      const { retentionMs } = config()
+      const nowMs = world.clock.now()
+      await this.#commit.between(async () => {
+        const last = this.#storage.segments.at(-1)
+        if (!last || last.isEmpty || this.failed) return
+        if (retentionMs >= 0 && last.maxTimestampMs < nowMs - retentionMs) await this.#storage.roll(this.#storage.endOffset)
+      })
+      await this.#deleteBefore(retainedFrom(this.#storage.segments, config(), nowMs))
     })
-    await this.deleteBefore(retainedFrom(this.#storage.segments, config(), nowMs))
   }
 
   /** Notes durably how far the log is durable, which narrows what could be taken for a torn tail, and keeps the next opening short. */
   async checkpoint(): Promise<void> {
     if (this.failed || this.#isClosed) return
-    await this.#commit.between(() => this.#storage.summarize(summaryBytesMin))
-    await this.#noteDurable()
+    await this.#inTurn(async () => {
+      await this.#commit.between(() => this.#storage.summarize(summaryBytesMin))
+      await this.#noteDurable()
+    })
   }
 
   /** Calls `listener` each time more is durable, until disposed of. */
@@ -215,6 +228,7 @@ export class Log implements AsyncDisposable {
   async close(): Promise<void> {
     if (this.#isClosed) return
     this.#isClosed = true
+    await this.#upkeep
     await this.#commit.idle()
     if (!this.failed) {
       await this.#commit.between(() => this.#storage.summarize())
@@ -227,6 +241,7 @@ export class Log implements AsyncDisposable {
   /** Closes the log and deletes its files and directory. */
   async destroy(): Promise<void> {
     this.#isClosed = true
+    await this.#upkeep
     await this.#commit.idle()
     await this.#storage.close()
     this.#tail.close()
@@ -235,6 +250,13 @@ export class Log implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  /** One at a time, and all of them before the files are closed or deleted. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const turn = this.#upkeep.then(work)
+    this.#upkeep = turn.catch(() => {})
+    return turn
   }
 
   #noteDurable(): Promise<void> {
