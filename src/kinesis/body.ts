@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 
 /** The largest body of one request: ten MiB of data, as base64 within JSON, and what stands around it. */
 export const bodyBytesMax = 12 * 1_048_576
-/** Of all bodies that are being read or served at once. */
+/** Of all bodies, in both directions, that a listener holds at once. */
 export const bodiesBytesMax = 192 * 1_048_576
 
 export type BodyRefusal = 'too-large' | 'no-room' | 'incomplete'

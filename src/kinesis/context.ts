@@ -5,6 +5,7 @@ import { clusterResource } from '../ports.ts'
 import type { Operation, InputOf, Members, OutputOf } from '../wire/operation.ts'
 import type { Clock } from '../world/world.ts'
 import { AwsError, type Place } from './errors.ts'
+import type { Gate } from './gate.ts'
 import { streamArnOf } from './streams.ts'
 import type { Throughput } from './throughput.ts'
 import type { Tokens } from './tokens.ts'
@@ -17,6 +18,8 @@ export interface Services extends Place {
   readonly clock: Clock
   readonly tokens: Tokens
   readonly throughput: Throughput
+  /** Pages of up to ten MiB are made a few at a time. */
+  readonly pages: Gate
   /** How many shards all streams together may have. */
   readonly shardLimit: number
 }

@@ -2,11 +2,14 @@
 // content type, JSON, operation, signature, types, constraints, rules across members, access, and then the operation itself.
 import { hash, webcrypto } from 'node:crypto'
 import type { Access, AccessKeys, Admin, Logs, Validation } from '../ports.ts'
+import type { Audit } from '../security/audit.ts'
+import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
 import { type Operation, type Violation, loggable, unsupportedMember, violations, violationsMessage } from '../wire/operation.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { type Context, type Served, type Services, judgeAccess } from './context.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
+import { Gate } from './gate.ts'
 import { JsonBody } from './json-body.ts'
 import { SerializationFault, decodeBody, encodeMembers } from './json.ts'
 import { operations } from './operations/index.ts'
@@ -27,8 +30,10 @@ export interface KinesisHandlerOptions {
   readonly profile: ThroughputProfile
   /** How many shards all streams together may have. */
   readonly shardLimit?: number
-  /** 32 secret bytes that seal iterators; with them iterators live through a restart. */
-  readonly tokenKey?: Buffer
+  /** What iterators and page tokens are sealed with; if it outlives the process, so do they. */
+  readonly tokenSecret?: string | Buffer
+  /** Told of each signature that is not believed. */
+  readonly audit?: Audit
   /** Told of each request that got as far as an operation, after its answer is known. */
   readonly observe?: (observed: ObservedRequest) => void
 }
@@ -66,6 +71,8 @@ const jsonType = 'application/x-amz-json-1.1'
 const deprecatedJsonType = 'application/json'
 const cborType = 'application/x-amz-cbor-1.1'
 const shardLimitDefault = 1_000
+const pagesAtOnceMax = 8
+const pagesWaitingMax = 10_000
 const served: ReadonlyMap<string, Served> = new Map(operations.map((one) => [one.operation.name, one]))
 
 export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHandler {
@@ -74,7 +81,8 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   const verifier = new SigV4Verifier({ clock, accessKeys: options.accessKeys, region, service: 'kinesis' })
   const services: Services = {
     logs: options.logs, admin: options.admin, access: options.access, validation: options.validation, clock, region, account, throughput,
-    tokens: new Tokens(random, options.tokenKey),
+    tokens: new Tokens(random, options.tokenSecret),
+    pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
     shardLimit: options.shardLimit ?? shardLimitDefault,
   }
 
@@ -126,7 +134,12 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
 
   async function perform(one: Served, body: JsonBody, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
     const key = verifier.verify(request, bodyHash)
-    if (key instanceof SignatureFault) return new AwsError(key.type, key.message)
+    if (key instanceof SignatureFault) {
+      options.audit?.record({
+        kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host: request.host, operation: 'authenticate', resource: 'listener:kinesis', reason: key.type,
+      })
+      return new AwsError(key.type, key.message)
+    }
     const context: Context = { ...services, caller: { principal: key.principal, host: request.host } }
     let input: Record<string, unknown> = {}
     try {

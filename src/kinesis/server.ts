@@ -6,6 +6,7 @@ import { type IncomingMessage, type Server as Http1Server, type ServerResponse, 
 import { type Http2Server, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
 import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
+import { hostOf } from '../security/principal.ts'
 import type { Logger } from '../world/world.ts'
 import { BodyBudget, bodyBytesMax, readBody } from './body.ts'
 import type { KinesisHandler, KinesisResponse } from './handler.ts'
@@ -210,14 +211,24 @@ class Listener implements KinesisServer {
     }
     try {
       const [path, query] = splitTarget(request.url ?? '/')
-      const host = request.socket?.remoteAddress ?? ''
-      this.#send(request, response, await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: request.headers, body, host }))
+      const host = hostOf(request.socket?.remoteAddress)
+      const answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: request.headers, body, host })
+      this.#send(request, response, this.#hold(answer, response) ? answer : noRoom)
     } catch (error) {
       this.#options.logger.error({ err: error }, 'a Kinesis request could not be answered')
       response.destroy()
     } finally {
       this.#budget.give(body.length)
     }
+  }
+
+  /** Counts an answer against the budget until its peer has taken it, or is gone; false where too much is held for peers that do not read. */
+  #hold(answer: KinesisResponse, response: Response): boolean {
+    const bytes = answer.body.length
+    if (!this.#budget.take(bytes)) return false
+    if (response.destroyed) this.#budget.give(bytes)
+    else response.once('close', () => this.#budget.give(bytes))
+    return true
   }
 
   #send(request: Request, response: Response, answer: KinesisResponse): void {
@@ -235,7 +246,7 @@ class Listener implements KinesisServer {
 }
 
 const tooLarge: KinesisResponse = plainText(413, `The request body is larger than ${bodyBytesMax} bytes.`)
-const noRoom: KinesisResponse = plainText(503, 'Too many request bodies at once; try again.')
+const noRoom: KinesisResponse = plainText(503, 'Too much is under way at once; try again.')
 
 function plainText(status: number, message: string): KinesisResponse {
   const body = Buffer.from(message)

@@ -1,6 +1,6 @@
 // The opaque tokens handed to clients: shard iterators and page tokens. Each is sealed (AES-256-GCM) and bound to its purpose, so that it can neither
 // be read nor made nor changed outside. The envelope is AWS's: base64 of eight bytes 00…01, then 144 to 272 bytes whose count follows the stream's name.
-import { createCipheriv, createDecipheriv, hash } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hash, hkdfSync } from 'node:crypto'
 import type { Principal } from '../ports.ts'
 import type { Random } from '../world/world.ts'
 
@@ -25,24 +25,24 @@ export interface Issued<T> {
 type Purpose = 'shard-iterator' | 'list-shards' | 'list-streams'
 
 const prefix = Buffer.from('0000000000000001', 'hex')
-const nonceBytes = 12
+// Half of it picks the key of this one token, half is AES-GCM's own nonce: 192 random bits never meet again, however long a secret is in use.
+const nonceBytes = 24
+const keyNonceBytes = 12
 const tagBytes = 16
 const iteratorBytesMin = 152
 const iteratorBytesMax = 280
 const pageTokenBytesMax = 2_048
 const keyBytes = 32
+const keyPurpose = 'sluice kinesis tokens'
 
 export class Tokens {
   readonly #key: Buffer
   readonly #random: Random
 
-  /**
-   * `key` (32 bytes) lets tokens live through a restart; without one they end with the process. Nonces are random, which AES-GCM carries for
-   * 2^32 tokens under one key.
-   */
-  constructor(random: Random, key: Buffer = random.bytes(keyBytes)) {
+  /** A secret that outlives the process lets tokens live through a restart; without one they end with the process. */
+  constructor(random: Random, secret: string | Buffer = random.bytes(keyBytes)) {
     this.#random = random
-    this.#key = key
+    this.#key = Buffer.from(hkdfSync('sha256', secret, '', keyPurpose, keyBytes))
   }
 
   issueIterator(position: ShardPosition, principal: Principal, nowMs: number): string {
@@ -82,7 +82,7 @@ export class Tokens {
 
   #seal(purpose: Purpose, principal: Principal, bytes: Buffer): string {
     const nonce = this.#random.bytes(nonceBytes)
-    const cipher = createCipheriv('aes-256-gcm', this.#key, nonce).setAAD(boundTo(purpose, principal))
+    const cipher = createCipheriv('aes-256-gcm', this.#keyOf(nonce), nonce.subarray(keyNonceBytes)).setAAD(boundTo(purpose, principal))
     const sealed = cipher.update(bytes)
     cipher.final()
     return Buffer.concat([prefix, nonce, sealed, cipher.getAuthTag()]).toString('base64')
@@ -94,7 +94,7 @@ export class Tokens {
     if (bytes.length < bytesMin || bytes.length > bytesMax || bytes.toString('base64') !== token) return undefined
     if (!bytes.subarray(0, prefix.length).equals(prefix)) return undefined
     const nonce = bytes.subarray(prefix.length, prefix.length + nonceBytes)
-    const opener = createDecipheriv('aes-256-gcm', this.#key, nonce).setAAD(boundTo(purpose, principal)).setAuthTag(bytes.subarray(-tagBytes))
+    const opener = createDecipheriv('aes-256-gcm', this.#keyOf(nonce), nonce.subarray(keyNonceBytes)).setAAD(boundTo(purpose, principal)).setAuthTag(bytes.subarray(-tagBytes))
     const opened = opener.update(bytes.subarray(prefix.length + nonceBytes, -tagBytes))
     try {
       opener.final()
@@ -102,6 +102,10 @@ export class Tokens {
       return undefined
     }
     return opened
+  }
+
+  #keyOf(nonce: Buffer): Buffer {
+    return createHmac('sha256', this.#key).update(nonce.subarray(0, keyNonceBytes)).digest()
   }
 }
 

@@ -151,6 +151,16 @@ describe('access', () => {
   })
 })
 
+test('a signature that is not believed is told to the audit log, by its peer and its fault', async () => {
+  const told: object[] = []
+  const kinesis = await testKinesis({ audit: { record: (event) => told.push(event) } })
+  await kinesis.call('ListStreams', {}, { secret: 'wrong', host: '203.0.113.9' })
+  await kinesis.call('ListStreams', {})
+  expect(told).toEqual([{
+    kind: 'access', outcome: 'denied', principal: 'User:ANONYMOUS', host: '203.0.113.9', operation: 'authenticate', resource: 'listener:kinesis', reason: 'InvalidSignatureException',
+  }])
+})
+
 test('what a request did is told to the observer, without its contents', async () => {
   const seen: object[] = []
   const kinesis = await testKinesis({ observe: (one) => seen.push(one) })

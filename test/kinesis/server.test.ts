@@ -4,6 +4,7 @@ import { type ClientHttp2Session, connect as connectHttp2, constants } from 'nod
 import { type Socket, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import { bodiesBytesMax } from '../../src/kinesis/body.ts'
 import { type KinesisServer, type KinesisServerOptions, startKinesis } from '../../src/kinesis/server.ts'
 import { realClock, sign, testKinesis, type TestKinesis } from './support/kinesis.ts'
 import { selfSigned } from './support/certificate.ts'
@@ -200,6 +201,27 @@ describe('peers that mean no good', () => {
     const one = session(server)
     await once(one, 'remoteSettings')
     expect(one.remoteSettings).toMatchObject({ maxConcurrentStreams: 128, maxHeaderListSize: 16_384, enablePush: false })
+  })
+
+  test('and ask for large answers that they do not read are bounded in what is kept for them', async () => {
+    const { kinesis, server } = await start()
+    await kinesis.ok('CreateStream', { StreamName: 'large', ShardCount: 1, MaxRecordSizeInKiB: 10_240 })
+    await kinesis.ok('PutRecord', { StreamName: 'large', PartitionKey: 'k', Data: Buffer.alloc(10_000_000).toString('base64') })
+    const { ShardIterator } = await kinesis.ok('GetShardIterator', { StreamName: 'large', ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' })
+    const body = JSON.stringify({ ShardIterator })
+    const head = Object.entries(sign('GetRecords', body, Date.now())).map(([name, value]) => `${name}: ${value}\r\n`).join('')
+    // Each answer has 13 MB as base64; the first bytes of it tell which it is, and no more are read.
+    const statuses = await Promise.all(Array.from({ length: 40 }, async () => {
+      const socket = open(server)
+      socket.write(`POST / HTTP/1.1\r\n${head}\r\n${body}`)
+      await once(socket, 'readable')
+      return (socket.read(12) as Buffer).toString()
+    }))
+    const count = (status: string): number => statuses.filter((one) => one === `HTTP/1.1 ${status}`).length
+    expect(count('200') * 13_333_336).toBeLessThanOrEqual(bodiesBytesMax)
+    expect([count('200') > 0, count('503') > 0, count('200') + count('503')]).toEqual([true, true, 40])
+    for (const socket of sockets.splice(0)) socket.destroy()
+    await vi.waitFor(async () => expect(await listStreams1(server)).toBe(200))
   })
 
   test('and vanish in the middle of anything leave no trace', async () => {

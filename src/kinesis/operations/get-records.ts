@@ -54,7 +54,8 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
   if (input.DryRun === true) return wouldHaveSucceeded()
   const meter = context.throughput.shard(topicId, shardIndex)
   if (!meter.admitRead()) return rateExceeded(topic, shardIndex, context)
-  const page = await readPage(topic, shardIndex, { offset, limit: input.Limit ?? recordsMax }, context)
+  const page = await context.pages.run(() => readPage(topic, shardIndex, { offset, limit: input.Limit ?? recordsMax }, context))
+  if (page === undefined) return rateExceeded(topic, shardIndex, context)
   if (page instanceof AwsError) return page
   meter.gave(page)
   const next = { ...opened.value, offset: page.nextOffset }
