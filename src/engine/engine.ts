@@ -54,10 +54,10 @@ async function openClaimed(options: EngineOptions, catalog: Catalog, claim: Dire
   const keyring = await openKeyring(options)
   const cache = new TailCache(options.cacheBytes ?? cacheBytesDefault)
   await using opened = new AsyncDisposableStack()
-  const metadata = opened.use(await openMetadata(options, { catalog, clusterId, keyring, cache }))
-  const isNew = metadata.endOffset === 0
   const failure = new DiskFailure(directory, logger)
-  const runtime = opened.use(await replayCatalog(options, catalog, machineLog(metadata, failure)))
+  const metadata = opened.use(await openMetadata(options, { catalog, clusterId, keyring, cache, failure }))
+  const isNew = metadata.endOffset === 0
+  const runtime = opened.use(await replayCatalog(options, catalog, machineLog(metadata)))
   const registered = await runtime.submit({ type: 'register', clusterId, broker })
   if (registered instanceof Refusal) throw new EngineError('damaged', `${directory}: ${registered.message}`)
   const partitions = new Partitions({
@@ -245,6 +245,6 @@ export class Engine implements AsyncDisposable {
 
   async #openGroupLog(partition: number): Promise<MachineLog | Refusal> {
     const opened = await this.partitions.find({ topic: offsetsTopic, partition })
-    return opened instanceof Refusal ? opened : machineLog(opened.log, this.#parts.failure)
+    return opened instanceof Refusal ? opened : machineLog(opened.log)
   }
 }

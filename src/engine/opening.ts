@@ -1,6 +1,6 @@
 // The steps that opening an engine takes before it serves: its keys, its catalog's log, the replay of that, and a look at what else the directory holds.
 // Each refuses with one line for the operator, and none deletes anything.
-import { type Broker, Refusal } from '../ports.ts'
+import type { Broker } from '../ports.ts'
 import type { Logger, World } from '../world/world.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import type { CatalogCommand, CatalogReply } from './catalog/commands.ts'
@@ -40,14 +40,16 @@ export async function openKeyring({ world, directory, kek }: OpeningOptions): Pr
 
 export async function openMetadata(
   { world, directory, broker, logger }: OpeningOptions,
-  { catalog, clusterId, keyring, cache }: { readonly catalog: Catalog; readonly clusterId: string; readonly keyring: Keyring; readonly cache: TailCache },
+  { catalog, clusterId, keyring, cache, failure }: {
+    readonly catalog: Catalog; readonly clusterId: string; readonly keyring: Keyring; readonly cache: TailCache; readonly failure: DiskFailure
+  },
 ): Promise<Log> {
   const path = `${directory}/metadata`
   const identity = { clusterId, topicId: metadataTopicId, partition: 0, broker: broker.id }
   const config = () => logConfigOf(catalog.configs, internalTopicConfigs)
   try {
     await ensureDirectory(world.disk, path)
-    return await Log.open({ world, directory: path, identity, keys: keyring, config, cache, logger })
+    return await Log.open({ world, directory: path, identity, keys: keyring, config, cache, logger, onFailure: failure.report })
   } catch (error) {
     const fault = error instanceof WrongKey ? 'wrong-key' : 'damaged'
     throw new EngineError(fault, `the catalog in ${path} cannot be opened: ${(error as Error).message}`, { cause: error })
@@ -76,17 +78,11 @@ export async function refuseStrays(
 }
 
 /** A log as a state machine writes it: in the one leader epoch that a single replica has. */
-export function machineLog(log: Log, failure: DiskFailure): MachineLog {
+export function machineLog(log: Log): MachineLog {
   return {
     get startOffset() { return log.startOffset },
     get endOffset() { return log.endOffset },
-    append(batch) {
-      const appended = log.append(batch, Math.max(log.leaderEpochAtEnd, 0))
-      if (appended instanceof Refusal) return appended
-      appended.written.catch(() => {})
-      appended.durable.catch(failure.report)
-      return appended
-    },
+    append: batch => log.append(batch, Math.max(log.leaderEpochAtEnd, 0)),
     read: (from, bytesMax) => log.read(from, { bytesMax, atLeastOne: true, upTo: log.endOffset }),
     deleteBefore: offset => log.deleteBefore(offset),
   }

@@ -17,8 +17,6 @@ export interface PartitionOptions {
   readonly minInSyncReplicas: () => number
   /** flush.messages is 1: even acks=1 waits for the disk. */
   readonly flushesEachBatch: () => boolean
-  /** The log could not be written: a sync that failed once proves nothing when it is tried again. */
-  readonly onFailure: (error: Error) => void
 }
 
 export class OpenPartition {
@@ -54,9 +52,6 @@ export class OpenPartition {
     if (appended instanceof Refusal) return appended
     const { baseOffset, logAppendTimeMs, written, durable } = appended
     const reply: Appended = { baseOffset, logAppendTimeMs, logStartOffset: this.log.startOffset }
-    durable.catch((error: Error) => this.#options.onFailure(error))
-    // Nobody may be waiting for it when it fails.
-    written.catch(() => {})
     if (how.acks === 'none') return reply
     const waitsForDisk = how.acks === 'all' || this.#options.flushesEachBatch()
     return this.#within(how.timeoutMs, waitsForDisk ? durable : written, reply)

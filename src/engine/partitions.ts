@@ -140,12 +140,14 @@ export class Partitions {
       const directory = this.#partitionDirectory(topicId, index)
       await ensureDirectory(world.disk, directory)
       const identity = { clusterId, topicId, partition: index, broker: brokerId }
-      const log = await Log.open({ world, directory, identity, keys: keyring, config: () => this.#configOf(topicId), cache, logger })
+      const log = await Log.open({
+        world, directory, identity, keys: keyring, config: () => this.#configOf(topicId), cache, logger, onFailure: failure.report,
+      })
       const gone = { index, leader: -1, leaderEpoch: 0, replicas: [], inSyncReplicas: [], createdAtMs: 0 }
       const state = () => catalog.topicById(topicId)?.partitions[index] ?? gone
       const config = (config: string): string => catalog.configs.topic(catalog.topicById(topicId)?.configs ?? new Map(), config)
       const partition = new OpenPartition({
-        name, log, clock: world.clock, state, onFailure: failure.report,
+        name, log, clock: world.clock, state,
         minInSyncReplicas: () => Number(config('min.insync.replicas')),
         flushesEachBatch: () => config('flush.messages') === '1',
       })

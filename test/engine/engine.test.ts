@@ -231,6 +231,17 @@ describe('a disk that fails', () => {
     expect(await valuesOf(again.backend, { topic: 'orders', partition: 1 })).toEqual(['a'])
   })
 
+  it('while old records are deleted ends all service as well', async () => {
+    await using opened = await openEngineWorld()
+    const { backend, world, engine } = opened
+    await backend.admin.createTopic(topic('orders'), { validateOnly: false })
+    await append(backend, orders, ['a', 'b'])
+    world.disk.fail('sync', 'EIO', { path: '/0/state' })
+    expect(await backend.admin.deleteRecords(orders, 1)).toMatchObject({ code: 'storage-error' })
+    expect((await engine.failure).message).toContain('EIO')
+    expect(await append(backend, { topic: 'orders', partition: 1 }, ['b'])).toMatchObject({ code: 'storage-error' })
+  })
+
   it('under the catalog refuses every change of it', async () => {
     await using opened = await openEngineWorld()
     const { backend, world } = opened

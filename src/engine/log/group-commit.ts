@@ -22,9 +22,16 @@ export interface Round {
   readonly durable: Deferred<void>
 }
 
+export interface CommitListener {
+  /** Each time more is durable, before anybody who waits for it. */
+  durable(endOffset: number): void
+  /** Once, before anybody who waits: nothing becomes durable any more. */
+  failed(error: Error): void
+}
+
 export class GroupCommit {
   readonly #storage: Storage
-  readonly #durable: (endOffset: number) => void
+  readonly #listener: CommitListener
   readonly #eagerBytes: number
   readonly #waiting: Round[] = []
   /** Written, and not covered by a sync that has begun. */
@@ -37,10 +44,10 @@ export class GroupCommit {
   #bytesInFlight = 0
   #failed: Error | undefined
 
-  /** `durable` is told each time more is durable, before anybody who waits for it. A round of `eagerBytes` does not wait for the sync before it. */
-  constructor(storage: Storage, durable: (endOffset: number) => void, eagerBytes = eagerBytesDefault) {
+  /** A round of `eagerBytes` does not wait for the sync before it. */
+  constructor(storage: Storage, listener: CommitListener, eagerBytes = eagerBytesDefault) {
     this.#storage = storage
-    this.#durable = durable
+    this.#listener = listener
     this.#eagerBytes = eagerBytes
   }
 
@@ -120,7 +127,8 @@ export class GroupCommit {
       try {
         await this.guard(() => this.#storage.write(round.entries, { durably }))
       } catch {
-        break
+        // The rounds are gone, but whoever waits for a task still does.
+        continue
       }
       round.written.resolve()
       if (durably) {
@@ -152,12 +160,15 @@ export class GroupCommit {
   #settle(rounds: readonly Round[]): void {
     this.#inFlight.splice(0, rounds.length)
     for (const round of rounds) this.#bytesInFlight -= round.bytes
-    this.#durable(rounds.at(-1)!.endOffset)
+    this.#listener.durable(rounds.at(-1)!.endOffset)
     for (const round of rounds) round.durable.resolve()
   }
 
   #fail(error: Error): void {
-    this.#failed ??= error
+    if (this.#failed === undefined) {
+      this.#failed = error
+      this.#listener.failed(error)
+    }
     for (const round of this.#inFlight.splice(0)) {
       round.written.reject(error)
       round.durable.reject(error)

@@ -28,6 +28,8 @@ export interface LogOptions {
   readonly logger: Logger
   /** What is written together from this size on does not wait for the sync before it. */
   readonly eagerBytes?: number
+  /** Told once, when the disk has failed, whatever was being written. */
+  readonly onFailure?: (error: Error) => void
 }
 
 export interface LogAppended {
@@ -78,7 +80,10 @@ export class Log implements AsyncDisposable {
     this.#options = options
     this.#state = recovered.state
     this.#storage = new Storage(options, recovered)
-    this.#commit = new GroupCommit(this.#storage, end => this.#becameDurable(end), options.eagerBytes)
+    this.#commit = new GroupCommit(this.#storage, {
+      durable: end => this.#becameDurable(end),
+      failed: error => options.onFailure?.(error),
+    }, options.eagerBytes)
     this.#tail = options.cache.tail(endOffset)
     this.#epochs = recovered.epochs
     this.#producers = recovered.producers

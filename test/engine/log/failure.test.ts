@@ -51,3 +51,16 @@ test('what nobody waits for may fail without taking the process down', async () 
   await opened.log.close()
   expect(opened.log.failed).toBeInstanceOf(Error)
 })
+
+test('retention that waits for a write that fails is told so, and the log closes', async () => {
+  const opened = await openLog({ config: { retentionMs: 1 } })
+  await append(opened.log, batchOf(['old']))
+  let swept: Promise<void> | undefined
+  opened.disk.onOperation = (operation, path) => { if (operation === 'write' && path.endsWith('.segment')) swept ??= opened.log.applyRetention() }
+  opened.disk.fail('write', 'EIO', { path: '.segment' })
+  const lost = opened.log.append(batchOf(['lost']), 0)
+  if (lost instanceof Refusal) throw new Error(lost.message)
+  await expect(lost.durable).rejects.toThrow('EIO')
+  await expect(swept).rejects.toThrow('EIO')
+  await opened.log.close()
+})
