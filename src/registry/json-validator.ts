@@ -14,9 +14,16 @@ export type JsonValidator = (value: unknown, bytes: number) => SchemaFault | nul
 /** How many times one validation may follow a reference, by the size of the value: recursion through anyOf and its like grows exponentially with its depth. */
 const referencesPerByteMax = 4
 const referencesFreeCount = 1_000
-const schemaNodesMax = 100_000
-/** A keyword of ours beside each reference, which counts. No schema can name it: the `$` forms are all taken, and unknown ones are dropped here. */
+/** ajv takes about a tenth of a millisecond for each. */
+const schemaNodesMax = 20_000
+/** Characters of patterns, each pattern's times the largest count it repeats by: what the patterns of one schema compile to. */
+const patternCostMax = 250_000
+/** A keyword of ours beside each reference, which counts. */
 const counter = '$sluiceCounted'
+/** Members of these are schemas by name… */
+const schemaMaps: ReadonlySet<string> = new Set(['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies'])
+/** …and these hold values, in which a `$ref` is none. */
+const values: ReadonlySet<string> = new Set(['enum', 'const', 'default', 'examples'])
 
 /** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
 const linearPattern = Object.assign(
@@ -36,8 +43,7 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   // The schema is held against its draft by an instance that all share: compiling the drafts' own schemas takes longer than everything else together.
   const ajv = new (ajvFor(document.draft))({ ...options, meta: false, validateSchema: false })
   addFormatsTo(ajv)
-  ajv.removeKeyword('uniqueItems')
-  ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
+  tellApartInOnePass(ajv)
   ajv.addKeyword({
     // Before the reference is followed: behind it, nothing counts what fails.
     keyword: counter, before: '$ref', schemaType: 'boolean', errors: false,
@@ -48,11 +54,13 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   })
   let validate: ValidateFunction
   try {
-    for (const { root, draft } of [document, ...document.known.values()]) expectDraft(root, draft)
+    // The measuring comes first: what is too large is too large for its draft's schema too.
+    const root = counted(document.root)
+    for (const each of [document, ...document.known.values()]) expectDraft(each.root, each.draft)
     for (const [name, known] of document.known) ajv.addSchema(counted(known.root) as object, name)
-    validate = ajv.compile(counted(document.root) as object)
+    validate = ajv.compile(root as object)
   } catch (error) {
-    throw new InvalidSchema((error as Error).message.slice(0, 1000))
+    throw new InvalidSchema(error instanceof RangeError ? 'the schema is too large to be compiled' : (error as Error).message.slice(0, 1000))
   }
   return (value, bytes) => {
     budget.left = referencesFreeCount + referencesPerByteMax * bytes
@@ -72,7 +80,7 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
 /** Throws where the schema breaks the rules of its draft. */
 function expectDraft(root: unknown, draft: Draft): void {
   let judge = judges.get(draft)
-  if (judge === undefined) judges.set(draft, judge = new (ajvFor(draft))(options))
+  if (judge === undefined) judges.set(draft, judge = tellApartInOnePass(new (ajvFor(draft))(options)))
   const { $schema: _draft, ...schema } = isObject(root) ? root : {}
   if (judge.validateSchema(schema) !== true) throw new InvalidSchema(judge.errorsText(judge.errors, { dataVar: 'schema' }))
 }
@@ -97,7 +105,12 @@ function reasonOf({ keyword, message = 'does not fit', params }: ErrorObject): s
   }
 }
 
-/** uniqueItems in one pass: ajv compares each item with each other, which a payload of 100,000 numbers turns into minutes. */
+/** uniqueItems as a keyword of ours: ajv compares each item with each other, which 100,000 numbers in a payload, or an enum, turn into minutes. */
+function tellApartInOnePass(ajv: Ajv): Ajv {
+  ajv.removeKeyword('uniqueItems')
+  return ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
+}
+
 function isUnique(wanted: boolean, items: readonly unknown[]): boolean {
   if (!wanted || items.length < 2) return true
   const seen = new Set<string>()
@@ -112,16 +125,31 @@ function comparable(value: unknown): string {
   return `{${Object.keys(value).toSorted().map(name => `${JSON.stringify(name)}:${comparable(value[name])}`).join(',')}}`
 }
 
-/** A copy with the counter beside every reference, and `$schema` gone, since the class of ajv says the draft. */
+/** A copy with the counter beside every reference. Throws where the schema is larger than one that anybody means. */
 function counted(root: unknown): unknown {
-  let nodes = 0
-  const copy = (value: unknown): unknown => {
-    if (++nodes > schemaNodesMax) throw new InvalidSchema(`the schema has more than ${schemaNodesMax} nodes`)
-    if (Array.isArray(value)) return value.map(copy)
-    if (!isObject(value)) return value
+  let nodesLeft = schemaNodesMax
+  let patternsLeft = patternCostMax
+  const count = (value: unknown): void => {
+    if (--nodesLeft < 0) throw new InvalidSchema(`the schema has more than ${schemaNodesMax} nodes`)
+    if (typeof value === 'object' && value !== null) Object.values(value).forEach(count)
+  }
+  const measure = (pattern: string): void => {
+    patternsLeft -= pattern.length * Math.max(1, ...[...pattern.matchAll(/\{(?:\d+,)?(\d+)\}/g)].map(([, times]) => Number(times)))
+    if (patternsLeft < 0) throw new InvalidSchema(`the patterns of the schema take more than ${patternCostMax} steps together`)
+  }
+  const copy = (schema: unknown): unknown => {
+    if (--nodesLeft < 0) throw new InvalidSchema(`the schema has more than ${schemaNodesMax} nodes`)
+    if (Array.isArray(schema)) return schema.map(copy)
+    if (!isObject(schema)) return schema
     const members: [string, unknown][] = []
-    for (const [name, member] of Object.entries(value)) if (name !== '$schema' && name !== counter) members.push([name, copy(member)])
-    if (typeof value['$ref'] === 'string' || typeof value['$dynamicRef'] === 'string' || typeof value['$recursiveRef'] === 'string') members.push([counter, true])
+    for (const [name, member] of Object.entries(schema)) {
+      if (values.has(name)) count(member)
+      if (name === 'pattern' && typeof member === 'string') measure(member)
+      if (name === 'patternProperties' && isObject(member)) Object.keys(member).forEach(measure)
+      const isMap = schemaMaps.has(name) && isObject(member)
+      members.push([name, values.has(name) ? member : isMap ? Object.fromEntries(Object.entries(member).map(([key, each]) => [key, copy(each)])) : copy(member)])
+    }
+    if (['$ref', '$dynamicRef', '$recursiveRef'].some(name => typeof schema[name] === 'string')) members.push([counter, true])
     return Object.fromEntries(members)
   }
   return copy(root)

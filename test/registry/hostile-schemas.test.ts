@@ -1,0 +1,96 @@
+// Schemas that nobody vouches for: each is refused with a reason, soon, and nothing outside is asked.
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { describe, expect, test } from 'vitest'
+import { InvalidSchema } from '../../src/registry/errors.ts'
+import { parseSchema, type SchemaType } from '../../src/registry/schema.ts'
+
+const parse = (type: SchemaType, text: string): unknown => parseSchema(type, text, [], { strict: true, normalize: false })
+
+/** The reason of the refusal, which must come within a few seconds even on a busy machine. */
+function refusal(type: SchemaType, schema: unknown): string {
+  const started = performance.now()
+  try {
+    parse(type, typeof schema === 'string' ? schema : JSON.stringify(schema))
+  } catch (error) {
+    expect(performance.now() - started).toBeLessThan(10_000)
+    if (error instanceof InvalidSchema) return error.message
+    throw error
+  }
+  return 'none'
+}
+
+const times = <T>(count: number, make: (index: number) => T): T[] => Array.from({ length: count }, (_, index) => make(index))
+
+describe('Avro', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['longer than 1 MiB', `"${'x'.repeat(1024 * 1024)}"`, /longer than 1048576 bytes/],
+    ['nested 100,000 deep', `${'['.repeat(100_000)}`, /nested 100000 deep/],
+    ['arrays nested 65 deep', JSON.parse(`${'{"type":"array","items":'.repeat(65)}"int"${'}'.repeat(65)}`), /nested 65 deep/],
+    ['10,001 named types', times(10_001, index => ({ type: 'fixed', name: `F${index}`, size: 1 })), /more than 10000 named types/],
+    ['defaults that try each branch of each level', {
+      type: 'record', name: 'A', fields: [{ name: 'f', type: ['null', 'A', { type: 'record', name: 'B', fields: [{ name: 'f', type: ['null', 'A', 'B'] }] }, { type: 'record', name: 'C', fields: [{ name: 'f', type: ['null', 'A', 'B', 'C'] }] }] },
+        { name: 'g', type: 'A', default: JSON.parse(`${'{"f":'.repeat(50)}1${'}'.repeat(50)}`) }],
+    }, /Invalid default|more than 100000 steps/],
+    ['a type that is a number', 7, /a schema is a name/],
+    ['a record without fields', { type: 'record', name: 'R' }, /has no fields/],
+    ['a name defined twice', [{ type: 'fixed', name: 'F', size: 1 }, { type: 'record', name: 'R', fields: [{ name: 'f', type: { type: 'fixed', name: 'F', size: 2 } }] }], /Can't redefine: F/],
+    ['a name with a dash', { type: 'fixed', name: 'a-b', size: 1 }, /Illegal character in: a-b/],
+    ['a field twice', { type: 'record', name: 'R', fields: times(2, () => ({ name: 'f', type: 'int' })) }, /Duplicate field f in record R/],
+    ['a symbol twice', { type: 'enum', name: 'E', symbols: ['A', 'A'] }, /Duplicate enum symbol: A/],
+    ['an enum default that is no symbol', { type: 'enum', name: 'E', symbols: ['A'], default: 'B' }, /"B" is not in the enum symbol set/],
+    ['a union in a union', [['int']], /Nested union/],
+    ['a branch twice', ['int', 'int'], /Duplicate in union:int/],
+    ['a fixed of a negative size', { type: 'fixed', name: 'F', size: -1 }, /Invalid or no size/],
+    ['a fixed of half a byte', { type: 'fixed', name: 'F', size: 0.5 }, /Invalid or no size/],
+  ])('%s', (_what, schema, reason) => {
+    expect(refusal('AVRO', schema)).toMatch(reason)
+  })
+
+  test('names like those of Object are taken', () => {
+    for (const name of ['constructor', '__proto__', 'toString', 'hasOwnProperty']) {
+      expect(refusal('AVRO', { type: 'record', name, fields: [{ name, type: 'int' }] }), name).toBe('none')
+    }
+  })
+
+  test('a default beyond what a double holds is judged and kept exactly', () => {
+    const field = (value: string): string => `{"type":"record","name":"R","fields":[{"name":"f","type":"long","default":${value}}]}`
+    expect(parse('AVRO', field('9223372036854775807'))).toMatchObject({ text: field('9223372036854775807') })
+    expect(refusal('AVRO', field('9223372036854775808'))).toMatch(/Invalid default for field f/)
+    expect(refusal('AVRO', field('1.5'))).toMatch(/Invalid default for field f/)
+  })
+})
+
+describe('JSON Schema', () => {
+  test.each<[string, unknown, RegExp]>([
+    ['too many nodes', { enum: times(30_000, index => index) }, /more than 20000 nodes/],
+    ['patterns that repeat', { anyOf: times(1_000, index => ({ type: 'string', pattern: `^(a|b${index}){1,500}$` })) }, /patterns of the schema take more than/],
+    ['a look-ahead, which no linear-time engine has', { type: 'string', pattern: '^(?=a)' }, /invalid or unsupported/],
+    ['a back-reference', { type: 'string', pattern: '^(a)\\1$' }, /invalid/],
+    ['a reference to nowhere', { $ref: '#/definitions/none' }, /can't resolve reference/],
+    ['a chain of 3,000 references', { $ref: '#/definitions/a0', definitions: Object.fromEntries(times(3_000, index => [`a${index}`, { $ref: `#/definitions/a${(index + 1) % 3_000}` }])) }, /too large to be compiled/],
+    ['a draft that is not known', { $schema: 'http://json-schema.org/draft-04/schema#' }, /is not known; drafts 6, 7, 2019-09 and 2020-12 are/],
+    ['a keyword with a bad value', { type: 'object', required: 'a' }, /schema\/required must be array/],
+    ['a list', [], /an object or a boolean/],
+  ])('%s', (_what, schema, reason) => {
+    expect(refusal('JSON', schema)).toMatch(reason)
+  })
+
+  test('a remote reference is refused and never fetched', async () => {
+    let asked = 0
+    const server = createServer((_request, response) => { asked++; response.end('{}') })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    expect(refusal('JSON', { $ref: `http://127.0.0.1:${port}/schema.json` })).toMatch(/can't resolve reference/)
+    await new Promise(resolve => server.close(resolve))
+    expect(asked).toBe(0)
+  })
+
+  test('$data means nothing', () => {
+    expect(refusal('JSON', { type: 'object', properties: { a: { type: 'string' }, b: { type: 'string', maxLength: { $data: '1/a' } } } })).toMatch(/must be integer/)
+  })
+
+  test.each(['$ref', 'const', 'enum', '$schema', 'pattern'])('a property may be called %s', name => {
+    expect(refusal('JSON', { type: 'object', properties: { [name]: { type: 'string' }, other: { const: { $ref: '#/none' } } } })).toBe('none')
+  })
+})
