@@ -1,6 +1,6 @@
 // What a handler of the Kafka facade knows besides the request: who asks, over which connection, and the ports it may ask in turn.
 import type { Access, AclOperation, Admin, Caller, Groups, Logs, ResourceType, Validation } from '../ports.ts'
-import type { VersionRange } from '../wire/schema.ts'
+import type { VersionRange } from '../wire/spec.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import type { BytesBudget } from './bytes-budget.ts'
 import type { KafkaSettings } from './settings.ts'

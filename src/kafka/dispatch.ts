@@ -1,7 +1,7 @@
 // From a frame to its answer: header, version, decoding, access, handler, encoding. Knows every API from one array and nothing of sockets.
 import type { AclOperation, Caller, ResourceType } from '../ports.ts'
 import { Reader, WireError, Writer } from '../wire/bytes.ts'
-import { defaultOf, inRange } from '../wire/schema.ts'
+import { defaultOf, inRange } from '../wire/spec.ts'
 import type { Served } from './api.ts'
 import type { Context, Endpoint, Services } from './context.ts'
 import { ErrorCode } from './errors.ts'

@@ -1,5 +1,5 @@
 // Whether a response says that something went wrong, wherever in it: for metrics and logs, found by the message's own description.
-import type { Spec } from '../wire/schema.ts'
+import type { Spec } from '../wire/spec.ts'
 
 /** The first error code in a response that is not 0, or 0. */
 export type ErrorFinder = (response: unknown) => number

@@ -1,37 +1,8 @@
-// The message definitions of Kafka's protocol and of our own log records: one description of all versions, in Kafka's own words, from which the
-// types are inferred and the codecs are built. A field is a frozen Spec (what it is, in which versions, its default); Message makes one tree of
-// closures per version on first use. The Specs stay readable, so that random values, coverage tables and comparisons are derived from them.
+// The words in which the messages of Kafka's protocol and our own log records are defined: one description of all versions, in Kafka's own terms, from
+// which the types are inferred and the codecs are built. A field is a frozen Spec (spec.ts); Message makes its codecs (message-codec.ts) on first use.
 import { Reader, WireError, Writer } from './bytes.ts'
-
-export interface VersionRange {
-  readonly first: number
-  /** Infinity for '3+'. */
-  readonly last: number
-}
-
-export type Kind =
-  | 'boolean' | 'int8' | 'int16' | 'int32' | 'int64' | 'offset' | 'uint16' | 'uint32' | 'float64' | 'string' | 'bytes' | 'records' | 'uuid' | 'array' | 'struct'
-
-export interface Spec {
-  readonly kind: Kind
-  readonly versions: VersionRange
-  /** Versions in which null is legal on the wire. */
-  readonly nullable: VersionRange | undefined
-  /** A tagged field (KIP-482) in all versions that have it. */
-  readonly tag: number | undefined
-  /** What an absent field reads as; undefined takes the zero of its kind. */
-  readonly default: unknown
-  readonly essential: boolean
-  /** Of an array. */
-  readonly element: Spec | undefined
-  /** Of a struct, in wire order. */
-  readonly fields: readonly NamedSpec[] | undefined
-}
-
-export interface NamedSpec {
-  readonly name: string
-  readonly spec: Spec
-}
+import { type Codec, structCodec } from './message-codec.ts'
+import { inRange, type Kind, type Spec, type VersionRange, versionRange } from './spec.ts'
 
 declare const types: unique symbol
 
@@ -100,16 +71,13 @@ export function struct<S extends Shape>(shape: S): Field<Decoded<S>, Draft<S>> {
   return field(structSpec(shape))
 }
 
-/** The uuid of nothing. */
-export const zeroUuid = '00000000-0000-0000-0000-000000000000'
-
 /** One message in all its versions. */
 export class Message<S extends Shape> {
   readonly name: string
   readonly spec: Spec
   readonly versions: VersionRange
   readonly #flexible: VersionRange | undefined
-  readonly #codecs: (Codec | undefined)[] = []
+  readonly #codecs: (Codec<any> | undefined)[] = []
 
   /** `flexible`: the versions with compact lengths and tagged fields (KIP-482), 'none' for never. */
   constructor(shape: S, options: { readonly versions: string; readonly flexible?: string; readonly name?: string }) {
@@ -143,7 +111,7 @@ export class Message<S extends Shape> {
     this.#codec(version).encode(writer, value)
   }
 
-  #codec(version: number): Codec {
+  #codec(version: number): Codec<any> {
     const known = this.#codecs[version]
     if (known !== undefined) return known
     if (!inRange(version, this.versions)) throw new WireError(`${this.name} has no version ${version}`)
@@ -189,23 +157,6 @@ export function defineApi<Q extends Shape, R extends Shape>(definition: {
   }
 }
 
-/** '3+' is {3, Infinity}, '8-10' is {8, 10}, '4' is {4, 4}. */
-export function versionRange(text: string): VersionRange {
-  const match = /^(\d+)(?:(\+)|-(\d+))?$/.exec(text)
-  if (match === null) throw new TypeError(`'${text}' is no version range`)
-  const first = Number(match[1])
-  return { first, last: match[2] === '+' ? Number.POSITIVE_INFINITY : Number(match[3] ?? first) }
-}
-
-export function inRange(version: number, range: VersionRange): boolean {
-  return version >= range.first && version <= range.last
-}
-
-/** What a field reads as where the wire does not have it. */
-export function defaultOf(spec: Spec): unknown {
-  return spec.default === undefined ? zeroOf(spec) : spec.default
-}
-
 // ------------------------------------------------------------------------------------------------------- describing
 
 function field(spec: Spec): Field<any, any, any> {
@@ -229,248 +180,4 @@ function plain(name: Kind): Spec {
 
 function structSpec(shape: Shape): Spec {
   return Object.freeze({ ...plain('struct'), fields: Object.freeze(Object.entries(shape).map(([name, { spec }]) => Object.freeze({ name, spec }))) })
-}
-
-function zeroOf(spec: Spec): unknown {
-  switch (spec.kind) {
-    case 'boolean': return false
-    case 'string': return ''
-    case 'uuid': return zeroUuid
-    case 'bytes': case 'records': return noBytes
-    case 'array': return noElements
-    case 'struct': return Object.freeze(Object.fromEntries(spec.fields!.map(field => [field.name, defaultOf(field.spec)])))
-    default: return 0
-  }
-}
-
-const noBytes = Buffer.alloc(0)
-const noElements = Object.freeze([])
-
-// ---------------------------------------------------------------------------------------------------------- codecs
-
-type Decode = (reader: Reader) => any
-type Encode = (writer: Writer, value: any) => void
-
-interface Codec {
-  readonly decode: Decode
-  readonly encode: Encode
-  /** The fewest bytes a value takes: what bounds announced array counts. */
-  readonly bytesMin: number
-}
-
-/** More tagged fields in one struct are refused. */
-const tagsMax = 64
-
-function codecOf(spec: Spec, version: number, flexible: boolean): Codec {
-  const nullable = spec.nullable !== undefined && inRange(version, spec.nullable)
-  switch (spec.kind) {
-    case 'boolean': return { decode: r => r.boolean(), encode: (w, v) => w.boolean(v), bytesMin: 1 }
-    case 'int8': return { decode: r => r.int8(), encode: (w, v) => w.int8(v), bytesMin: 1 }
-    case 'int16': return { decode: r => r.int16(), encode: (w, v) => w.int16(v), bytesMin: 2 }
-    case 'int32': return { decode: r => r.int32(), encode: (w, v) => w.int32(v), bytesMin: 4 }
-    case 'int64': return { decode: r => r.int64(), encode: (w, v) => w.int64(v), bytesMin: 8 }
-    case 'offset': return { decode: r => r.saturatingInt64(), encode: (w, v) => w.int64(v), bytesMin: 8 }
-    case 'uint16': return { decode: r => r.uint16(), encode: (w, v) => w.uint16(v), bytesMin: 2 }
-    case 'uint32': return { decode: r => r.uint32(), encode: (w, v) => w.uint32(v), bytesMin: 4 }
-    case 'float64': return { decode: r => r.float64(), encode: (w, v) => w.float64(v), bytesMin: 8 }
-    case 'uuid': return { decode: r => r.uuid(), encode: (w, v) => w.uuid(v), bytesMin: 16 }
-    case 'string': return stringCodec(nullable, flexible)
-    case 'bytes': return bytesCodec(nullable, flexible)
-    case 'records': return { ...bytesCodec(nullable, flexible), encode: recordsEncoder(nullable, flexible) }
-    case 'array': return arrayCodec(codecOf(spec.element!, version, flexible), nullable, flexible)
-    case 'struct': return nullable ? orNull(structCodec(spec, version, flexible)) : structCodec(spec, version, flexible)
-  }
-}
-
-function stringCodec(nullable: boolean, flexible: boolean): Codec {
-  if (flexible) {
-    return nullable
-      ? { decode: r => r.compactNullableString(), encode: (w, v) => w.compactNullableString(v), bytesMin: 1 }
-      : { decode: r => r.compactString(), encode: (w, v) => w.compactString(notNull(v)), bytesMin: 1 }
-  }
-  return nullable
-    ? { decode: r => r.nullableString(), encode: (w, v) => w.nullableString(v), bytesMin: 2 }
-    : { decode: r => r.string(), encode: (w, v) => w.string(notNull(v)), bytesMin: 2 }
-}
-
-function bytesCodec(nullable: boolean, flexible: boolean): Codec {
-  if (flexible) {
-    return nullable
-      ? { decode: r => r.compactNullableBytes(), encode: (w, v) => w.compactNullableBytes(v), bytesMin: 1 }
-      : { decode: r => r.compactBytes(), encode: (w, v) => w.compactBytes(notNull(v)), bytesMin: 1 }
-  }
-  return nullable
-    ? { decode: r => r.nullableBytes(), encode: (w, v) => w.nullableBytes(v), bytesMin: 4 }
-    : { decode: r => r.bytes(), encode: (w, v) => w.bytes(notNull(v)), bytesMin: 4 }
-}
-
-function recordsEncoder(nullable: boolean, flexible: boolean): Encode {
-  return (writer, value: RecordsDraft | null) => {
-    const slices = value === null ? undefined : Array.isArray(value) ? (value as readonly Buffer[]) : [value as Buffer]
-    if (slices === undefined && !nullable) throw nullError()
-    const size = slices === undefined ? -1 : slices.reduce((sum, slice) => sum + slice.length, 0)
-    if (flexible) writer.uvarint(size + 1)
-    else writer.int32(size)
-    if (slices !== undefined) for (const slice of slices) writer.append(slice)
-  }
-}
-
-function arrayCodec(element: Codec, nullable: boolean, flexible: boolean): Codec {
-  const { decode, encode } = element
-  // An element of no bytes would let one count make any number of objects.
-  const elementBytesMin = Math.max(1, element.bytesMin)
-  return {
-    bytesMin: flexible ? 1 : 4,
-    decode: reader => {
-      const count = flexible ? reader.compactCount(elementBytesMin) : reader.count(elementBytesMin)
-      if (count === null) {
-        if (nullable) return null
-        throw nullError()
-      }
-      const values = []
-      let index = 0
-      try {
-        for (; index < count; index++) values.push(decode(reader))
-      } catch (error) {
-        throw inside(error, `[${index}]`)
-      }
-      return values
-    },
-    encode: (writer, values: readonly unknown[] | null) => {
-      if (values === null && !nullable) throw nullError()
-      const count = values === null ? -1 : values.length
-      if (flexible) writer.uvarint(count + 1)
-      else writer.int32(count)
-      let index = 0
-      try {
-        for (; index < count; index++) encode(writer, values![index])
-      } catch (error) {
-        throw inside(error, `[${index}]`)
-      }
-    },
-  }
-}
-
-/** A struct with a byte before it: -1 is null, 1 is there. */
-function orNull(codec: Codec): Codec {
-  return {
-    bytesMin: 1,
-    decode: reader => {
-      const presence = reader.int8()
-      if (presence !== -1 && presence !== 1) throw new WireError(`presence byte ${presence}`)
-      return presence === -1 ? null : codec.decode(reader)
-    },
-    encode: (writer, value) => {
-      writer.int8(value === null ? -1 : 1)
-      if (value !== null) codec.encode(writer, value)
-    },
-  }
-}
-
-interface FieldCodec extends Codec {
-  readonly name: string
-  readonly spec: Spec
-  readonly absent: unknown
-}
-
-function structCodec(spec: Spec, version: number, flexible: boolean): Codec {
-  const all = spec.fields!
-  const template = Object.fromEntries(all.map(field => [field.name, defaultOf(field.spec)]))
-  const present = all.filter(field => inRange(version, field.spec.versions)).map((field): FieldCodec => ({
-    name: field.name, spec: field.spec, absent: defaultOf(field.spec), ...codecOf(field.spec, version, flexible),
-  }))
-  const plainFields = present.filter(field => field.spec.tag === undefined)
-  const tagged = present.filter(field => field.spec.tag !== undefined).sort((a, b) => a.spec.tag! - b.spec.tag!)
-  const lost = all.filter(field => field.spec.essential && !inRange(version, field.spec.versions))
-  return {
-    bytesMin: plainFields.reduce((sum, field) => sum + field.bytesMin, flexible ? 1 : 0),
-    decode: reader => {
-      // Cloning one object gives all values of a version the same hidden class.
-      const value: Record<string, unknown> = { ...template }
-      let index = 0
-      try {
-        for (; index < plainFields.length; index++) value[plainFields[index]!.name] = plainFields[index]!.decode(reader)
-      } catch (error) {
-        throw inside(error, plainFields[index]!.name)
-      }
-      if (flexible) decodeTags(reader, tagged, value)
-      return value
-    },
-    encode: (writer, value: Record<string, unknown>) => {
-      for (const { name, spec: missing } of lost) {
-        const given = value[name]
-        if (given !== undefined && given !== defaultOf(missing)) throw new WireError(`${String(given)} cannot be said in version ${version}`, { at: name })
-      }
-      let index = 0
-      try {
-        for (; index < plainFields.length; index++) {
-          const field = plainFields[index]!
-          const given = value[field.name]
-          field.encode(writer, given === undefined ? field.absent : given)
-        }
-      } catch (error) {
-        throw inside(error, plainFields[index]!.name)
-      }
-      if (flexible) encodeTags(writer, tagged, value)
-    },
-  }
-}
-
-function decodeTags(reader: Reader, known: readonly FieldCodec[], value: Record<string, unknown>): void {
-  const count = reader.uvarint()
-  if (count > tagsMax) throw new WireError(`${count} tagged fields, ${tagsMax} are allowed`)
-  let previous = -1
-  for (let index = 0; index < count; index++) {
-    const tag = reader.uvarint()
-    if (tag <= previous) throw new WireError(`tag ${tag} behind tag ${previous}`)
-    previous = tag
-    const size = reader.uvarint()
-    const field = known.find(one => one.spec.tag === tag)
-    if (field === undefined) reader.skip(size)
-    else {
-      try {
-        value[field.name] = reader.within(size, () => field.decode(reader))
-      } catch (error) {
-        throw inside(error, field.name)
-      }
-    }
-  }
-}
-
-function encodeTags(writer: Writer, known: readonly FieldCodec[], value: Record<string, unknown>): void {
-  if (known.length === 0) return writer.uvarint(0)
-  const sent = known.filter(field => value[field.name] !== undefined && !sameValue(value[field.name], field.absent))
-  writer.uvarint(sent.length)
-  for (const field of sent) {
-    const body = new Writer()
-    try {
-      field.encode(body, value[field.name])
-    } catch (error) {
-      throw inside(error, field.name)
-    }
-    writer.uvarint(field.spec.tag!)
-    writer.uvarint(body.size)
-    writer.appendAll(body)
-  }
-}
-
-function sameValue(a: unknown, b: unknown): boolean {
-  return a === b || (Array.isArray(a) && Array.isArray(b) && a.length === 0 && b.length === 0)
-}
-
-function notNull(value: any): any {
-  if (value === null) throw nullError()
-  return value
-}
-
-function nullError(): WireError {
-  return new WireError('null where none is allowed')
-}
-
-/** The same error with the name of the field it happened in put before the path. Other errors, of values of the wrong type, pass. */
-function inside(error: unknown, step: string): unknown {
-  if (!(error instanceof WireError)) return error
-  const { cause, at } = error
-  const path = typeof at === 'string' ? (at.startsWith('[') ? `${step}${at}` : `${step}.${at}`) : step
-  return new WireError(cause instanceof WireError ? cause.message : error.message, { at: path, cause: cause ?? error })
 }

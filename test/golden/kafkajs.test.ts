@@ -4,7 +4,7 @@ import { createRequire } from 'node:module'
 import { describe, expect, it } from 'vitest'
 import { apis } from '../../src/kafka/apis/index.ts'
 import { Batch } from '../../src/wire/batch.ts'
-import { inRange } from '../../src/wire/schema.ts'
+import { inRange } from '../../src/wire/spec.ts'
 import { leavesOf, markedMessage } from './marked-message.ts'
 
 interface Protocol {

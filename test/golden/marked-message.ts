@@ -1,7 +1,8 @@
 // A message in which every number and text is a different one, so that whoever decodes it can be asked for each: what a foreign decoder shows of it
 // is what it understood.
 import { buildBatch } from '../../src/wire/batch.ts'
-import { defaultOf, inRange, type Message, type Shape, type Spec } from '../../src/wire/schema.ts'
+import type { Message, Shape } from '../../src/wire/schema.ts'
+import { defaultOf, inRange, type Spec } from '../../src/wire/spec.ts'
 
 export interface MarkedMessage {
   readonly value: Record<string, unknown>

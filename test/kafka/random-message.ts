@@ -1,7 +1,8 @@
 // Random values of any message, made from its Spec: in range, with nulls where they are legal, tagged fields there or not.
 import type { Prng } from '../../src/base/prng.ts'
 import { apis } from '../../src/kafka/apis/index.ts'
-import { defaultOf, inRange, type Message, type Shape, type Spec } from '../../src/wire/schema.ts'
+import type { Message, Shape } from '../../src/wire/schema.ts'
+import { defaultOf, inRange, type Spec } from '../../src/wire/spec.ts'
 
 export interface MessageVersion {
   /** 'Metadata v9 request'. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Reader, WireError } from '../../src/wire/bytes.ts'
-import { array, boolean, bytes, defineApi, int16, int32, int64, int8, Message, offset, records, string, struct, uuid, zeroUuid } from '../../src/wire/schema.ts'
+import { array, boolean, bytes, defineApi, int16, int32, int64, int8, Message, offset, records, string, struct, uuid } from '../../src/wire/schema.ts'
+import { zeroUuid } from '../../src/wire/spec.ts'
 
 const Person = new Message({
   name: string,

@@ -1,7 +1,8 @@
 // The records of `__consumer_offsets` in Kafka's own key and value formats (OffsetCommit* and GroupMetadata* of its group coordinator), so that its
 // tools and the usual lag monitors read them. Values are written as version 3, the highest that those monitors know; 0 to 4 are read.
 import type { RecordDraft, RecordView } from '../../wire/batch.ts'
-import { array, bytes, int32, int64, Message, string, uuid, zeroUuid } from '../../wire/schema.ts'
+import { array, bytes, int32, int64, Message, string, uuid } from '../../wire/schema.ts'
+import { zeroUuid } from '../../wire/spec.ts'
 import { kindOf, RecordFormat } from '../record-format.ts'
 import type { Group } from './group.ts'
 

@@ -5,7 +5,8 @@
 //   Asked for by id it reads the same, without its name.
 // - v8+ authorized operations on demand (the cluster's own moved to DescribeCluster after v10), v13 a top-level error code.
 import { clusterResource, Refusal, type Topic } from '../../ports.ts'
-import { array, boolean, defineApi, int16, int32, string, uuid, zeroUuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { array, boolean, defineApi, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { zeroUuid } from '../../wire/spec.ts'
 import { filtered } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'

@@ -4,7 +4,8 @@
 // Version notes: v2: an error of the group as a whole, said by partition before; v8: many groups in one request; v9: member id and epoch of a KIP-848
 // member, which a classic group does not check; v10: topic ids in place of names.
 import { Refusal, type CommittedOffset, type PartitionRef } from '../../ports.ts'
-import { array, boolean, defineApi, int16, int32, int64, string, uuid, zeroUuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { array, boolean, defineApi, int16, int32, int64, string, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { zeroUuid } from '../../wire/spec.ts'
 import { filtered } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'

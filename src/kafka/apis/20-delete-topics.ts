@@ -2,7 +2,8 @@
 // describe a topic learns neither whether it exists nor what name an id has. Internal topics take ALTER on the cluster besides.
 // Version notes: v3: TOPIC_DELETION_DISABLED, INVALID_REQUEST before; v5: error texts; v6: ids.
 import { clusterResource, type Topic } from '../../ports.ts'
-import { array, defineApi, int16, int32, string, uuid, zeroUuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { array, defineApi, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { zeroUuid } from '../../wire/spec.ts'
 import { filtered } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'

@@ -3,7 +3,8 @@
 // - A named topic the caller may not describe reads TOPIC_AUTHORIZATION_FAILED, whether it exists or not.
 // - The replica lists of KIP-966 are empty, never null: Java's admin tools fail on null.
 import type { Topic } from '../../ports.ts'
-import { array, boolean, defineApi, int16, int32, string, struct, uuid, zeroUuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { array, boolean, defineApi, int16, int32, string, struct, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
+import { zeroUuid } from '../../wire/spec.ts'
 import { filtered } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'

@@ -3,7 +3,7 @@ import { Metadata } from '../../../src/kafka/apis/03-metadata.ts'
 import { ErrorCode } from '../../../src/kafka/errors.ts'
 import { notAsked } from '../../../src/kafka/operations.ts'
 import { Refusal } from '../../../src/ports.ts'
-import { zeroUuid } from '../../../src/wire/schema.ts'
+import { zeroUuid } from '../../../src/wire/spec.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'

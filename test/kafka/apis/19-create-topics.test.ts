@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { CreateTopics } from '../../../src/kafka/apis/19-create-topics.ts'
 import { Refusal, type NewTopic } from '../../../src/ports.ts'
 import type { Draft } from '../../../src/wire/schema.ts'
-import { zeroUuid } from '../../../src/wire/schema.ts'
+import { zeroUuid } from '../../../src/wire/spec.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'

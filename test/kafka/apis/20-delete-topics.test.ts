@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { DeleteTopics } from '../../../src/kafka/apis/20-delete-topics.ts'
 import { Refusal } from '../../../src/ports.ts'
-import { zeroUuid } from '../../../src/wire/schema.ts'
+import { zeroUuid } from '../../../src/wire/spec.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'

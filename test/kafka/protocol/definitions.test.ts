@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { apis } from '../../../src/kafka/apis/index.ts'
 import { ErrorCode } from '../../../src/kafka/errors.ts'
-import { defaultOf, inRange, versionRange, zeroUuid, type Message, type Shape, type Spec } from '../../../src/wire/schema.ts'
+import type { Message, Shape } from '../../../src/wire/schema.ts'
+import { defaultOf, inRange, versionRange, zeroUuid, type Spec } from '../../../src/wire/spec.ts'
 
 const reference = join(import.meta.dirname, '../../../../shared/reference/kafka-protocol')
 const isThere = existsSync(reference)
