@@ -144,6 +144,11 @@ export class Engine implements AsyncDisposable {
   async createTopic(topic: NewTopic, how: { readonly internal: boolean; readonly validateOnly: boolean }): Promise<Topic | Refusal> {
     // What was committed to a topic of the same name must be gone before it can be committed to this one.
     while (this.#deletions.has(topic.name)) await this.#deletions.get(topic.name)
+    for (const [topicId, name] of this.catalog.condemned) {
+      if (name !== topic.name) continue
+      await this.#deletion(name, () => this.#clearAway(topicId, name))
+      if (this.catalog.condemned.has(topicId)) return new Refusal('storage-error', `what is left of the deleted topic '${name}' could not be cleared away`)
+    }
     return this.submit({ type: 'create-topic', topic, topicId: this.world.random.uuid(), ...how })
   }
 
@@ -223,7 +228,7 @@ export class Engine implements AsyncDisposable {
       const forgotten = await this.groups.forgetTopic(name)
       if (forgotten === null) await this.submit({ type: 'forget-topic', topicId })
     } catch (error) {
-      this.#parts.options.logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start tries again')
+      this.#parts.options.logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start tries again, or whoever makes it anew')
     }
   }
 

@@ -195,6 +195,30 @@ describe('a deleted topic', () => {
     }
   })
 
+  it('that could not be cleared away at once is, before its name is used again', async () => {
+    const opened = await openEngineWorld()
+    const { backend, world } = opened
+    const commit = (to: typeof backend, offset: number) =>
+      to.groups.commit({ groupId: 'g', memberId: '', instanceId: null, generationId: -1, offsets: [{ ...orders, offset, leaderEpoch: -1, metadata: '' }] })
+    const made = await backend.admin.createTopic(topic('orders'), { validateOnly: false })
+    if (made instanceof Refusal) throw new Error(made.message)
+    await append(backend, orders, ['a'])
+    await commit(backend, 1)
+    world.disk.fail('sync', 'EIO', { path: '/keyring' })
+    await backend.admin.deleteTopic('orders')
+    expect(await backend.admin.createTopic(topic('orders'), { validateOnly: false })).toMatchObject({ name: 'orders' })
+    expect(world.disk.files.filter(path => path.includes(made.id))).toEqual([])
+    const keyrings = world.disk.files.filter(path => path.startsWith('/data/keyring')).map(path => world.disk.contentOf(path).toString('latin1'))
+    expect(keyrings.some(text => text.includes(made.id))).toBe(false)
+    expect(await backend.groups.committed('g')).toEqual([])
+    await commit(backend, 5)
+    await opened.engine.close()
+    // Nothing is left to be cleared away that would take the new topic's offsets with it.
+    await using again = await openEngineWorld({ disk: world.disk })
+    await again.world.run(async () => { await again.backend.admin.deleteTopic('none') })
+    expect(await again.backend.groups.committed('g')).toMatchObject([{ offset: 5 }])
+  })
+
   it('refuses who still writes to it, and wakes who still reads', async () => {
     await using opened = await openEngineWorld({ disksTakeTime: true })
     const { backend, world } = opened

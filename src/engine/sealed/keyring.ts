@@ -108,8 +108,17 @@ export class Keyring implements DataKeys {
 
   /** Forgets the topic's keys in every generation of the file; what they sealed is unreadable from then on. Durable when it resolves. */
   async shred(topicId: string): Promise<void> {
-    for (const { id } of this.#topics.get(topicId) ?? []) this.#keys.delete(keyName(topicId, id))
-    if (this.#topics.delete(topicId)) await this.#save({ keepPrevious: false })
+    const keys = this.#topics.get(topicId)
+    if (!keys) return
+    for (const { id } of keys) this.#keys.delete(keyName(topicId, id))
+    this.#topics.delete(topicId)
+    try {
+      await this.#save({ keepPrevious: false })
+    } catch (error) {
+      // The file still has them: whoever tries again must not find nothing to do.
+      this.#topics.set(topicId, keys)
+      throw error
+    }
   }
 
   /** Puts every data key under another key-encryption key; the old one opens nothing any more. Durable when it resolves. */
