@@ -37,6 +37,13 @@ export interface SchemaRequest {
 /** A version as clients write it. */
 export type VersionSpec = number | 'latest'
 
+export interface EffectiveConfig {
+  readonly compatibilityLevel: CompatibilityLevel
+  readonly compatibilityPolicy: CompatibilityPolicy
+  readonly compatibilityGroup: string | undefined
+  readonly normalize: boolean
+}
+
 export interface CompatibilityVerdict {
   readonly messages: readonly string[]
 }
@@ -149,7 +156,9 @@ export class Registry {
     if (read instanceof RegistryRefusal) return read
     return versions.findLast(each => each.guid === read.guid)
       // Clients look up what they registered without the metadata that the version has since been given.
-      ?? versions.findLast(each => request.metadata === undefined && request.ruleSet === undefined && each.schema === read.schema.text && sameReferences(each.references, read.references))
+      ?? versions.findLast(each => (
+        request.metadata === undefined && request.ruleSet === undefined && each.schema === read.schema.text && sameReferences(each.references, read.references)
+      ))
       ?? refusals.schemaNotFound()
   }
 
@@ -238,7 +247,7 @@ export class Registry {
   }
 
   /** The settings in force: the subject's own where it has them, else the registry's. */
-  effectiveConfig(subject: string | null): { compatibilityLevel: CompatibilityLevel; compatibilityPolicy: CompatibilityPolicy; compatibilityGroup: string | undefined; normalize: boolean } {
+  effectiveConfig(subject: string | null): EffectiveConfig {
     const own = subject === null ? undefined : this.store.config(subject)
     const all = this.store.config(null)
     return {

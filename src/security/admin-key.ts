@@ -4,9 +4,11 @@ import type { AccessKey, AccessKeys, Principal } from '../ports.ts'
 import { Refusal } from '../ports.ts'
 import type { World } from '../world/world.ts'
 
+type KeyWorld = Pick<World, 'disk' | 'random' | 'clock'>
+
 /** Rejects where the file cannot be read or written, or holds something else than a profile with a key. */
-export async function ensureAdminKey({ disk, random, clock }: Pick<World, 'disk' | 'random' | 'clock'>, accessKeys: AccessKeys, owner: { principal: Principal; path: string }): Promise<AccessKey> {
-  const { principal, path } = owner
+export async function ensureAdminKey(world: KeyWorld, accessKeys: AccessKeys, { principal, path }: { principal: Principal; path: string }): Promise<AccessKey> {
+  const { disk, random, clock } = world
   const onFile = await disk.exists(path) ? parse((await disk.readSecret(path)).toString('utf8'), path) : undefined
   const known = onFile === undefined ? undefined : accessKeys.find(onFile.id)
   if (known !== undefined) return known
