@@ -139,7 +139,7 @@ class Run {
         await this.#step(log, known, sim).catch(error => this.#expectFailed(log, error))
         if (log.failed) break
       }
-      if (random.chance(0.5)) await log.close()
+      if (random.chance(0.5)) await log.close().catch(error => this.#expectFailed(log, error))
     })
     world.disk.onOperation = undefined
     this.#hash.update(String(world.disk.trace))

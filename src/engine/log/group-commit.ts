@@ -87,8 +87,9 @@ export class GroupCommit {
     await done.promise
   }
 
-  /** Does what writes to the disk; where that fails, the log has failed. */
+  /** Does what writes to the disk; where that fails, the log has failed. Rejects at once where it has before: nothing is tried again. */
   async guard(task: () => Promise<void>): Promise<void> {
+    if (this.#failed) throw this.#failed
     try {
       await task()
     } catch (error) {

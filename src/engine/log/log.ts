@@ -207,7 +207,7 @@ export class Log implements AsyncDisposable {
       const nowMs = world.clock.now()
       await this.#commit.between(async () => {
         const last = this.#storage.segments.at(-1)
-        if (!last || last.isEmpty || this.failed) return
+        if (!last || last.isEmpty) return
         if (retentionMs >= 0 && last.maxTimestampMs < nowMs - retentionMs) await this.#storage.roll(this.#storage.endOffset)
       })
       await this.#deleteBefore(retainedFrom(this.#storage.segments, config(), nowMs))
@@ -235,12 +235,15 @@ export class Log implements AsyncDisposable {
     this.#isClosed = true
     await this.#upkeep
     await this.#commit.idle()
-    if (!this.failed) {
-      await this.#commit.between(() => this.#storage.summarize())
-      await this.#noteDurable()
+    try {
+      if (!this.failed) {
+        await this.#commit.between(() => this.#storage.summarize())
+        await this.#noteDurable()
+      }
+    } finally {
+      await this.#storage.close()
+      this.#tail.close()
     }
-    await this.#storage.close()
-    this.#tail.close()
   }
 
   /** Closes the log and deletes its files and directory. */

@@ -31,7 +31,6 @@ test('bytes whose sync had failed are written again before a restart shows them'
   const again = await openLog({ disk: killed })
   expect(await valuesOf(again.log)).toEqual(['kept', 'read but not durable'])
   // Power fails with nothing but durable bytes left.
-
   await using last = await openLog({ disk: killed.crash(new Prng(1), 'nothing') })
   expect(await valuesOf(last.log)).toEqual(['kept', 'read but not durable'])
 })
@@ -63,4 +62,28 @@ test('retention that waits for a write that fails is told so, and the log closes
   await expect(lost.durable).rejects.toThrow('EIO')
   await expect(swept).rejects.toThrow('EIO')
   await opened.log.close()
+})
+
+test('a disk that has failed is left alone from then on', async () => {
+  const opened = await openLog({ config: { retentionMs: 0 } })
+  await append(opened.log, batchOf(['a'], 0))
+  opened.disk.fail('write', 'EIO')
+  const lost = opened.log.append(batchOf(['b'], 0), 0)
+  if (lost instanceof Refusal) throw new Error(lost.message)
+  await expect(lost.durable).rejects.toThrow('EIO')
+  const asked: string[] = []
+  opened.disk.onOperation = operation => asked.push(operation)
+  await opened.log.applyRetention()
+  await opened.log.checkpoint()
+  await expect(opened.log.deleteBefore(1)).rejects.toThrow('EIO')
+  await opened.log.close()
+  expect(asked).toEqual([])
+})
+
+test('a disk that fails while the log closes says so, and the files are closed all the same', async () => {
+  const opened = await openLog()
+  await append(opened.log, batchOf(['a']))
+  opened.disk.fail('sync', 'EIO', { path: '.segment' })
+  await expect(opened.log.close()).rejects.toThrow('EIO')
+  expect(opened.log.failed).toBeInstanceOf(Error)
 })
