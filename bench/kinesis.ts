@@ -42,7 +42,7 @@ export async function run(): Promise<BenchRow[]> {
       theirs.push(pair[0])
       ours.push(pair[1])
     }
-    const median = (measured: readonly Measured[], what: keyof Measured): number => percentile(measured.map((one) => one[what]), 0.5)
+    const median = (measured: readonly Measured[], what: keyof Measured): number => percentile(measured.map(one => one[what]), 0.5)
     const [ourRate, theirRate] = [median(ours, 'recordsPerSecond'), median(theirs, 'recordsPerSecond')]
     return [
       {

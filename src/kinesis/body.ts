@@ -31,7 +31,7 @@ export class BodyBudget {
  * is the caller's to give back once the request is answered; a refused body holds nothing.
  */
 export function readBody(stream: Readable, budget: BodyBudget): Promise<Buffer | BodyRefusal> {
-  return new Promise((resolve) => {
+  return new Promise(resolve => {
     const chunks: Buffer[] = []
     let bytes = 0
     const settle = (result: Buffer | BodyRefusal): void => {

@@ -2,7 +2,8 @@
 import type { Refusal, RefusalCode } from '../ports.ts'
 
 export type AwsErrorType =
-  | 'AccessDeniedException' | 'DryRunOperationException' | 'ExpiredIteratorException' | 'ExpiredNextTokenException' | 'InternalFailure' | 'InvalidArgumentException'
+  | 'AccessDeniedException' | 'DryRunOperationException' | 'ExpiredIteratorException' | 'ExpiredNextTokenException' | 'InternalFailure'
+  | 'InvalidArgumentException'
   | 'LimitExceededException' | 'ProvisionedThroughputExceededException' | 'ResourceInUseException' | 'ResourceNotFoundException' | 'SerializationException'
   | 'UnknownOperationException' | 'ValidationException' | 'MissingAuthenticationTokenException' | 'IncompleteSignatureException' | 'InvalidSignatureException'
   | 'UnrecognizedClientException'
@@ -49,9 +50,11 @@ export interface Place {
 export const texts = {
   streamNotFound: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} not found.`,
   streamExists: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} already exists.`,
-  shardNotFound: (shardId: string, stream: string, { account }: Place): string => `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
+  shardNotFound: (shardId: string, stream: string, { account }: Place): string =>
+    `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
   badShardId: (shardId: string, stream: string, { account }: Place): string => `Could not find shard ${shardId} in stream ${stream} under account ${account}.`,
-  rateExceeded: (shardId: string, stream: string, { account }: Place): string => `Rate exceeded for shard ${shardId} in stream ${stream} under account ${account}.`,
+  rateExceeded: (shardId: string, stream: string, { account }: Place): string =>
+    `Rate exceeded for shard ${shardId} in stream ${stream} under account ${account}.`,
   invalidIterator: 'Invalid ShardIterator.',
   futureTimestamp: (askedMs: number, nowMs: number): string =>
     'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. ' +

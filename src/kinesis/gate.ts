@@ -16,7 +16,7 @@ export class Gate {
   async run<T>(task: () => Promise<T>): Promise<T | undefined> {
     if (this.#running >= this.#runningMax) {
       if (this.#waiting.length >= this.#waitingMax) return undefined
-      await new Promise<void>((resolve) => this.#waiting.push(resolve))
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
     } else this.#running++
     try {
       return await task()

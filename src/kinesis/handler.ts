@@ -5,7 +5,8 @@ import type { Access, AccessKeys, Admin, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
-import { type Operation, type Violation, loggable, unsupportedMember, violations, violationsMessage } from '../wire/operation.ts'
+import type { Operation, Violation } from '../wire/operation.ts'
+import { loggable, unsupportedMember, violations, violationsMessage } from '../wire/violations.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { type Context, type Served, type Services, judgeAccess } from './context.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
@@ -73,7 +74,7 @@ const cborType = 'application/x-amz-cbor-1.1'
 const shardLimitDefault = 1_000
 const pagesAtOnceMax = 8
 const pagesWaitingMax = 10_000
-const served: ReadonlyMap<string, Served> = new Map(operations.map((one) => [one.operation.name, one]))
+const served: ReadonlyMap<string, Served> = new Map(operations.map(one => [one.operation.name, one]))
 
 export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHandler {
   const { clock, random, region, account } = options
@@ -136,7 +137,8 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     const key = verifier.verify(request, bodyHash)
     if (key instanceof SignatureFault) {
       options.audit?.record({
-        kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host: request.host, operation: 'authenticate', resource: 'listener:kinesis', reason: key.type,
+        kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host: request.host,
+        operation: 'authenticate', resource: 'listener:kinesis', reason: key.type,
       })
       return new AwsError(key.type, key.message)
     }

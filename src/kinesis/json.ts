@@ -56,7 +56,7 @@ function decode(member: AnyMember, value: unknown, body: JsonBody): unknown {
       return decodeFlag(typeof value === 'string' ? textOf(value, body) : value)
     case 'list':
       // A null item stays in its place, as undefined, for the constraint pass to complain of.
-      if (Array.isArray(value)) return value.map((item) => (item === null ? undefined : decode(member.item as AnyMember, item, body)))
+      if (Array.isArray(value)) return value.map(item => (item === null ? undefined : decode(member.item as AnyMember, item, body)))
       throw new SerializationFault(typeof value === 'object' ? 'Start of structure or map found where not expected.' : 'Expected list or null')
     case 'map':
       return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {

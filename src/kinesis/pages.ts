@@ -8,7 +8,8 @@ export function openPage<T>(purpose: 'list-shards' | 'list-streams', token: stri
   const page = tokens.openPage(purpose, token, caller.principal)
   if (page === undefined) return invalidArgument('Invalid NextToken.')
   if (clock.now() - page.issuedAtMs > tokenLifetimeMs) {
-    return new AwsError('ExpiredNextTokenException', `NextToken expired. It was created at ${new Date(page.issuedAtMs).toISOString()}; tokens last ${tokenLifetimeMs} milliseconds.`)
+    const created = new Date(page.issuedAtMs).toISOString()
+    return new AwsError('ExpiredNextTokenException', `NextToken expired. It was created at ${created}; tokens last ${tokenLifetimeMs} milliseconds.`)
   }
   return page.value as T
 }

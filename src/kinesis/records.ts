@@ -44,8 +44,9 @@ export function shardFor(record: RecordToPut, topic: Topic): number | AwsError {
 /** Per record, why the topic's schemas refuse it; null where nothing does. */
 export async function judgeRecords(topic: Topic, records: readonly RecordToPut[], { validation }: Context): Promise<readonly (AwsError | null)[]> {
   if (!validation.appliesTo(topic)) return records.map(() => null)
-  const faults = await validation.check(topic, records.map((record) => ({ key: Buffer.from(record.partitionKey), value: record.data })))
-  return faults.map((fault) => fault && invalidArgument(`The record does not fit the schema of stream ${topic.name}: ${fault.part} '${fault.pointer}': ${fault.reason}`))
+  const faults = await validation.check(topic, records.map(record => ({ key: Buffer.from(record.partitionKey), value: record.data })))
+  const misfit = `The record does not fit the schema of stream ${topic.name}`
+  return faults.map(fault => fault && invalidArgument(`${misfit}: ${fault.part} '${fault.pointer}': ${fault.reason}`))
 }
 
 /**
@@ -54,7 +55,7 @@ export async function judgeRecords(topic: Topic, records: readonly RecordToPut[]
  */
 export async function appendToShard(topic: Topic, shard: number, records: readonly RecordToPut[], context: Context): Promise<(PutDone | AwsError)[]> {
   const parts = splitBySize(records, Number(context.admin.config(topic, 'max.message.bytes')))
-  const answers = await Promise.all(parts.map((part) => appendPart(topic, shard, part, context)))
+  const answers = await Promise.all(parts.map(part => appendPart(topic, shard, part, context)))
   return answers.flat()
 }
 

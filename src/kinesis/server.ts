@@ -1,5 +1,5 @@
-// The Kinesis listener: one port for HTTP/1.1 and HTTP/2, over TLS by ALPN and, where plain is allowed, in the clear by the first bytes ('PRI' opens HTTP/2 with
-// prior knowledge, which is how the JavaScript SDK speaks to http:// endpoints; 0x16 opens TLS). AWS SDKs open a session per call, so sessions are cheap here
+// The Kinesis listener: one port for HTTP/1.1 and HTTP/2, over TLS by ALPN and, where plain is allowed, in the clear by the first bytes ('PRI' opens
+// HTTP/2 with prior knowledge, which is how the JavaScript SDK speaks to http:// endpoints; 0x16 opens TLS). AWS SDKs open a session per call, so sessions are cheap here
 // and every peer's share of memory is bounded: streams per session, header bytes, body bytes, time to say something.
 import { once } from 'node:events'
 import { type IncomingMessage, type Server as Http1Server, type ServerResponse, createServer as createHttp1Server } from 'node:http'
@@ -89,7 +89,7 @@ class Listener implements KinesisServer {
     this.#http1 = this.#makeHttp1()
     this.#http2 = this.#makeHttp2()
     this.#tls = options.tls && this.#makeTls(options.tls)
-    this.#front = createServer({ noDelay: true }, (socket) => this.#greet(socket))
+    this.#front = createServer({ noDelay: true }, socket => this.#greet(socket))
     this.#front.maxConnections = this.#limits.connectionsMax
     this.#front.on('drop', () => options.logger.warn({ connectionsMax: this.#limits.connectionsMax }, 'a Kinesis connection was dropped: too many'))
   }
@@ -187,10 +187,10 @@ class Listener implements KinesisServer {
       settings: { maxConcurrentStreams: streamsPerSessionMax, maxHeaderListSize: headerBytesMax, initialWindowSize: windowBytes, enablePush: false },
       maxSessionMemory: sessionMemoryMbMax, maxSessionInvalidFrames: invalidFramesMax, maxHeaderListPairs: 128, maxSettings: 32, maxOutstandingPings: 10,
     }, (request, response) => void this.#serve(request, response))
-    server.on('session', (session) => {
+    server.on('session', session => {
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
-      session.on('error', (error) => this.#options.logger.debug({ reason: error.message }, 'an HTTP/2 session ended in error'))
+      session.on('error', error => this.#options.logger.debug({ reason: error.message }, 'an HTTP/2 session ended in error'))
       session.setTimeout(this.#limits.idleMs, () => session.destroy())
       if (this.#closing) session.close()
     })

@@ -94,7 +94,8 @@ export class Tokens {
     if (bytes.length < bytesMin || bytes.length > bytesMax || bytes.toString('base64') !== token) return undefined
     if (!bytes.subarray(0, prefix.length).equals(prefix)) return undefined
     const nonce = bytes.subarray(prefix.length, prefix.length + nonceBytes)
-    const opener = createDecipheriv('aes-256-gcm', this.#keyOf(nonce), nonce.subarray(keyNonceBytes)).setAAD(boundTo(purpose, principal)).setAuthTag(bytes.subarray(-tagBytes))
+    const opener = createDecipheriv('aes-256-gcm', this.#keyOf(nonce), nonce.subarray(keyNonceBytes))
+    opener.setAAD(boundTo(purpose, principal)).setAuthTag(bytes.subarray(-tagBytes))
     const opened = opener.update(bytes.subarray(prefix.length + nonceBytes, -tagBytes))
     try {
       opener.final()

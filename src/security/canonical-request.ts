@@ -11,13 +11,13 @@ export interface SignedRequest {
 
 /** AWS's canonical form of a request: what both sides hash. */
 export function canonicalRequest(request: SignedRequest, signedNames: readonly string[], bodyHash: string): string {
-  const lines = signedNames.map((name) => `${name}:${canonicalValue(request.headers[name])}`)
+  const lines = signedNames.map(name => `${name}:${canonicalValue(request.headers[name])}`)
   return [request.method, canonicalPath(request.path), canonicalQuery(request.query), ...lines, '', signedNames.join(';'), bodyHash].join('\n')
 }
 
 function canonicalValue(value: string | readonly string[] | undefined): string {
   const values = typeof value === 'string' ? [value] : value ?? []
-  return values.map((item) => item.trim().replace(/ +/g, ' ')).join(',')
+  return values.map(item => item.trim().replace(/ +/g, ' ')).join(',')
 }
 
 /** Dot segments and empty ones go, then each segment is encoded once more than it was sent (every service but S3 does so). */
@@ -42,7 +42,7 @@ function canonicalQuery(query: string): string {
 
 /** Names and values of a query, percent-decoded, in the order they came. */
 export function queryPairs(query: string): [string, string][] {
-  return query.split('&').filter((part) => part !== '').map((part) => {
+  return query.split('&').filter(part => part !== '').map(part => {
     const equals = part.indexOf('=')
     return equals < 0 ? [percentDecode(part), ''] : [percentDecode(part.slice(0, equals)), percentDecode(part.slice(equals + 1))]
   })
@@ -50,7 +50,7 @@ export function queryPairs(query: string): [string, string][] {
 
 /** RFC 3986: everything but unreserved characters. */
 function percentEncode(value: string): string {
-  return encodeURIComponent(value.toWellFormed()).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+  return encodeURIComponent(value.toWellFormed()).replace(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
 function percentDecode(value: string): string {

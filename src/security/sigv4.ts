@@ -219,7 +219,9 @@ function signedHeaderNames(claim: Claim, request: SignedRequest): string[] | Sig
     if (name !== name.toLowerCase() || (at > 0 && names[at - 1]! >= name)) {
       return incomplete(`SignedHeaders must be in lower case and sorted, got '${claim.signedHeaders}'.`)
     }
-    if (!Object.hasOwn(request.headers, name) || request.headers[name] === undefined) return invalid(`The header '${name}' is in SignedHeaders but not in the request.`)
+    if (!Object.hasOwn(request.headers, name) || request.headers[name] === undefined) {
+      return invalid(`The header '${name}' is in SignedHeaders but not in the request.`)
+    }
   }
   const signed = new Set(names)
   if (!signed.has('host') && !signed.has(':authority')) return invalid('\'Host\' or \':authority\' must be a \'SignedHeader\' in the AWS Authorization.')

@@ -1,5 +1,5 @@
 // The language in which AWS-style operations are declared: members with the constraints of the service model, each constraint together with
-// AWS's own sentence for it. Types of inputs and outputs are inferred; `violations` is the walker that words what does not fit.
+// AWS's own sentence for it. Types of inputs and outputs are inferred; violations.ts words what does not fit.
 // How a member looks on the wire (JSON, CBOR) is the codec's matter, not this file's.
 
 /** One constraint of a member: what must hold, and what AWS says where it does not. */
@@ -46,17 +46,17 @@ export class Text<T extends string = string, R extends boolean = false> extends 
   override readonly kind = 'text'
 
   minLength(count: number): this {
-    return this.ruled((value) => value.length >= count, `have length greater than or equal to ${count}`)
+    return this.ruled(value => value.length >= count, `have length greater than or equal to ${count}`)
   }
 
   maxLength(count: number): this {
-    return this.ruled((value) => value.length <= count, `have length less than or equal to ${count}`)
+    return this.ruled(value => value.length <= count, `have length less than or equal to ${count}`)
   }
 
   /** The whole value must match, as Java's `matches` does. */
   pattern(source: string): this {
     const whole = new RegExp(`^(?:${source})$`, 'u')
-    return this.ruled((value) => whole.test(value), `satisfy regular expression pattern: ${source}`)
+    return this.ruled(value => whole.test(value), `satisfy regular expression pattern: ${source}`)
   }
 
   get required(): Text<T, true> {
@@ -72,7 +72,7 @@ export class Blob<R extends boolean = false> extends Member<Buffer, R> {
   }
 
   maxLength(bytes: number): this {
-    return this.ruled((value) => value.length <= bytes, `have length less than or equal to ${bytes}`)
+    return this.ruled(value => value.length <= bytes, `have length less than or equal to ${bytes}`)
   }
 
   get required(): Blob<true> {
@@ -91,11 +91,11 @@ export class Integer<R extends boolean = false> extends Member<number, R> {
   }
 
   min(least: number): this {
-    return this.ruled((value) => value >= least, `have value greater than or equal to ${least}`)
+    return this.ruled(value => value >= least, `have value greater than or equal to ${least}`)
   }
 
   max(most: number): this {
-    return this.ruled((value) => value <= most, `have value less than or equal to ${most}`)
+    return this.ruled(value => value <= most, `have value less than or equal to ${most}`)
   }
 
   get required(): Integer<true> {
@@ -131,15 +131,15 @@ export class List<M extends Member<unknown>, R extends boolean = false> extends 
 
   /** AWS prints structures by their Java identity, which is arbitrary; their count says more. */
   override print(value: readonly ValueOf<M>[]): string {
-    return this.item.kind === 'structure' && value.length > 0 ? `[${value.length} members]` : `[${value.map((item) => this.item.print(item)).join(', ')}]`
+    return this.item.kind === 'structure' && value.length > 0 ? `[${value.length} members]` : `[${value.map(item => this.item.print(item)).join(', ')}]`
   }
 
   minLength(count: number): this {
-    return this.ruled((value) => value.length >= count, `have length greater than or equal to ${count}`)
+    return this.ruled(value => value.length >= count, `have length greater than or equal to ${count}`)
   }
 
   maxLength(count: number): this {
-    return this.ruled((value) => value.length <= count, `have length less than or equal to ${count}`)
+    return this.ruled(value => value.length <= count, `have length less than or equal to ${count}`)
   }
 
   get required(): List<M, true> {
@@ -156,25 +156,25 @@ export class TextMap<R extends boolean = false> extends Member<ReadonlyMap<strin
   }
 
   minLength(count: number): this {
-    return this.ruled((value) => value.size >= count, `have length greater than or equal to ${count}`)
+    return this.ruled(value => value.size >= count, `have length greater than or equal to ${count}`)
   }
 
   maxLength(count: number): this {
-    return this.ruled((value) => value.size <= count, `have length less than or equal to ${count}`)
+    return this.ruled(value => value.size <= count, `have length less than or equal to ${count}`)
   }
 
   keyLength(least: number, most: number): this {
-    return this.lengths('Map keys', least, most, (value) => value.keys())
+    return this.lengths('Map keys', least, most, value => value.keys())
   }
 
   valueLength(least: number, most: number): this {
-    return this.lengths('Map value', least, most, (value) => value.values())
+    return this.lengths('Map value', least, most, value => value.values())
   }
 
   private lengths(what: string, least: number, most: number, of: (value: ReadonlyMap<string, string>) => Iterable<string>): this {
     const must = `${what} must satisfy constraint: [Member must have length less than or equal to ${most}, ` +
       `Member must have length greater than or equal to ${least}]`
-    const ok = (value: ReadonlyMap<string, string>): boolean => [...of(value)].every((item) => item.length >= least && item.length <= most)
+    const ok = (value: ReadonlyMap<string, string>): boolean => [...of(value)].every(item => item.length >= least && item.length <= most)
     return this.with({ rules: [...this.rules, { ok, must }] })
   }
 }
@@ -220,7 +220,7 @@ export function oneOf<const V extends readonly string[]>(...values: V): Text<V[n
 class EnumText<T extends string> extends Text<T> {
   constructor(values: readonly T[]) {
     super()
-    const rule: Rule<T> = { ok: (value) => values.includes(value), must: `Member must satisfy enum value set: [${values.join(', ')}]` }
+    const rule: Rule<T> = { ok: value => values.includes(value), must: `Member must satisfy enum value set: [${values.join(', ')}]` }
     Object.assign(this, { rules: [rule] })
   }
 }
@@ -243,7 +243,7 @@ export interface Operation<I extends Members = Members, O extends Members = Memb
 export type InputOf<T> = T extends { readonly input: infer I extends Members } ? Shape<I> : never
 export type OutputOf<T> = T extends { readonly output: infer O } ? (O extends Members ? Shape<O> : null) : never
 
-/** Declares an operation. Members are checked in the order given here; see `violations`. */
+/** Declares an operation. Members are checked in the order given here. */
 export function operation<I extends Members, O extends Members = never>(definition: {
   name: string
   input: I
@@ -251,82 +251,4 @@ export function operation<I extends Members, O extends Members = never>(definiti
   check?: (input: Shape<I>) => Violation | undefined
 }): Operation<I, O> & { readonly output: [O] extends [never] ? undefined : O } {
   return { name: definition.name, input: definition.input, output: definition.output as never, check: definition.check }
-}
-
-const violationCountMax = 10
-
-/**
- * What a decoded input breaks, in AWS's sentences ("Value 'x' at 'streamName' failed to satisfy constraint: Member must …"), the ten
- * first in the order of the members; empty where all constraints hold.
- */
-export function violations(members: Members, input: Readonly<Record<string, unknown>>): string[] {
-  const found: string[] = []
-  // Paths are made for what does not fit only: nearly every request does, and may have hundreds of members.
-  if (!allFit(members, input)) collect(members, input, '', found)
-  return found
-}
-
-/** The ValidationException's message of such a list. */
-export function violationsMessage(found: readonly string[]): string {
-  return `${found.length} validation error${found.length === 1 ? '' : 's'} detected: ${found.join('; ')}`
-}
-
-/** Of the members present, the first one that is declared but not honoured, and why. */
-export function unsupportedMember(members: Members, input: Readonly<Record<string, unknown>>): { name: string; because: string } | undefined {
-  for (const [name, member] of Object.entries(members)) {
-    if (member.unsupportedBecause !== undefined && input[name] !== undefined) return { name, because: member.unsupportedBecause }
-  }
-  return undefined
-}
-
-/** A decoded input for the operator's log: what is sensitive or large only by its size. */
-export function loggable(members: Members, input: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  const shown = Object.entries(members).filter(([name]) => input[name] !== undefined).map(([name, member]) => {
-    const value = input[name] as { length?: number; size?: number } | number | boolean
-    const isPlain = !member.isSensitive && (member.kind === 'text' || typeof value !== 'object')
-    return [name, isPlain ? value : `<${(value as { length?: number; size?: number }).length ?? (value as { size?: number }).size ?? 1} of ${member.kind}>`]
-  })
-  return Object.fromEntries(shown) as Record<string, unknown>
-}
-
-function allFit(members: Members, input: Readonly<Record<string, unknown>>): boolean {
-  for (const name in members) {
-    const member = members[name] as AnyMember
-    const value = input[name]
-    if (value === undefined ? member.isRequired : !fits(member, value)) return false
-  }
-  return true
-}
-
-function fits(member: AnyMember, value: unknown): boolean {
-  if (!(member.rules as readonly Rule<unknown>[]).every((rule) => rule.ok(value))) return false
-  if (member.kind === 'structure') return allFit(member.members, value as Record<string, unknown>)
-  if (member.kind === 'list') return (value as readonly unknown[]).every((item) => item !== undefined && fits(member.item as AnyMember, item))
-  return true
-}
-
-function collect(members: Members, input: Readonly<Record<string, unknown>>, parent: string, found: string[]): void {
-  for (const name in members) judge(members[name] as AnyMember, input[name], parent + name[0]!.toLowerCase() + name.slice(1), found)
-}
-
-function judge(member: AnyMember, value: unknown, path: string, found: string[], isItem = false): void {
-  if (value === undefined) {
-    if (member.isRequired || isItem) note(`Value null at '${path}' failed to satisfy constraint: Member must not be null`, found)
-    return
-  }
-  for (const rule of member.rules as readonly Rule<unknown>[]) {
-    if (rule.ok(value)) continue
-    note(`Value '${(member as Member<unknown>).print(value)}' at '${path}' failed to satisfy constraint: ${rule.must}`, found)
-  }
-  if (member.kind === 'structure') collect(member.members, value as Record<string, unknown>, `${path}.`, found)
-  if (member.kind === 'list') {
-    const items = value as readonly unknown[]
-    for (let at = 0; at < items.length && found.length < violationCountMax; at++) {
-      judge(member.item as AnyMember, items[at], `${path}.${at + 1}.member`, found, true)
-    }
-  }
-}
-
-function note(sentence: string, found: string[]): void {
-  if (found.length < violationCountMax) found.push(sentence)
 }

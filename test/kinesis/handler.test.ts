@@ -91,7 +91,7 @@ describe('CORS', () => {
 })
 
 describe('access', () => {
-  test.each(operations.map((one) => [one.operation.name, one.access.kind] as const))('%s declares an access rule (%s)', (name, kind) => {
+  test.each(operations.map(one => [one.operation.name, one.access.kind] as const))('%s declares an access rule (%s)', (name, kind) => {
     expect(['needs', 'creates', 'filters']).toContain(kind)
     if (kind === 'filters') expect(name).toBe('ListStreams')
   })
@@ -153,7 +153,7 @@ describe('access', () => {
 
 test('a signature that is not believed is told to the audit log, by its peer and its fault', async () => {
   const told: object[] = []
-  const kinesis = await testKinesis({ audit: { record: (event) => told.push(event) } })
+  const kinesis = await testKinesis({ audit: { record: event => told.push(event) } })
   await kinesis.call('ListStreams', {}, { secret: 'wrong', host: '203.0.113.9' })
   await kinesis.call('ListStreams', {})
   expect(told).toEqual([{
@@ -163,7 +163,7 @@ test('a signature that is not believed is told to the audit log, by its peer and
 
 test('what a request did is told to the observer, without its contents', async () => {
   const seen: object[] = []
-  const kinesis = await testKinesis({ observe: (one) => seen.push(one) })
+  const kinesis = await testKinesis({ observe: one => seen.push(one) })
   await kinesis.call('CreateStream', { StreamName: 'a', ShardCount: 1 })
   await kinesis.call('DescribeStream', { StreamName: 'secret-name-of-a-stream' })
   expect(seen).toMatchObject([{ operation: 'CreateStream', status: 200, error: undefined, bytesOut: 0 }, { operation: 'DescribeStream', status: 400, error: 'ResourceNotFoundException' }])

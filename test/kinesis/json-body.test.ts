@@ -9,7 +9,7 @@ const parse = (body: string): JsonBody | undefined => JsonBody.parse(Buffer.from
 /** The whole value, with every stand-in replaced by what it stands for. */
 function resolved(body: JsonBody, value: unknown): unknown {
   if (typeof value === 'string') return body.text(value)
-  if (Array.isArray(value)) return value.map((item) => resolved(body, item))
+  if (Array.isArray(value)) return value.map(item => resolved(body, item))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [body.text(key), resolved(body, item)]))
 }
@@ -27,7 +27,7 @@ test('bodies of millions of brackets are refused', () => {
   expect(parse('{"a":'.repeat(2_000_000))).toBeUndefined()
 })
 
-test.each(['', '{', '{"a":"', '"x"', '1', '[]', 'null', '{"a":"\\', '\ufeff{}', '{"a":1}x', `{"a":"${'x'.repeat(600)}`])('%j is no body', (body) => {
+test.each(['', '{', '{"a":"', '"x"', '1', '[]', 'null', '{"a":"\\', '\ufeff{}', '{"a":1}x', `{"a":"${'x'.repeat(600)}`])('%j is no body', body => {
   expect(parse(body)).toBeUndefined()
 })
 
@@ -38,7 +38,7 @@ describe('long strings', () => {
   )
 
   test('are the strings they would be, wherever they are and whatever is beside them', () => {
-    const { value } = fc.letrec((tie) => ({
+    const { value } = fc.letrec(tie => ({
       value: fc.oneof({ depthSize: 'small' }, strings, fc.integer(), fc.constant(null), fc.array(tie('value'), { maxLength: 5 }), fc.dictionary(strings, tie('value'), { maxKeys: 5 })),
     }))
     fc.assert(fc.property(fc.dictionary(strings, value), fc.constantFrom(0, 2), (object, indent) => {
@@ -61,10 +61,10 @@ describe('long strings', () => {
 
   test('are decoded each to its own bytes, however often and however wrong they are', () => {
     const datas = [600, 513, 900, 2, 700].map((size, at) => Buffer.alloc(size, at + 1))
-    const source = JSON.stringify({ Records: datas.map((data) => ({ Data: data.toString('base64') })) })
+    const source = JSON.stringify({ Records: datas.map(data => ({ Data: data.toString('base64') })) })
     const members = { Records: list(structure({ Data: blob() })) }
     const body = parse(source)!
-    for (let time = 0; time < 2; time++) expect(decodeBody(members, body)).toEqual({ Records: datas.map((Data) => ({ Data })) })
+    for (let time = 0; time < 2; time++) expect(decodeBody(members, body)).toEqual({ Records: datas.map(Data => ({ Data })) })
     const damaged = parse(source.replace('AQEB', 'A-EB'))!
     expect(() => decodeBody(members, damaged)).toThrow('Invalid Base64 character: \'-\'')
   })

@@ -14,7 +14,7 @@ const started: KinesisServer[] = []
 const sockets: { destroy(): void }[] = []
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy()
-  await Promise.all(started.splice(0).map((server) => server.close()))
+  await Promise.all(started.splice(0).map(server => server.close()))
 })
 
 async function start(options: Partial<KinesisServerOptions> = {}): Promise<{ kinesis: TestKinesis; server: KinesisServer }> {
@@ -46,7 +46,7 @@ async function all(socket: Socket): Promise<string> {
 
 /** `once(…, 'close')` would reject for the error that comes before. */
 function closed(one: NodeJS.EventEmitter): Promise<void> {
-  return new Promise((resolve) => void one.once('close', () => resolve()))
+  return new Promise(resolve => void one.once('close', () => resolve()))
 }
 
 /** ListStreams over HTTP/2; its status. */
@@ -162,7 +162,7 @@ describe('peers that mean no good', () => {
     socket.write(Buffer.from(words, 'latin1'))
     expect(await all(socket)).not.toMatch(/^HTTP\/1\.1 [25]/)
     expect(await listStreams1(server)).toBe(200)
-    expect(kinesis.logger.lines.filter((line) => line.level === 'error')).toEqual([])
+    expect(kinesis.logger.lines.filter(line => line.level === 'error')).toEqual([])
   })
 
   test('and send more than twelve MiB are cut off, over either protocol, without its being kept', async () => {
@@ -217,7 +217,7 @@ describe('peers that mean no good', () => {
       await once(socket, 'readable')
       return (socket.read(12) as Buffer).toString()
     }))
-    const count = (status: string): number => statuses.filter((one) => one === `HTTP/1.1 ${status}`).length
+    const count = (status: string): number => statuses.filter(one => one === `HTTP/1.1 ${status}`).length
     expect(count('200') * 13_333_336).toBeLessThanOrEqual(bodiesBytesMax)
     expect([count('200') > 0, count('503') > 0, count('200') + count('503')]).toEqual([true, true, 40])
     for (const socket of sockets.splice(0)) socket.destroy()
@@ -236,7 +236,7 @@ describe('peers that mean no good', () => {
       await closed(socket)
     }
     expect(await listStreams1(server)).toBe(200)
-    expect(kinesis.logger.lines.filter((line) => line.level !== 'debug')).toEqual([])
+    expect(kinesis.logger.lines.filter(line => line.level !== 'debug')).toEqual([])
   })
 })
 
@@ -281,5 +281,5 @@ test('closing does not wait for idle connections, nor for ever for slow ones', a
   half.write('POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nab')
   expect(await listStreams(one)).toBe(200)
   await server.close()
-  await Promise.all([silent, half].map((socket) => (socket.closed ? undefined : closed(socket))))
+  await Promise.all([silent, half].map(socket => (socket.closed ? undefined : closed(socket))))
 })

@@ -8,11 +8,11 @@ import {
 
 const offsets = fc.oneof(fc.nat(1_000), fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER - 1 }))
 const indexes = fc.oneof(fc.nat(40), fc.nat(2 ** 31 - 1))
-const times = fc.integer({ min: 0, max: 2 ** 36 - 2 }).map((second) => second * 1_000)
+const times = fc.integer({ min: 0, max: 2 ** 36 - 2 }).map(second => second * 1_000)
 
 describe('hash key ranges', () => {
   test('are AWS\'s for three shards', () => {
-    expect([0, 1, 2].map((index) => hashKeyRange(index, 3))).toEqual([
+    expect([0, 1, 2].map(index => hashKeyRange(index, 3))).toEqual([
       { start: 0n, end: 113427455640312821154458202477256070484n },
       { start: 113427455640312821154458202477256070485n, end: 226854911280625642308916404954512140969n },
       { start: 226854911280625642308916404954512140970n, end: 340282366920938463463374607431768211455n },
@@ -20,7 +20,7 @@ describe('hash key ranges', () => {
   })
 
   test('cover everything once, whatever the count', () => {
-    fc.assert(fc.property(fc.integer({ min: 1, max: 500 }), (count) => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 500 }), count => {
       const ranges = Array.from({ length: count }, (_, index) => hashKeyRange(index, count))
       expect(ranges[0]!.start).toBe(0n)
       expect(ranges.at(-1)!.end).toBe(hashKeyMax)
@@ -58,7 +58,7 @@ test.each([['shardId-000000000007', 7], ['shardId-7', 7], ['7', 7], ['other-0000
   expect(shardIdOf(7)).toBe('shardId-000000000007')
 })
 
-test.each(['2147483648', 'shardId-002147483648', 'ABKLFD8', '2.14E4', 'shardId-', 'shardId--7'])('shard id %s names none', (id) => {
+test.each(['2147483648', 'shardId-002147483648', 'ABKLFD8', '2.14E4', 'shardId-', 'shardId--7'])('shard id %s names none', id => {
   expect(shardIndexOf(id)).toBeUndefined()
 })
 
@@ -99,7 +99,7 @@ describe('sequence numbers', () => {
   })
 
   test('are told from damaged ones: whatever parses is what would be written', () => {
-    fc.assert(fc.property(fc.bigInt({ min: 2n ** 185n, max: 2n ** 185n + 2n ** 185n / 2n }), (value) => {
+    fc.assert(fc.property(fc.bigInt({ min: 2n ** 185n, max: 2n ** 185n + 2n ** 185n / 2n }), value => {
       const position = parseSequenceNumber(value.toString())
       if (position?.version !== 2) return
       const again = sequenceNumberOf({ index: position.shardIndex, createdAtMs: position.createdSecond * 1_000 }, position.offset, position.arrivalSecond * 1_000)

@@ -18,7 +18,7 @@ test('an iterator says what was put into it, whatever the stream and the place',
   }))
 })
 
-test.each([1, 17, 18, 100, 128])('an iterator of a stream with a name of %i characters has AWS\'s size and first bytes', (length) => {
+test.each([1, 17, 18, 100, 128])('an iterator of a stream with a name of %i characters has AWS\'s size and first bytes', length => {
   const bytes = Buffer.from(new Tokens(random).issueIterator({ ...position, stream: 'x'.repeat(length) }, alice, 0), 'base64')
   expect(bytes.length).toBe(152 + Math.floor((length + 14) / 16) * 16)
   expect(bytes.subarray(0, 8).toString('hex')).toBe('0000000000000001')

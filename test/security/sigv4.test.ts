@@ -16,7 +16,7 @@ const date = '20261122T120000Z'
 interface Sent extends SignedRequest { readonly body: string }
 
 function verifier(options: { service?: string; region?: string; nowMs?: number } = {}): SigV4Verifier {
-  const accessKeys: AccessKeys = { find: (id) => (id === alice.id ? alice : undefined), all: () => [alice], add: async () => null, remove: async () => null }
+  const accessKeys: AccessKeys = { find: id => (id === alice.id ? alice : undefined), all: () => [alice], add: async () => null, remove: async () => null }
   return new SigV4Verifier({ clock: new TestClock(options.nowMs ?? at), accessKeys, region: options.region ?? 'us-east-1', service: options.service ?? 'kinesis' })
 }
 
@@ -69,7 +69,7 @@ describe('requests signed by others are believed', () => {
     expect(textOf(verify({ ...sent, query: sent.query.replace('Action=x', 'Action=y') }, { nowMs }))).toBe(mismatch)
   })
 
-  test.each(['host', ':authority'])('the AWS SDK\'s signer, over %s', async (name) => {
+  test.each(['host', ':authority'])('the AWS SDK\'s signer, over %s', async name => {
     const body = '{"Limit":3}'
     const signer = new SignatureV4({ service: 'kinesis', region: 'us-east-1', credentials: { accessKeyId: alice.id, secretAccessKey: secret }, sha256: NodeHash as never })
     const request = new HttpRequest({
@@ -178,7 +178,7 @@ describe('nothing changed is believed', () => {
 })
 
 describe('the five minutes', () => {
-  test.each([-300, -1, 0, 1, 300])('%i seconds off is still good', (seconds) => {
+  test.each([-300, -1, 0, 1, 300])('%i seconds off is still good', seconds => {
     expect(verify(signed(), { nowMs: at + seconds * 1_000 })).toBe(alice)
   })
 
@@ -199,7 +199,7 @@ describe('what is wrong is told', () => {
     if (authorization !== undefined) headers['authorization'] = authorization
     return { method: 'POST', path: '/', query: '', headers, body: '{}' }
   }
-  const parts = (names: string[]): string => names.map((name) => `Authorization header requires '${name}' parameter. `).join('')
+  const parts = (names: string[]): string => names.map(name => `Authorization header requires '${name}' parameter. `).join('')
   const noDate = 'Authorization header requires existence of either a \'X-Amz-Date\' or a \'Date\' header. '
   const scope = (credential: string): Sent => {
     const sent = signed()
@@ -219,7 +219,7 @@ describe('what is wrong is told', () => {
       'InvalidSignatureException: Found both \'X-Amz-Algorithm\' as a query-string param and \'Authorization\' as HTTP header.'],
     ['nothing of a query but its mark', { ...withAuthorization(undefined), query: 'X-Amz-Algorithm' },
       `IncompleteSignatureException: ${['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature', 'X-Amz-SignedHeaders', 'X-Amz-Date']
-        .map((name) => `AWS query-string parameters must include '${name}'. `).join('')}Re-examine the query-string parameters.`],
+        .map(name => `AWS query-string parameters must include '${name}'. `).join('')}Re-examine the query-string parameters.`],
     ['a query without its mark', { ...withAuthorization(undefined), query: 'X-Amz-Credential=a&X-Amz-Signature=b' }, 'MissingAuthenticationTokenException: Missing Authentication Token'],
     ['a credential of four parts', scope('AKIDEXAMPLE/20261122/us-east-1/kinesis'),
       'IncompleteSignatureException: Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got \'AKIDEXAMPLE/20261122/us-east-1/kinesis\''],

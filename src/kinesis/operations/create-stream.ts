@@ -24,9 +24,14 @@ export const CreateStream = operation({
   check: provisionedOnly,
 })
 
-export const createStream = serve(CreateStream, { action: 'kinesis:CreateStream', access: { kind: 'creates', stream: (input) => input.StreamName } }, handle)
+export const createStream = serve(CreateStream, { action: 'kinesis:CreateStream', access: { kind: 'creates', stream: input => input.StreamName } }, handle)
 
-function provisionedOnly(input: { StreamModeDetails?: { StreamMode: string } | undefined; RecordDistributionStrategy?: string | undefined }): Violation | undefined {
+interface Capacity {
+  readonly StreamModeDetails?: { readonly StreamMode: string } | undefined
+  readonly RecordDistributionStrategy?: string | undefined
+}
+
+function provisionedOnly(input: Capacity): Violation | undefined {
   if (input.StreamModeDetails?.StreamMode === 'ON_DEMAND') {
     return invalid('StreamMode ON_DEMAND is not supported by this endpoint: streams have PROVISIONED shards, of which ShardCount says how many.')
   }
@@ -41,7 +46,7 @@ function invalid(message: string): Violation {
 async function handle(input: InputOf<typeof CreateStream>, context: Context): Promise<null | AwsError> {
   const { StreamName: name, ShardCount: count = shardCountDefault } = input
   const present = await context.admin.topics()
-  if (present.some((topic) => topic.name === name)) return new AwsError('ResourceInUseException', texts.streamExists(name, context))
+  if (present.some(topic => topic.name === name)) return new AwsError('ResourceInUseException', texts.streamExists(name, context))
   const used = present.filter(showsAsStream).reduce((sum, topic) => sum + topic.partitions.length, 0)
   if (used + count > context.shardLimit) {
     return new AwsError('LimitExceededException', `This request would exceed the shard limit for the account ${context.account} in ${context.region}. ` +

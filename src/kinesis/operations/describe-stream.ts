@@ -3,7 +3,9 @@ import { type InputOf, type OutputOf, flag, integer, list, operation, structure,
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts } from '../errors.ts'
 import { shardIndexOf } from '../shard-map.ts'
-import { describeShard, findStream, namedStream, oneStream, retentionHours, shardId, shardShape, streamArnOf, streamMembers, streamModeDetails } from '../streams.ts'
+import {
+  describeShard, findStream, namedStream, oneStream, retentionHours, shardId, shardShape, streamArnOf, streamMembers, streamModeDetails,
+} from '../streams.ts'
 
 const shardsMax = 100
 
@@ -27,7 +29,11 @@ export const DescribeStream = operation({
   check: oneStream,
 })
 
-export const describeStream = serve(DescribeStream, { action: 'kinesis:DescribeStream', access: { kind: 'needs', operation: 'describe', stream: namedStream } }, handle)
+export const describeStream = serve(
+  DescribeStream,
+  { action: 'kinesis:DescribeStream', access: { kind: 'needs', operation: 'describe', stream: namedStream } },
+  handle,
+)
 
 async function handle(input: InputOf<typeof DescribeStream>, context: Context): Promise<OutputOf<typeof DescribeStream> | AwsError> {
   const topic = await findStream(input, context)
@@ -39,7 +45,7 @@ async function handle(input: InputOf<typeof DescribeStream>, context: Context): 
     first = after + 1
   }
   const end = Math.min(first + Math.min(input.Limit ?? shardsMax, shardsMax), topic.partitions.length)
-  const shards = topic.partitions.slice(first, end).map((partition) => describeShard(topic, partition.index))
+  const shards = topic.partitions.slice(first, end).map(partition => describeShard(topic, partition.index))
   return {
     StreamDescription: {
       StreamName: topic.name,

@@ -22,7 +22,11 @@ export const GetShardIterator = operation({
 
 type Input = InputOf<typeof GetShardIterator>
 
-export const getShardIterator = serve(GetShardIterator, { action: 'kinesis:GetShardIterator', access: { kind: 'needs', operation: 'read', stream: namedStream } }, handle)
+export const getShardIterator = serve(
+  GetShardIterator,
+  { action: 'kinesis:GetShardIterator', access: { kind: 'needs', operation: 'read', stream: namedStream } },
+  handle,
+)
 
 async function handle(input: Input, context: Context): Promise<OutputOf<typeof GetShardIterator> | AwsError> {
   const stream = namedStream(input, context)
@@ -65,7 +69,8 @@ function offsetIn(number: string, topic: Topic, index: number, { account }: Cont
     `used in GetShardIterator on shard ${shardIdOf(index)} in stream ${topic.name} under account ${account} is invalid`
   if (position === undefined) return invalidArgument(`${used}.`)
   if (position.shardIndex !== index) {
-    return invalidArgument(`Invalid StartingSequenceNumber. It encodes ${shardIdOf(position.shardIndex)}, while it was used in a call to a shard with ${shardIdOf(index)}`)
+    const encoded = shardIdOf(position.shardIndex)
+    return invalidArgument(`Invalid StartingSequenceNumber. It encodes ${encoded}, while it was used in a call to a shard with ${shardIdOf(index)}`)
   }
   return isOfShard(position, topic.partitions[index]!) ? position.offset : invalidArgument(`${used} because it did not come from this stream.`)
 }

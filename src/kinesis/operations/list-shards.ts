@@ -73,7 +73,7 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof L
   const end = Math.min(first + Math.min(input.MaxResults ?? shardsMax, shardsMax), topic.partitions.length)
   const goesOn: Place = { stream: topic.name, topicId: topic.id, first: end }
   return {
-    Shards: topic.partitions.slice(first, end).map((partition) => describeShard(topic, partition.index)),
+    Shards: topic.partitions.slice(first, end).map(partition => describeShard(topic, partition.index)),
     NextToken: end < topic.partitions.length ? context.tokens.issuePage('list-shards', goesOn, context.caller.principal, context.clock.now()) : undefined,
   }
 }
@@ -83,7 +83,8 @@ async function firstPage(input: Input, context: Context): Promise<{ topic: Topic
   if (topic instanceof AwsError) return topic
   // Clients echo the creation time as they got it, in seconds with or without a fraction.
   if (input.StreamCreationTimestamp !== undefined && Math.floor(input.StreamCreationTimestamp / 1_000) !== Math.floor(topic.createdAtMs / 1_000)) {
-    return notFound(`${texts.streamNotFound(topic.name, context).slice(0, -1)} with creation timestamp ${new Date(input.StreamCreationTimestamp).toISOString()}.`)
+    const asked = new Date(input.StreamCreationTimestamp).toISOString()
+    return notFound(`${texts.streamNotFound(topic.name, context).slice(0, -1)} with creation timestamp ${asked}.`)
   }
   const filter = input.ShardFilter
   if (filter?.Timestamp !== undefined && filter.Timestamp > context.clock.now()) {

@@ -23,15 +23,16 @@ async function handle(input: InputOf<typeof ListStreams>, context: Context): Pro
     after = page.after
   }
   const topics = await context.admin.topics()
-  const visible = topics.filter((topic) => topic.name > after && showsAsStream(topic) && context.access.wouldAllow(context.caller, 'describe', 'topic', topic.name))
+  const mayDescribe = (name: string): boolean => context.access.wouldAllow(context.caller, 'describe', 'topic', name)
+  const visible = topics.filter(topic => topic.name > after && showsAsStream(topic) && mayDescribe(topic.name))
   const page = visible.slice(0, Math.min(input.Limit ?? streamsMax, streamsMax))
   const hasMore = page.length < visible.length
   const last = page.at(-1)?.name ?? after
   return {
-    StreamNames: page.map((topic) => topic.name),
+    StreamNames: page.map(topic => topic.name),
     HasMoreStreams: hasMore,
     NextToken: hasMore ? context.tokens.issuePage('list-streams', { after: last }, context.caller.principal, context.clock.now()) : undefined,
-    StreamSummaries: page.map((topic) => ({
+    StreamSummaries: page.map(topic => ({
       StreamName: topic.name,
       StreamARN: streamArnOf(topic.name, context),
       StreamStatus: 'ACTIVE',

@@ -34,7 +34,7 @@ type Answer = PutDone | AwsError
 async function handle(input: InputOf<typeof PutRecords>, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
-  const records: RecordToPut[] = input.Records.map((entry) => ({ data: entry.Data, partitionKey: entry.PartitionKey, explicitHashKey: entry.ExplicitHashKey }))
+  const records: RecordToPut[] = input.Records.map(entry => ({ data: entry.Data, partitionKey: entry.PartitionKey, explicitHashKey: entry.ExplicitHashKey }))
   const indexesOfShard = new Map<number, number[]>()
   let bytes = 0
   for (const [at, record] of records.entries()) {
@@ -61,10 +61,10 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
       if (failed === null) admitted.push(at)
       else answers[at] = failed
     }
-    const done = await appendToShard(topic, shard, admitted.map((at) => records[at]!), context)
+    const done = await appendToShard(topic, shard, admitted.map(at => records[at]!), context)
     for (const [nth, at] of admitted.entries()) answers[at] = done[nth]!
   }))
-  return { FailedRecordCount: answers.filter((answer) => answer instanceof AwsError).length, Records: answers.map(entryOf) }
+  return { FailedRecordCount: answers.filter(answer => answer instanceof AwsError).length, Records: answers.map(entryOf) }
 }
 
 function entryOf(answer: Answer): OutputOf<typeof PutRecords>['Records'][number] {

@@ -28,7 +28,7 @@ async function error(kinesis: TestKinesis, operation: string, input: object): Pr
 async function stored(kinesis: TestKinesis, partition: number) {
   const slice = await kinesis.backend.logs.read({ topic: 'orders', partition }, 0, { bytesMax: 1e9, atLeastOne: true, committedOnly: true })
   if (slice instanceof Refusal) throw new Error(slice.message)
-  return slice.batches.map((batch) => batch.records())
+  return slice.batches.map(batch => batch.records())
 }
 
 describe('PutRecord', () => {
@@ -52,7 +52,7 @@ describe('PutRecord', () => {
       expect((await kinesis.ok<Put>('PutRecord', { StreamName: 'orders', PartitionKey: 'a', Data: '', ExplicitHashKey: String(key) })).ShardId).toBe(shardIdOf(2))
     }
     const batches = await stored(kinesis, 2)
-    expect(batches.map(([record]) => record!.headers)).toEqual([start, end].map((key) => [{ key: explicitHashKeyHeader, value: Buffer.from(String(key)) }]))
+    expect(batches.map(([record]) => record!.headers)).toEqual([start, end].map(key => [{ key: explicitHashKeyHeader, value: Buffer.from(String(key)) }]))
     const over = String(2n ** 128n)
     expect(await error(kinesis, 'PutRecord', { PartitionKey: 'a', Data: '', ExplicitHashKey: over }))
       .toBe(`InvalidArgumentException: Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${over}`)
@@ -136,8 +136,8 @@ describe('PutRecords', () => {
     const kinesis = await orders({}, { ShardCount: 1 })
     const Records = Array.from({ length: 9 }, (_, at) => ({ PartitionKey: `${at}`, Data: Buffer.alloc(MiB - 2, at).toString('base64') }))
     const answer = await kinesis.ok<Puts>('PutRecords', { StreamName: 'orders', Records: [{ PartitionKey: 'a', Data: '' }, ...Records] })
-    expect(answer.Records.map((entry) => parseSequenceNumber(entry.SequenceNumber!)!.offset).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
-    expect((await stored(kinesis, 0)).flat().map((record) => record.key!.toString())).toEqual(['a', '0', '1', '2', '3', '4', '5', '6', '7', '8'])
+    expect(answer.Records.map(entry => parseSequenceNumber(entry.SequenceNumber!)!.offset).toSorted((a, b) => a - b)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect((await stored(kinesis, 0)).flat().map(record => record.key!.toString())).toEqual(['a', '0', '1', '2', '3', '4', '5', '6', '7', '8'])
   })
 
   test('takes ten MiB in all', async () => {
@@ -201,7 +201,7 @@ describe('throughput', () => {
 describe('schemas', () => {
   const fault: RecordFault = { part: 'value', pointer: '/items/0/quantity', reason: 'must be integer' }
   const validation: Validation = {
-    appliesTo: (topic) => topic.name === 'orders',
+    appliesTo: topic => topic.name === 'orders',
     check: async (_topic, records) => records.map(({ value }) => (value!.toString() === 'bad' ? fault : null)),
   }
   const text = 'The record does not fit the schema of stream orders: value \'/items/0/quantity\': must be integer'
@@ -214,10 +214,10 @@ describe('schemas', () => {
 
   test('fail the entries that do not fit, and those take no throughput', async () => {
     const kinesis = await orders({ validation, profile: 'aws' }, { ShardCount: 1 })
-    const Records = ['good', 'bad', 'good', 'bad'].map((word) => ({ PartitionKey: 'a', Data: base64(word) }))
+    const Records = ['good', 'bad', 'good', 'bad'].map(word => ({ PartitionKey: 'a', Data: base64(word) }))
     const answer = await kinesis.ok<Puts>('PutRecords', { StreamName: 'orders', Records })
     expect(answer).toMatchObject({ FailedRecordCount: 2, Records: [{ ShardId: shardIdOf(0) }, { ErrorCode: 'InvalidArgumentException', ErrorMessage: text }, { ShardId: shardIdOf(0) }, { ErrorMessage: text }] })
-    expect((await stored(kinesis, 0)).flat().map((record) => record.value!.toString())).toEqual(['good', 'good'])
+    expect((await stored(kinesis, 0)).flat().map(record => record.value!.toString())).toEqual(['good', 'good'])
     const [topic] = await kinesis.backend.admin.topics()
     expect(kinesis.handler.throughput.used(topic!.id, 0)).toMatchObject({ writeRecordsPerSecond: 2, writeBytesPerSecond: 10 })
   })

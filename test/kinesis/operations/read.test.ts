@@ -45,7 +45,7 @@ async function iterator(kinesis: TestKinesis, input: object): Promise<string> {
 }
 
 const page = (kinesis: TestKinesis, ShardIterator: string, input = {}): Promise<Page> => kinesis.ok<Page>('GetRecords', { ShardIterator, ...input })
-const words = ({ Records }: Page): string[] => Records.map((record) => Buffer.from(record.Data, 'base64').toString())
+const words = ({ Records }: Page): string[] => Records.map(record => Buffer.from(record.Data, 'base64').toString())
 const readFrom = async (kinesis: TestKinesis, input: object): Promise<string[]> => words(await page(kinesis, await iterator(kinesis, input)))
 
 /** Appends what a Kafka producer would send. */
@@ -169,7 +169,7 @@ describe('GetRecords', () => {
     for (let batch = 0; batch < 5; batch++) {
       const Records = Array.from({ length: 7 }, (_, at) => ({ PartitionKey: 'k', Data: Buffer.from(`${batch}.${at}`).toString('base64') }))
       await kinesis.ok('PutRecords', { StreamName: 'orders', Records })
-      all.push(...Records.map((record) => Buffer.from(record.Data, 'base64').toString()))
+      all.push(...Records.map(record => Buffer.from(record.Data, 'base64').toString()))
       clock.advance(1_000)
     }
     for (const Limit of [1, 3, 7, 8, 34, 35, 10_000]) {
@@ -235,11 +235,11 @@ describe('GetRecords', () => {
 })
 
 describe('records that Kafka wrote', () => {
-  test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('in one batch (%s) are read from any place within', async (codec) => {
+  test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('in one batch (%s) are read from any place within', async codec => {
     const { kinesis } = await orders()
     await produce(kinesis, Array.from({ length: 10 }, (_, at) => ({ key: Buffer.from(`k${at}`), value: Buffer.from(`v${at}`) })), { codec })
     const all = await page(kinesis, await iterator(kinesis, { ShardIteratorType: 'TRIM_HORIZON' }))
-    expect(all.Records.map((record) => record.PartitionKey)).toEqual(Array.from({ length: 10 }, (_, at) => `k${at}`))
+    expect(all.Records.map(record => record.PartitionKey)).toEqual(Array.from({ length: 10 }, (_, at) => `k${at}`))
     for (const [at, { SequenceNumber }] of all.Records.entries()) {
       expect(parseSequenceNumber(SequenceNumber)?.offset).toBe(at)
       expect(await readFrom(kinesis, { ShardIteratorType: 'AFTER_SEQUENCE_NUMBER', StartingSequenceNumber: SequenceNumber })).toEqual(words(all).slice(at + 1))
@@ -289,9 +289,9 @@ describe('records that Kafka wrote', () => {
     await kinesis.backend.admin.createTopic({ name: 'orders', partitions: 1, replicationFactor: 1, configs: new Map([['retention.ms', '1000']]) }, { validateOnly: false })
     await produce(kinesis, [{ key: null, value: Buffer.from('from 2001'), timestampMs: 1e12 }, { key: null, value: Buffer.from('no time'), timestampMs: -1 }])
     const { Records } = await page(kinesis, await iterator(kinesis, { ShardIteratorType: 'TRIM_HORIZON' }))
-    expect(Records.map((record) => record.ApproximateArrivalTimestamp)).toEqual([1e9, 0])
+    expect(Records.map(record => record.ApproximateArrivalTimestamp)).toEqual([1e9, 0])
     const shard = (await kinesis.backend.admin.topics())[0]!.partitions[0]!
-    expect(Records.map((record) => record.SequenceNumber)).toEqual([sequenceNumberOf(shard, 0, 1e12), sequenceNumberOf(shard, 1, -1)])
+    expect(Records.map(record => record.SequenceNumber)).toEqual([sequenceNumberOf(shard, 0, 1e12), sequenceNumberOf(shard, 1, -1)])
   })
 })
 

@@ -54,7 +54,7 @@ describe('every operation on one stream', () => {
     const { admin } = kinesis.backend
     await admin.createTopic({ name: '__consumer_offsets', partitions: 1, replicationFactor: 1, configs: new Map() }, { validateOnly: false })
     const topics = admin.topics.bind(admin)
-    admin.topics = async (names) => (await topics(names)).map((topic) => ({ ...topic, internal: topic.name.startsWith('__') }))
+    admin.topics = async names => (await topics(names)).map(topic => ({ ...topic, internal: topic.name.startsWith('__') }))
     for (const name of ['absent', '__consumer_offsets']) {
       expect(await error(kinesis, operation, { StreamName: name, ...input })).toBe(`ResourceNotFoundException: Stream ${name} under account 000000000000 not found.`)
       expect(await error(kinesis, operation, { StreamARN: arn(name), ...input })).toBe(`ResourceNotFoundException: Stream ${name} under account 000000000000 not found.`)
@@ -83,7 +83,7 @@ describe('DescribeStream', () => {
       StreamDescription: {
         StreamName: 'orders', StreamARN: arn('orders'), StreamStatus: 'ACTIVE', StreamModeDetails: { StreamMode: 'PROVISIONED' }, HasMoreShards: false,
         RetentionPeriodHours: 24, StreamCreationTimestamp: seconds, EnhancedMonitoring: [{ ShardLevelMetrics: [] }], EncryptionType: 'NONE',
-        Shards: [0, 1, 2].map((index) => ({
+        Shards: [0, 1, 2].map(index => ({
           ShardId: `shardId-00000000000${index}`, HashKeyRange: { StartingHashKey: starts[index], EndingHashKey: ends[index] },
           SequenceNumberRange: { StartingSequenceNumber: startingSequenceNumber(topic!.partitions[index]!) },
         })),
@@ -163,7 +163,7 @@ describe('ListShards', () => {
     const second = await kinesis.ok<Shards>('ListShards', { NextToken: first.NextToken })
     expect([second.Shards.length, second.Shards[0]!.ShardId, second.NextToken]).toEqual([500, 'shardId-000000001000', undefined])
     const asked = await kinesis.ok<Shards>('ListShards', { StreamARN: arn('wide'), MaxResults: 3, ExclusiveStartShardId: 'shardId-000000000004' })
-    expect(asked.Shards.map((shard) => shard.ShardId)).toEqual(['shardId-000000000005', 'shardId-000000000006', 'shardId-000000000007'])
+    expect(asked.Shards.map(shard => shard.ShardId)).toEqual(['shardId-000000000005', 'shardId-000000000006', 'shardId-000000000007'])
   })
 
   test('a token asks for access to its stream, and does not follow it into a new incarnation', async () => {
@@ -179,7 +179,7 @@ describe('ListShards', () => {
     expect(await error(kinesis, 'ListShards', { NextToken })).toBe('ResourceNotFoundException: Stream orders under account 000000000000 not found.')
   })
 
-  test.each(['AT_TRIM_HORIZON', 'FROM_TRIM_HORIZON', 'AT_LATEST', 'AT_TIMESTAMP', 'FROM_TIMESTAMP'])('%s has no hole', async (Type) => {
+  test.each(['AT_TRIM_HORIZON', 'FROM_TRIM_HORIZON', 'AT_LATEST', 'AT_TIMESTAMP', 'FROM_TIMESTAMP'])('%s has no hole', async Type => {
     const kinesis = await testKinesis()
     await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 5 })
     const needsTime = Type.endsWith('TIMESTAMP')
@@ -196,7 +196,7 @@ describe('ListShards', () => {
     const kinesis = await testKinesis()
     await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 3 })
     const { Shards } = await kinesis.ok<Shards>('ListShards', { StreamName: 'orders', ShardFilter: { Type: 'AFTER_SHARD_ID', ShardId: 'shardId-000000000001' } })
-    expect(Shards.map((shard) => shard.ShardId)).toEqual(['shardId-000000000002'])
+    expect(Shards.map(shard => shard.ShardId)).toEqual(['shardId-000000000002'])
   })
 
   test('takes the creation time it gave, and no other', async () => {

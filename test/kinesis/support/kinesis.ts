@@ -27,7 +27,7 @@ export class TestClock implements Clock {
 
 /** A clock that runs with the machine's, for real clients. */
 export const realClock: Clock = { now: Date.now, monotonic: () => performance.now(), after: () => { throw new Error('the facade sets no timers') } }
-export const random: Random = { bytes: (count) => randomBytes(count), uuid: () => randomUUID() }
+export const random: Random = { bytes: count => randomBytes(count), uuid: () => randomUUID() }
 
 /** Keeps what is logged, so that a test can ask for silence. */
 export function testLogger(): Logger & { readonly lines: { level: string; fields: object; message: string }[] } {
