@@ -9,6 +9,7 @@ export const dataDepthMax = 256
 /** Records per byte of data, beyond a first few: records without bytes can hold each other exponentially often. */
 const recordsPerByteMax = 64
 const recordsFreeCount = 10_000
+const shortTextMax = 48
 
 /** Of an array whose count alone could fill the memory. */
 export const emptyItems = 'has items that take no bytes, which are not taken in arrays'
@@ -203,11 +204,10 @@ function walkString(cursor: Cursor): boolean {
   if (length === undefined) return cursor.fail('has no valid length')
   const { at, bytes } = cursor
   if (!cursor.skip(length)) return false
-  for (let position = at; position < cursor.at; position++) {
-    // Plain ASCII is most of what there is, and cheaper to see here than by a call.
-    if (bytes[position]! >= 0x80) return isUtf8(bytes.subarray(position, cursor.at)) || cursor.fail('is not UTF-8')
-  }
-  return true
+  // Short plain ASCII is most of what there is, and cheaper to see here than by a call.
+  let plainTo = at
+  if (length <= shortTextMax) while (plainTo < cursor.at && bytes[plainTo]! < 0x80) plainTo++
+  return plainTo === cursor.at || isUtf8(bytes.subarray(plainTo, cursor.at)) || cursor.fail('is not UTF-8')
 }
 
 /** Blocks of items: a count, or a negative count and the size in bytes, until a count of 0. */

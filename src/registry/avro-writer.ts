@@ -32,6 +32,8 @@ export function compileAvroWriter(type: AvroType): AvroWriter {
 /** Appends the value; false with a reason where it does not fit. */
 type Write = (value: unknown, output: Output) => boolean
 
+/** Characters; the length of such a text takes one byte. */
+const shortTextMax = 40
 const outputBytesAtFirst = 64 * 1024
 const outputBytesKeptMax = 1024 * 1024
 
@@ -104,19 +106,32 @@ class Output {
     this.at = this.#bytes.writeDoubleLE(value, this.at)
   }
 
-  text(value: string): void {
-    // Up to 21 characters take at most 63 bytes, whose length takes one: written behind it, then counted.
-    if (value.length <= 21) {
-      this.#room(64)
-      const written = this.#bytes.write(value, this.at + 1, 'utf8')
-      this.#bytes[this.at] = written << 1
-      this.at += written + 1
-      return
-    }
+  /** False for text that has half of a surrogate pair, which UTF-8 cannot hold. */
+  text(value: string): boolean {
+    if (value.length <= shortTextMax && this.#shortAscii(value)) return true
     const length = Buffer.byteLength(value)
+    // As many bytes as characters: all of them ASCII.
+    if (length !== value.length && !value.isWellFormed()) return false
     this.int(length)
     this.#room(length)
     this.at += this.#bytes.write(value, this.at, 'utf8')
+    return true
+  }
+
+  /** Writes short plain text faster than a call into the runtime would; false, with nothing written, where it is not plain. */
+  #shortAscii(value: string): boolean {
+    const { length } = value
+    this.#room(length + 1)
+    const bytes = this.#bytes
+    let at = this.at
+    bytes[at++] = length << 1
+    for (let index = 0; index < length; index++) {
+      const code = value.charCodeAt(index)
+      if (code >= 0x80) return false
+      bytes[at++] = code
+    }
+    this.at = at
+    return true
   }
 
   latin1(value: string): void {
@@ -233,28 +248,31 @@ class WriteCompiler {
   }
 
   #record(type: AvroRecord): Write {
-    let fields: { readonly field: AvroField; readonly write: Write }[] | undefined
+    let fields: { readonly field: AvroField; readonly name: string; readonly isInherited: boolean; readonly write: Write }[] | undefined
     return (value, out) => {
-      fields ??= type.fields.map(field => ({ field, write: this.of(field.type) }))
-      if (!isObject(value)) return out.fail(`must be record ${type.name.full}, not ${nameOf(value)}`)
+      // What every object has of Object.prototype is a member only where it is the object's own.
+      fields ??= type.fields.map(field => ({ field, name: field.name, isInherited: field.name in Object.prototype, write: this.of(field.type) }))
+      if (typeof value !== 'object' || value === null || Array.isArray(value)) return out.fail(`must be record ${type.name.full}, not ${nameOf(value)}`)
       if (++out.depth > dataDepthMax) return out.fail(`is nested more than ${dataDepthMax} records deep`)
       if (++out.records > recordsWrittenMax || out.at > outputBytesMax) return out.fail(`grows to more than ${recordsWrittenMax} records or ${outputBytesMax} bytes`)
+      const members = value as Record<string, unknown>
       let present = 0
-      for (const { field, write } of fields) {
-        if (Object.hasOwn(value, field.name)) {
+      for (const { field, name, isInherited, write } of fields) {
+        const member = isInherited && !Object.hasOwn(members, name) ? undefined : members[name]
+        if (member !== undefined) {
           present++
-          if (!write(value[field.name], out)) return out.under(field.name)
+          if (!write(member, out)) return out.under(name)
         } else if (field.default === undefined) {
-          out.fail(`is missing, and field '${field.name}' of record ${type.name.full} has no default`)
-          return out.under(field.name)
-        } else if (!write(field.default.value, out)) return out.under(field.name)
+          out.fail(`is missing, and field '${name}' of record ${type.name.full} has no default`)
+          return out.under(name)
+        } else if (!write(field.default.value, out)) return out.under(name)
       }
-      const names = Object.keys(value)
-      if (names.length !== present) {
+      let count = 0
+      for (const _name in members) count++
+      if (count !== present) {
         const known = new Set(type.fields.map(field => field.name))
-        const extra = names.find(name => !known.has(name))!
         out.fail(`is not a field of record ${type.name.full}`)
-        return out.under(extra)
+        return out.under(Object.keys(members).find(name => !known.has(name))!)
       }
       out.depth--
       return true
@@ -308,9 +326,7 @@ function writeLong(value: unknown, out: Output): boolean {
 
 function writeText(value: unknown, out: Output): boolean {
   if (typeof value !== 'string') return out.fail(`must be string, not ${nameOf(value)}`)
-  if (!value.isWellFormed()) return out.fail('must be well-formed Unicode, and has half of a surrogate pair')
-  out.text(value)
-  return true
+  return out.text(value) || out.fail('must be well-formed Unicode, and has half of a surrogate pair')
 }
 
 /** What a plain value may be, by its JSON type alone. */
