@@ -228,7 +228,8 @@ export class Engine implements AsyncDisposable {
       const forgotten = await this.groups.forgetTopic(name)
       if (forgotten === null) await this.submit({ type: 'forget-topic', topicId })
     } catch (error) {
-      this.#parts.options.logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start tries again, or whoever makes it anew')
+      const { logger } = this.#parts.options
+      logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start tries again, or whoever makes it anew')
     }
   }
 

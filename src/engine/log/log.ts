@@ -207,7 +207,8 @@ export class Log implements AsyncDisposable {
       const nowMs = world.clock.now()
       await this.#commit.between(async () => {
         const last = this.#storage.segments.at(-1)
-        if (!last || last.isEmpty) return
+        // Records without a time do not make it an old one.
+        if (!last || last.isEmpty || last.maxTimestampMs < 0) return
         if (retentionMs >= 0 && last.maxTimestampMs < nowMs - retentionMs) await this.#storage.roll(this.#storage.endOffset)
       })
       await this.#deleteBefore(retainedFrom(this.#storage.segments, config(), nowMs))

@@ -9,11 +9,16 @@ export function retainedFrom(segments: readonly Segment[], { retentionMs, retent
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1]
     if (!next) break
-    const hasExpired = retentionMs >= 0 && segment.maxTimestampMs < nowMs - retentionMs
+    const hasExpired = retentionMs >= 0 && latestMs(segments, index) < nowMs - retentionMs
     const isSurplus = retentionBytes >= 0 && bytes - segment.bytes >= retentionBytes
     if (!hasExpired && !isSurplus) break
     startOffset = next.baseOffset
     bytes -= segment.bytes
   }
   return startOffset
+}
+
+/** Records may come without a time (-1): a segment of such only is as old as those behind it, and kept while none of them has a time either. */
+function latestMs(segments: readonly Segment[], index: number): number {
+  return segments.slice(index).find(({ maxTimestampMs }) => maxTimestampMs >= 0)?.maxTimestampMs ?? Infinity
 }

@@ -166,6 +166,18 @@ test('retention.ms forgets what has expired, the last segment included', async (
   expect(await valuesOf(log)).toEqual(['new'])
 })
 
+test('retention.ms takes no record without a time for an old one', async () => {
+  await using opened = await openLog({ config: { retentionMs: 10_000, segmentBytes: 10_000 } })
+  const { log, world } = opened
+  for (let index = 0; index < 20; index++) await append(log, batchOf(['x'.repeat(1000)], -1))
+  await log.applyRetention()
+  expect(log.startOffset).toBe(0)
+  // What lies behind them has expired, and so have they.
+  await append(log, batchOf(['old'], world.clock.now() - 20_000))
+  await log.applyRetention()
+  expect(log.startOffset).toBe(21)
+})
+
 test('a search by time finds the first record at or after it, to the record', async () => {
   const config = { segmentBytes: 20_000 }
   const opened = await openLog({ config, cacheBytes: 0 })
