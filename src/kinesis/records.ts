@@ -5,7 +5,7 @@ import { Refusal, type Topic } from '../ports.ts'
 import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
 import { AwsError, invalidArgument, toAwsError } from './errors.ts'
 import type { Context } from './context.ts'
-import { hashKeyOf, parseHashKey, sequenceNumbers, shardIdOf, shardOfHashKey } from './shard-map.ts'
+import { parseHashKey, sequenceNumbers, shardIdOf, shardOfHashKey, shardOfPartitionKey } from './shard-map.ts'
 import { replyBytesMax } from './throughput.ts'
 
 /** The header that keeps a record's ExplicitHashKey. */
@@ -21,7 +21,17 @@ const readsMax = 16
 export interface RecordToPut {
   readonly data: Buffer
   readonly partitionKey: string
+  /** The partition key's UTF-8 bytes. */
+  readonly key: Buffer
   readonly explicitHashKey: string | undefined
+  /** What limits count: bytes of data and partition key. */
+  readonly size: number
+}
+
+/** A record from an entry of PutRecords, or from a PutRecord, which has the same members. */
+export function recordToPut(entry: { Data: Buffer; PartitionKey: string; ExplicitHashKey?: string | undefined }): RecordToPut {
+  const key = Buffer.from(entry.PartitionKey)
+  return { data: entry.Data, partitionKey: entry.PartitionKey, key, explicitHashKey: entry.ExplicitHashKey, size: entry.Data.length + key.length }
 }
 
 export interface PutDone {
@@ -29,14 +39,10 @@ export interface PutDone {
   readonly sequenceNumber: string
 }
 
-/** The size that limits count: data and partition key. */
-export function sizeOf(record: RecordToPut): number {
-  return record.data.length + Buffer.byteLength(record.partitionKey)
-}
-
 /** The index of the shard that the record belongs to, or why its ExplicitHashKey names none. */
 export function shardFor(record: RecordToPut, topic: Topic): number | AwsError {
-  const hashKey = record.explicitHashKey === undefined ? hashKeyOf(record.partitionKey) : parseHashKey(record.explicitHashKey)
+  if (record.explicitHashKey === undefined) return shardOfPartitionKey(record.partitionKey, topic.partitions.length)
+  const hashKey = parseHashKey(record.explicitHashKey)
   if (hashKey !== undefined) return shardOfHashKey(hashKey, topic.partitions.length)
   return invalidArgument(`Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${record.explicitHashKey}`)
 }
@@ -44,7 +50,7 @@ export function shardFor(record: RecordToPut, topic: Topic): number | AwsError {
 /** Per record, why the topic's schemas refuse it; null where nothing does. */
 export async function judgeRecords(topic: Topic, records: readonly RecordToPut[], { validation }: Context): Promise<readonly (AwsError | null)[]> {
   if (!validation.appliesTo(topic)) return records.map(() => null)
-  const faults = await validation.check(topic, records.map(record => ({ key: Buffer.from(record.partitionKey), value: record.data })))
+  const faults = await validation.check(topic, records.map(record => ({ key: record.key, value: record.data })))
   const misfit = `The record does not fit the schema of stream ${topic.name}`
   return faults.map(fault => fault && invalidArgument(`${misfit}: ${fault.part} '${fault.pointer}': ${fault.reason}`))
 }
@@ -74,7 +80,7 @@ function splitBySize(records: readonly RecordToPut[], bytesMax: number): RecordT
   const parts: RecordToPut[][] = []
   let bytes = Infinity
   for (const record of records) {
-    const size = sizeOf(record) + recordFrameBytes
+    const size = record.size + recordFrameBytes
     bytes += size
     if (bytes > bytesMax) {
       parts.push([])
@@ -86,7 +92,7 @@ function splitBySize(records: readonly RecordToPut[], bytesMax: number): RecordT
 }
 
 function draftOf(record: RecordToPut): RecordDraft {
-  const draft: RecordDraft = { key: Buffer.from(record.partitionKey), value: record.data }
+  const draft: RecordDraft = { key: record.key, value: record.data }
   if (record.explicitHashKey !== undefined) draft.headers = [{ key: explicitHashKeyHeader, value: Buffer.from(record.explicitHashKey) }]
   return draft
 }

@@ -122,3 +122,8 @@ export function recordKiBOf(topic: Topic, { admin }: Pick<Context, 'admin'>): nu
   const kiB = Math.floor(Number(admin.config(topic, 'max.message.bytes')) / 1_024) - recordOverheadKiB
   return Math.min(Math.max(kiB, recordKiBMin), recordKiBMax)
 }
+
+/** The same in bytes. */
+export function recordBytesMaxOf(topic: Topic, context: Pick<Context, 'admin'>): number {
+  return recordKiBOf(topic, context) * 1_024
+}

@@ -77,10 +77,9 @@ export class ShardMeter {
 
   /**
    * Takes one record of `bytes` (data and partition key) into the shard; false where the shard has no room for it now. A record larger than
-   * a second's worth goes into a full bucket and leaves a debt, so that the average holds.
+   * a second's worth goes into a full bucket and leaves a debt, so that the average holds. `now` is the clock's monotonic time.
    */
-  admitRecord(bytes: number): boolean {
-    const now = this.#clock.monotonic()
+  admitRecord(bytes: number, now = this.#clock.monotonic()): boolean {
     if (this.#isEnforced && !(this.#writeRecords.has(1, now) && this.#writeBytes.has(Math.min(bytes, shardLimits.writeBytesPerSecond), now))) return false
     this.#writeRecords.take(1, now)
     this.#writeBytes.take(bytes, now)

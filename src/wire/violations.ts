@@ -47,7 +47,7 @@ function allFit(members: Members, input: Readonly<Record<string, unknown>>): boo
 }
 
 function fits(member: AnyMember, value: unknown): boolean {
-  if (!(member.rules as readonly Rule<unknown>[]).every(rule => rule.ok(value))) return false
+  for (const rule of member.rules as readonly Rule<unknown>[]) if (!rule.ok(value)) return false
   if (member.kind === 'structure') return allFit(member.members, value as Record<string, unknown>)
   if (member.kind === 'list') return (value as readonly unknown[]).every(item => item !== undefined && fits(member.item as AnyMember, item))
   return true

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
-  canonicalSequenceNumber, hashKeyMax, hashKeyOf, hashKeyRange, isOfShard, parseHashKey, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardIndexOf, shardOfHashKey,
+  canonicalSequenceNumber, hashKeyMax, hashKeyOf, hashKeyRange, isOfShard, parseHashKey, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardIndexOf, shardOfHashKey, shardOfPartitionKey,
   startingSequenceNumber,
 } from '../../src/kinesis/shard-map.ts'
 
@@ -33,6 +33,12 @@ describe('hash key ranges', () => {
       const { start, end } = hashKeyRange(shardOfHashKey(hashKey, count), count)
       expect(start <= hashKey && hashKey <= end).toBe(true)
     }))
+  })
+
+  test('are where a partition key is routed to, by the short way as by the long', () => {
+    fc.assert(fc.property(fc.integer({ min: 1, max: 100_000 }), fc.string({ unit: 'grapheme' }), (count, key) => {
+      expect(shardOfPartitionKey(key, count)).toBe(shardOfHashKey(hashKeyOf(key), count))
+    }), { numRuns: 20_000 })
   })
 
   test('have both of their edges to themselves', () => {

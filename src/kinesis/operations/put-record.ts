@@ -5,9 +5,9 @@ import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
-import { type RecordToPut, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
+import { type RecordToPut, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
 import { isOfShard, parseSequenceNumber } from '../shard-map.ts'
-import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordKiBOf, sequenceNumber, streamMembers } from '../streams.ts'
+import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamMembers } from '../streams.ts'
 
 export const dataBytesMax = 10_485_760
 export const partitionKey = text().minLength(1).maxLength(256)
@@ -32,8 +32,8 @@ export const putRecord = serve(PutRecord, { action: 'kinesis:PutRecord', access:
 async function handle(input: InputOf<typeof PutRecord>, context: Context): Promise<OutputOf<typeof PutRecord> | AwsError> {
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
-  const record: RecordToPut = { data: input.Data, partitionKey: input.PartitionKey, explicitHashKey: input.ExplicitHashKey }
-  const tooLarge = judgeSize(record, topic, 'data', context)
+  const record = recordToPut(input)
+  const tooLarge = judgeSize(record, recordBytesMaxOf(topic, context), 'data')
   if (tooLarge !== null) return tooLarge
   const shard = shardFor(record, topic)
   if (shard instanceof AwsError) return shard
@@ -44,15 +44,14 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   const [fault] = await judgeRecords(topic, [record], context)
   if (fault) return fault
   if (input.DryRun === true) return wouldHaveSucceeded()
-  if (!context.throughput.shard(topic.id, shard).admitRecord(sizeOf(record))) return rateExceeded(topic, shard, context)
+  if (!context.throughput.shard(topic.id, shard).admitRecord(record.size)) return rateExceeded(topic, shard, context)
   const [answer] = await appendToShard(topic, shard, [record], context)
   return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
 }
 
-/** Data and partition key together must fit the stream's largest record. */
-export function judgeSize(record: RecordToPut, topic: Topic, path: string, context: Context): null | AwsError {
-  const bytesMax = recordKiBOf(topic, context) * 1_024
-  if (sizeOf(record) <= bytesMax) return null
+/** Data and partition key together must fit the stream's largest record, of `bytesMax`. */
+export function judgeSize(record: RecordToPut, bytesMax: number, path: string): null | AwsError {
+  if (record.size <= bytesMax) return null
   return validation(`1 validation error detected: Value at '${path}' failed to satisfy constraint: Member must have length less than or equal to ${bytesMax}`)
 }
 

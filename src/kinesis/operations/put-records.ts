@@ -3,8 +3,8 @@
 import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
-import { type PutDone, type RecordToPut, appendToShard, judgeRecords, shardFor, sizeOf } from '../records.ts'
-import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, streamMembers } from '../streams.ts'
+import { type PutDone, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
+import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
 
 const requestBytesMax = 10_485_760
@@ -34,15 +34,16 @@ type Answer = PutDone | AwsError
 async function handle(input: InputOf<typeof PutRecords>, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
-  const records: RecordToPut[] = input.Records.map(entry => ({ data: entry.Data, partitionKey: entry.PartitionKey, explicitHashKey: entry.ExplicitHashKey }))
+  const records = input.Records.map(recordToPut)
+  const bytesMax = recordBytesMaxOf(topic, context)
   const indexesOfShard = new Map<number, number[]>()
   let bytes = 0
   for (const [at, record] of records.entries()) {
-    const wrong = judgeSize(record, topic, `records.${at + 1}.member.data`, context)
+    const wrong = record.size > bytesMax ? judgeSize(record, bytesMax, `records.${at + 1}.member.data`) : null
     if (wrong !== null) return wrong
     const shard = shardFor(record, topic)
     if (shard instanceof AwsError) return shard
-    bytes += sizeOf(record)
+    bytes += record.size
     const indexes = indexesOfShard.get(shard)
     if (indexes === undefined) indexesOfShard.set(shard, [at])
     else indexes.push(at)
@@ -56,8 +57,9 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
     const meter = context.throughput.shard(topic.id, shard)
     const full = rateExceeded(topic, shard, context)
     const admitted: number[] = []
+    const now = context.clock.monotonic()
     for (const at of indexes) {
-      const failed = faults[at] ?? (meter.admitRecord(sizeOf(records[at]!)) ? null : full)
+      const failed = faults[at] ?? (meter.admitRecord(records[at]!.size, now) ? null : full)
       if (failed === null) admitted.push(at)
       else answers[at] = failed
     }
