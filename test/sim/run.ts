@@ -1,5 +1,5 @@
 // `npm run sim`: crash states of the log, seed after seed on every core, until the number asked for. Exits with 1 and the line that replays it
-// when a check fails.
+// when a check fails. `--seed N` runs that seed alone, or with `--seeds` or `--minutes` begins there.
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
@@ -22,12 +22,13 @@ async function main(): Promise<number> {
     options: { seed: { type: 'string' }, states: { type: 'string' }, seeds: { type: 'string' }, minutes: { type: 'string' } },
   }).values
   const startedMs = performance.now()
-  if (seed !== undefined) return replay({ seed: count('seed', seed), statesMax: count('states', states ?? String(statesPerSeed)) })
+  const firstSeed = count('seed', seed ?? '1')
+  if (seed && !seeds && !minutes) return replay({ seed: firstSeed, statesMax: count('states', states ?? String(statesPerSeed)) })
 
   const statesWanted = seeds || minutes ? Infinity : count('states', states ?? '50000')
   const seedsWanted = seeds ? count('seeds', seeds) : Infinity
   const untilMs = minutes ? startedMs + count('minutes', minutes) * 60_000 : Infinity
-  let nextSeed = 1
+  let nextSeed = firstSeed
   let asked = 0
   let done = 0
   let saidMs = startedMs
@@ -36,7 +37,7 @@ async function main(): Promise<number> {
 
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), workersMax) }, async () => {
     const worker = new Worker(import.meta.filename)
-    while (!violated && asked < statesWanted && nextSeed <= seedsWanted && performance.now() < untilMs) {
+    while (!violated && asked < statesWanted && nextSeed < firstSeed + seedsWanted && performance.now() < untilMs) {
       const job = { seed: nextSeed++, statesMax: Math.min(statesPerSeed, statesWanted - asked) }
       asked += job.statesMax
       const result = await ask(worker, job)
@@ -52,7 +53,7 @@ async function main(): Promise<number> {
   }))
   if (violated) return fail(violated)
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1)
-  console.log(`sim: ${done} crash states from ${nextSeed - 1} seeds in ${seconds} s: 0 acknowledged lost, 0 phantom, 0 false damage`)
+  console.log(`sim: ${done} crash states from ${nextSeed - firstSeed} seeds in ${seconds} s: 0 acknowledged lost, 0 phantom, 0 false damage`)
   return 0
 }
 
