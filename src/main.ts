@@ -160,7 +160,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   })
   // Requests are signed, so that clients without a certificate are welcome here.
   const serverOnly = { ...secureContext(certificates.material), requestCert: false }
-  const kinesis = opened.use(await named('Kinesis', port('kinesis.port'), startKinesis({ host, port: port('kinesis.port'), handler, logger, tls: serverOnly, plain: dev })))
+  const kinesis = await onEach('Kinesis', host, port('kinesis.port'), opened, where => startKinesis({ ...where, handler, logger, tls: serverOnly, plain: dev }))
 
   const tokens = new TokenService({ key: certificates.tokenKey, issuer: `sluice:${certificates.fingerprint}`, audience: 'sluice', now: () => clock.now() })
   const judge = judgeFor('gateway', 'optional')
@@ -171,7 +171,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
     observe: metrics.observe,
   })
   const gatewayTls = dev ? {} : { tls: tlsOptions(certificates.material, ['http/1.1']), judge }
-  const gateway = opened.use(await named('the gateway', port('gateway.port'), startGateway({ app, host, port: port('gateway.port'), ...gatewayTls })))
+  const gateway = await onEach('the gateway', host, port('gateway.port'), opened, where => startGateway({ app, ...where, ...gatewayTls }))
 
   let failed: Error | undefined
   void engine.failure.then(error => { failed = error })
@@ -183,12 +183,11 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   return {
     ports: {
       ...(kafkaPlaintext === undefined ? {} : { kafkaPlaintext }),
-      kafkaTls: kafka.ports.get('kafka-tls')!, kinesis: kinesis.port, gateway: gateway.port, management: management.port,
+      kafkaTls: kafka.ports.get('kafka-tls')!, kinesis: kinesis[0]!.port, gateway: gateway[0]!.port, management: management.port,
     },
     setSecureContext(context: SecureContextOptions): void {
       kafka.setSecureContext(context)
-      kinesis.setSecureContext(context)
-      if (!dev) gateway.setSecureContext(context)
+      for (const listener of dev ? kinesis : [...kinesis, ...gateway]) listener.setSecureContext(context)
     },
   }
 }
@@ -200,6 +199,21 @@ function engineSettings(config: Config): Record<string, string | number | boolea
     'offsets.retention.minutes', 'group.initial.rebalance.delay.ms', 'group.min.session.timeout.ms', 'group.max.session.timeout.ms', 'group.max.size',
   ] as const
   return Object.fromEntries(names.map(name => [name, config[name]]))
+}
+
+/** One listener, or for `localhost` one on each loopback address and the same port: clients try either first. */
+async function onEach<T extends { readonly port: number } & AsyncDisposable>(
+  what: string, host: string, port: number, opened: AsyncDisposableStack, start: (where: { host: string; port: number }) => Promise<T>,
+): Promise<readonly T[]> {
+  if (host !== 'localhost') return [opened.use(await named(what, port, start({ host, port })))]
+  const first = opened.use(await named(what, port, start({ host: '127.0.0.1', port })))
+  try {
+    return [first, opened.use(await start({ host: '::1', port: first.port }))]
+  } catch (error) {
+    // A machine without IPv6 has only the one loopback address.
+    if (['EADDRNOTAVAIL', 'EAFNOSUPPORT'].includes((error as NodeJS.ErrnoException).code ?? '')) return [first]
+    return named(what, first.port, Promise.reject<T[]>(error as Error))
+  }
 }
 
 /** A listener that cannot be opened is the commonest failure of a start: the line says which one, and the way out. */
