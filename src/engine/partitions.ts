@@ -22,8 +22,8 @@ export interface PartitionsOptions {
   readonly cache: TailCache
   readonly logger: Logger
   readonly catalog: Catalog
-  /** Resolves once everything the catalog says is committed. */
-  readonly settled: () => Promise<unknown>
+  /** Resolves once everything the catalog says is committed; with a refusal where it cannot be. */
+  readonly settled: () => Promise<null | Refusal>
   readonly failure: DiskFailure
 }
 
@@ -136,7 +136,11 @@ export class Partitions {
     const key = keyOf(topicId, index)
     try {
       // A topic whose record a crash could still take away must not get files, let alone acknowledge records.
-      await this.#options.settled()
+      const unsettled = await this.#options.settled()
+      if (unsettled !== null) {
+        this.#open.delete(key)
+        return unsettled
+      }
       const directory = this.#partitionDirectory(topicId, index)
       await ensureDirectory(world.disk, directory)
       const identity = { clusterId, topicId, partition: index, broker: brokerId }

@@ -255,6 +255,17 @@ describe('a disk that fails', () => {
     expect(await valuesOf(again.backend, { topic: 'orders', partition: 1 })).toEqual(['a'])
   })
 
+  it('under a topic that is being made lets nothing be acknowledged in it', async () => {
+    await using opened = await openEngineWorld()
+    const { backend, world } = opened
+    world.disk.fail('sync', 'EIO', { path: '/metadata/' })
+    const creating = backend.admin.createTopic(topic('orders'), { validateOnly: false })
+    const appending = append(backend, orders, ['a'])
+    expect(await creating).toMatchObject({ code: 'storage-error' })
+    expect(await appending).toMatchObject({ code: 'storage-error' })
+    expect(world.disk.files.filter(path => path.startsWith('/data/topics/'))).toEqual([])
+  })
+
   it('while old records are deleted ends all service as well', async () => {
     await using opened = await openEngineWorld()
     const { backend, world, engine } = opened
