@@ -98,7 +98,7 @@ export class SimDisk implements Disk {
   }
 
   async exists(path: string): Promise<boolean> {
-    return this.#names.has(path)
+    return this.#names.has(path === '/' ? '' : path)
   }
 
   async rename(from: string, to: string): Promise<void> {
@@ -126,7 +126,7 @@ export class SimDisk implements Disk {
   async syncDirectory(given: string): Promise<void> {
     const path = given === '/' ? '' : given
     this.#directory(path)
-    const due = this.#pendingNames.filter(change => change.directory === path)
+    const due = this.#pendingNames.filter(change => change.directory === (path === '/' ? '' : path))
     await this.#operate('sync-directory', path)
     for (const change of due) applyName(change, this.#durableNames)
     this.#pendingNames = this.#pendingNames.filter(change => !due.includes(change))
@@ -268,7 +268,7 @@ export class SimDisk implements Disk {
   }
 
   #directory(path: string): Inode {
-    const inode = this.#names.get(path)
+    const inode = this.#names.get(path === '/' ? '' : path)
     if (!inode?.isDirectory) throw errno('ENOENT', path)
     return inode
   }

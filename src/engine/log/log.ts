@@ -7,11 +7,12 @@ import { Damaged } from '../sealed/errors.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
 import type { LogIdentity } from '../sealed/session.ts'
 import { type LogConfig, producerExpirationMsDefault } from './config.ts'
+import { removeDirectory } from './directories.ts'
 import type { Epochs } from './epochs.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LogState } from './log-state.ts'
 import type { Producers } from './producers.ts'
-import { recover, type Recovered } from './recovery.ts'
+import { quarantineName, recover, type Recovered } from './recovery.ts'
 import { retainedFrom } from './retention.ts'
 import { Storage } from './storage.ts'
 import type { LogTail, TailCache } from './tail-cache.ts'
@@ -254,7 +255,7 @@ export class Log implements AsyncDisposable {
     await this.#commit.idle()
     await this.#storage.close()
     this.#tail.close()
-    await removeTree(this.#options.world, this.#options.directory)
+    await removeDirectory(this.#options.world.disk, this.#options.directory, [quarantineName])
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -306,11 +307,4 @@ export class Log implements AsyncDisposable {
     this.#tail.settle(endOffset)
     for (const listener of this.#listeners) listener(endOffset)
   }
-}
-
-async function removeTree({ disk }: World, directory: string): Promise<void> {
-  const names = await disk.list(directory)
-  if (names.includes('quarantine')) await removeTree({ disk } as World, `${directory}/quarantine`)
-  for (const name of names) if (name !== 'quarantine') await disk.remove(`${directory}/${name}`)
-  await disk.removeDirectory(directory)
 }

@@ -9,12 +9,16 @@ import type { DataKeys } from '../sealed/keyring.ts'
 import { decodeSegmentHeader, segmentHeaderBytes } from '../sealed/segment-header.ts'
 import { SegmentSeal } from '../sealed/segment-seal.ts'
 import type { LogIdentity } from '../sealed/session.ts'
+import { ensureDirectory, parentOf } from './directories.ts'
 import { Epochs } from './epochs.ts'
 import { LogState } from './log-state.ts'
 import { Producers } from './producers.ts'
 import { hasWitness, scanSegment } from './scan.ts'
 import { deleteSegment, Segment, segmentOffset } from './segment.ts'
 import { readSummary, summaryPath } from './summary.ts'
+
+/** Where, in a log's directory, a copy of a damaged segment is put. */
+export const quarantineName = 'quarantine'
 
 export interface RecoveryOptions {
   readonly world: World
@@ -201,7 +205,7 @@ async function rewrite(file: DiskFile, from: number, end: number): Promise<void>
 const copyBytes = 4 * 1024 * 1024
 
 async function quarantine(disk: Disk, directory: string, path: string, source: DiskFile): Promise<string> {
-  const aside = `${directory}/quarantine`
+  const aside = `${directory}/${quarantineName}`
   const copy = `${aside}/${path.slice(path.lastIndexOf('/') + 1)}`
   await ensureDirectory(disk, aside)
   if (await disk.exists(copy)) return copy
@@ -211,17 +215,4 @@ async function quarantine(disk: Disk, directory: string, path: string, source: D
   await target.sync()
   await disk.syncDirectory(aside)
   return copy
-}
-
-/** The directory is there, and so will its name be after a crash, if those above it are. */
-async function ensureDirectory(disk: Disk, directory: string): Promise<void> {
-  if (await disk.exists(directory)) return
-  const parent = parentOf(directory)
-  if (parent !== '') await ensureDirectory(disk, parent)
-  await disk.makeDirectory(directory)
-  await disk.syncDirectory(parent)
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
 }
