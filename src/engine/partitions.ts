@@ -10,6 +10,7 @@ import { Log } from './log/log.ts'
 import type { TailCache } from './log/tail-cache.ts'
 import { logConfigOf } from './log-configs.ts'
 import { OpenPartition, storageError } from './partition.ts'
+import { Damaged, WrongKey } from './sealed/errors.ts'
 import type { Keyring } from './sealed/keyring.ts'
 
 export interface PartitionsOptions {
@@ -163,8 +164,8 @@ export class Partitions {
       this.#open.set(key, partition)
       return partition
     } catch (error) {
-      // Not remembered, so that the next caller tries again: it may have been a lack of file handles.
-      this.#open.delete(key)
+      // What is damaged or sealed with another key stays so, and is long to read; anything else, such as a lack of file handles, may pass.
+      if (!(error instanceof Damaged || error instanceof WrongKey)) this.#open.delete(key)
       logger.error({ partition: name, error: String(error) }, 'a partition cannot be opened')
       if (isDiskFailure(error)) failure.report(error)
       return storageError(name, error)

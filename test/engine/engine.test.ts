@@ -133,6 +133,23 @@ describe('damage', () => {
     expect(await append(again.backend, other, ['d'])).toMatchObject({ baseOffset: 3 })
   })
 
+  it('of one partition is looked for once, not at every request', async () => {
+    const opened = await openEngineWorld()
+    await opened.backend.admin.createTopic(topic('orders'), { validateOnly: false })
+    for (const value of ['a', 'b', 'c']) await append(opened.backend, orders, [value.repeat(2000)])
+    const disk = opened.world.disk.kill()
+    await opened.engine.close()
+    disk.rot(disk.files.find(path => /topics\/[^/]+\/0\/.*segment$/.test(path))!, 4096 + 500)
+    await using again = await openEngineWorld({ disk })
+    expect(await append(again.backend, orders, ['d'])).toMatchObject({ code: 'storage-error' })
+    let operations = 0
+    disk.onOperation = () => { operations++ }
+    expect(await append(again.backend, orders, ['d'])).toMatchObject({ code: 'storage-error' })
+    expect(operations).toBe(0)
+    await again.backend.admin.deleteTopic('orders')
+    expect(disk.files.filter(path => path.includes('/topics/'))).toEqual([])
+  })
+
   it('that the catalog knows nothing of is left alone', async () => {
     const disk = await closedEngine()
     await disk.makeDirectory('/data/topics/00000000-0000-4000-8000-00000000abcd/0')
