@@ -6,6 +6,7 @@ import type { SchemaRequest } from '../registry/registry.ts'
 import type { Metadata, Reference, RuleSet } from '../registry/schema.ts'
 import { compatibilityLevels, type Config, type Mode, type SchemaVersion } from '../registry/store.ts'
 import { Problem } from './problem.ts'
+import { problemOf } from './registry-refusals.ts'
 
 export type ConfigUpdate = { readonly [name in keyof Config]: Config[name] | null }
 
@@ -32,7 +33,7 @@ export function readSchemaRequest(body: unknown): SchemaRequest {
 export function readConfigUpdate(body: unknown): ConfigUpdate {
   const { compatibility, compatibilityPolicy: policy, compatibilityGroup: group, normalize } = object(body, 'the body')
   const level = typeof compatibility === 'string' ? compatibilityLevels.find(each => each === compatibility.toUpperCase()) : undefined
-  if (compatibility != null && level === undefined) throw new Problem(422, refusals.invalidLevel().message, { errorCode: 42203 })
+  if (compatibility != null && level === undefined) throw problemOf(refusals.invalidLevel())
   if (policy != null && policy !== 'STRICT' && policy !== 'LENIENT') throw bad('compatibilityPolicy', 'STRICT or LENIENT')
   if (group != null && typeof group !== 'string') throw bad('compatibilityGroup', 'the name of a metadata property')
   if (normalize != null && typeof normalize !== 'boolean') throw bad('normalize', 'true or false')
@@ -49,7 +50,7 @@ export function readMode(body: unknown): Mode {
   const { mode } = object(body, 'the body')
   const name = typeof mode === 'string' ? mode.toUpperCase() : undefined
   if (name === 'READWRITE' || name === 'READONLY') return name
-  throw new Problem(422, refusals.invalidMode(String(mode)).message, { errorCode: 42204 })
+  throw problemOf(refusals.invalidMode(String(mode)))
 }
 
 /** Schema, and what registering answers. */
@@ -119,7 +120,7 @@ function readRuleSet(value: unknown): RuleSet {
     const rules = ruleSet[kind]
     if (rules == null) continue
     const isNamed = (rule: unknown): boolean => typeof rule === 'object' && rule !== null && 'name' in rule && typeof rule.name === 'string'
-    if (!Array.isArray(rules) || !rules.every(isNamed)) throw new Problem(422, refusals.invalidRuleSet(`${kind} is not an array of rules with names`).message, { errorCode: 42210 })
+    if (!Array.isArray(rules) || !rules.every(isNamed)) throw problemOf(refusals.invalidRuleSet(`${kind} is not an array of rules with names`))
   }
   return ruleSet
 }

@@ -9,6 +9,7 @@ import type { SchemaVersion } from '../registry/store.ts'
 import { BodyBudget, parseJson, readBody } from './body.ts'
 import { allowOnly, Problem } from './problem.ts'
 import { flag, page, versionIn } from './registry-parameters.ts'
+import { answered, problemOf } from './registry-refusals.ts'
 import { configAsAnswer, idAnswer, readConfigUpdate, readMode, readSchemaRequest, versionAnswer } from './registry-bodies.ts'
 
 export interface RegistryRouterParts {
@@ -256,15 +257,6 @@ export function registryRouter(parts: RegistryRouterParts): Router {
 
 function isRegistryPath(path: string): boolean {
   return path === '/' || /^\/(?:subjects|schemas|config|mode|compatibility|contexts|v1\/metadata)(?:\/|$)/.test(path)
-}
-
-function problemOf(refusal: RegistryRefusal): Problem {
-  return new Problem(refusal.status, refusal.message, { errorCode: refusal.code })
-}
-
-function answered<T>(answer: T | RegistryRefusal): T {
-  if (answer instanceof RegistryRefusal) throw problemOf(answer)
-  return answer
 }
 
 /** Express has taken the percent escapes out: a subject may have any character. */

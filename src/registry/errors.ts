@@ -37,8 +37,10 @@ export const refusals = {
   noSubjectMode: (subject: string) => new RegistryRefusal(404, 40409, `Subject '${subject}' does not have subject-level mode configured`),
   incompatible: (subject: string, details: readonly string[]) =>
     new RegistryRefusal(409, 40901, `Schema being registered is incompatible with an earlier schema for subject "${subject}", details: [${details.join(', ')}]`),
-  invalidSchema: (text: string, type: string, reason: string) =>
-    new RegistryRefusal(422, 42201, `Invalid schema ${quoted(text)} with refs [] of type ${type}, details: ${reason}`),
+  invalidSchema: (text: string, type: string, reason: string, references: readonly { name: string; subject: string; version: number }[] = []) => {
+    const list = references.map(({ name, subject, version }) => `{name='${name}', subject='${subject}', version=${version}}`).join(', ')
+    return new RegistryRefusal(422, 42201, `Invalid schema ${quoted(text)} with refs [${quoted(list)}] of type ${type}, details: ${reason}`)
+  },
   invalidSchemaType: (type: string, known: readonly string[]) =>
     new RegistryRefusal(422, 42201, `Invalid schema type ${type.slice(0, 64)}. Schema types that are supported: ${known.join(', ')}`),
   invalidVersion: (version: string) =>

@@ -6,6 +6,7 @@ import type { Admin, Logs, Validation } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { incompatibilities } from './compatibility.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
+import { schemaBytesMax } from './exact-json.ts'
 import { SchemaLog } from './log.ts'
 import { compilePayload, type PayloadCodec } from './payload.ts'
 import { guidOf, type Metadata, parseSchema, type Reference, type ResolvedReference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
@@ -311,6 +312,8 @@ export class Registry {
     const type = schemaTypes.find(each => each === typeName)
     if (type === undefined) return refusals.invalidSchemaType(typeName, schemaTypes)
     const text = copied?.schema ?? request.schema
+    const bytes = Buffer.byteLength(text)
+    if (bytes > schemaBytesMax) return refusals.schemaTooLarge(bytes, schemaBytesMax)
     try {
       const requested = request.references ?? copied?.references ?? []
       if (requested.length > referencesMax) throw new InvalidSchema(`${requested.length} references, where at most ${referencesMax} are allowed`)
@@ -321,7 +324,7 @@ export class Registry {
       const ruleSet = request.ruleSet ?? latest?.ruleSet
       return { schema, references, metadata, ruleSet, guid: guidOf({ text: schema.text, references, metadata, ruleSet }) }
     } catch (error) {
-      if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message)
+      if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message, request.references)
       throw error
     }
   }
