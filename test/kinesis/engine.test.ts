@@ -1,0 +1,91 @@
+// The facade over the real engine, in a simulated world: what the in-memory backend cannot show.
+import { expect, test } from 'vitest'
+import { Prng } from '../../src/base/prng.ts'
+import { type EngineWorld, openEngineWorld } from '../support/engine-world.ts'
+import { accessKeyId, testKinesis, type TestKinesis } from './support/kinesis.ts'
+
+interface Page { Records: { SequenceNumber: string; Data: string; PartitionKey: string }[]; NextShardIterator: string; MillisBehindLatest: number }
+
+/** The facade as it is composed over an engine whose access keys outlive it. */
+async function over({ backend, world }: EngineWorld): Promise<TestKinesis> {
+  const known = backend.accessKeys.find(accessKeyId) !== undefined
+  const accessKeys = known ? { ...backend.accessKeys, add: async () => null } : backend.accessKeys
+  return testKinesis({ backend: { ...backend, accessKeys }, clock: world.clock, tokenSecret: 'of this installation' })
+}
+
+test('after a power cut every acknowledged record is there, under its number, and an iterator from before goes on', async () => {
+  await using before = await openEngineWorld({ seed: 7 })
+  const kinesis = await over(before)
+  await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 3, MaxRecordSizeInKiB: 2_048 })
+  const described = await kinesis.ok('DescribeStream', { StreamName: 'orders' })
+  const sent = new Map<string, string>()
+  for (let round = 0; round < 10; round++) {
+    const Records = Array.from({ length: 50 }, (_, at) => ({ PartitionKey: `key-${round}-${at}`, Data: Buffer.from(`value-${round}-${at}`).toString('base64') }))
+    const answer = await kinesis.ok<{ FailedRecordCount: number; Records: { SequenceNumber: string }[] }>('PutRecords', { StreamName: 'orders', Records })
+    expect(answer.FailedRecordCount).toBe(0)
+    for (const [at, { SequenceNumber }] of answer.Records.entries()) sent.set(SequenceNumber, `value-${round}-${at}`)
+  }
+  const shards = ['shardId-000000000000', 'shardId-000000000001', 'shardId-000000000002']
+  const from = (one: TestKinesis, ShardId: string) => one.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId, ShardIteratorType: 'TRIM_HORIZON' })
+  const begun = await Promise.all(shards.map(async shard => (await kinesis.ok<Page>('GetRecords', { ShardIterator: (await from(kinesis, shard)).ShardIterator, Limit: 20 }))))
+
+  await using after = await openEngineWorld({ seed: 8, disk: before.world.disk.crash(new Prng(1), 'nothing') })
+  const again = await over(after)
+  expect(await again.ok('DescribeStream', { StreamName: 'orders' })).toEqual(described)
+  const read = new Map<string, string>()
+  for (const page of begun) {
+    let last = page
+    for (;;) {
+      for (const { SequenceNumber, Data } of last.Records) {
+        expect(read.has(SequenceNumber)).toBe(false)
+        read.set(SequenceNumber, Buffer.from(Data, 'base64').toString())
+      }
+      if (last !== page && last.MillisBehindLatest === 0) break
+      last = await again.ok<Page>('GetRecords', { ShardIterator: last.NextShardIterator, Limit: 30 })
+    }
+  }
+  expect(read).toEqual(sent)
+})
+
+test('the sequence numbers of a shard go on where they were, and those of a new incarnation are others', async () => {
+  await using engine = await openEngineWorld()
+  const kinesis = await over(engine)
+  const put = async (): Promise<string> => (await kinesis.ok<{ SequenceNumber: string }>('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: '' })).SequenceNumber
+  await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+  const [first, second] = [await put(), await put()]
+  expect(BigInt(first) < BigInt(second)).toBe(true)
+  await kinesis.ok('DeleteStream', { StreamName: 'orders' })
+  await engine.world.run(() => new Promise<void>(resolve => void engine.world.clock.after(2_000, resolve)))
+  await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+  const { body } = await kinesis.call('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: first })
+  expect((body as { message: string }).message).toContain('because it did not come from this stream.')
+})
+
+test('AT_TIMESTAMP finds its record in the engine\'s time index', async () => {
+  await using engine = await openEngineWorld()
+  const kinesis = await over(engine)
+  await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+  const times: number[] = []
+  for (let at = 0; at < 20; at++) {
+    times.push(engine.world.clock.now())
+    await kinesis.ok('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: Buffer.from(String(at)).toString('base64') })
+    await engine.world.run(() => new Promise<void>(resolve => void engine.world.clock.after(1_000, resolve)))
+  }
+  for (const [at, time] of times.entries()) {
+    const { ShardIterator } = await kinesis.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'AT_TIMESTAMP', Timestamp: time / 1_000 })
+    const { Records } = await kinesis.ok<Page>('GetRecords', { ShardIterator, Limit: 1 })
+    expect(Buffer.from(Records[0]!.Data, 'base64').toString()).toBe(String(at))
+  }
+})
+
+test('the engine takes the largest record of a stream, and the largest request', async () => {
+  await using engine = await openEngineWorld()
+  const kinesis = await over(engine)
+  for (const [StreamName, MaxRecordSizeInKiB] of [['small', 1_024], ['large', 10_240]] as const) {
+    await kinesis.ok('CreateStream', { StreamName, ShardCount: 1, MaxRecordSizeInKiB })
+    const record = { PartitionKey: 'k'.repeat(256), Data: Buffer.alloc(MaxRecordSizeInKiB * 1_024 - 256, 1).toString('base64'), ExplicitHashKey: String(2n ** 128n - 1n) }
+    await kinesis.ok('PutRecord', { StreamName, ...record })
+    const Records = MaxRecordSizeInKiB === 1_024 ? Array.from({ length: 10 }, () => record) : [record]
+    expect(await kinesis.ok('PutRecords', { StreamName, Records })).toMatchObject({ FailedRecordCount: 0 })
+  }
+})
