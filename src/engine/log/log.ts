@@ -2,12 +2,11 @@
 // Order within a call is the order in the log: `append` is synchronous, so nothing comes between its checks and its offsets.
 import { type Position, Refusal } from '../../ports.ts'
 import type { Batch } from '../../wire/batch.ts'
-import type { Logger, World } from '../../world/world.ts'
+import type { Disk, Logger, World } from '../../world/world.ts'
 import { Damaged } from '../sealed/errors.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
 import type { LogIdentity } from '../sealed/session.ts'
 import { type LogConfig, producerExpirationMsDefault } from './config.ts'
-import { removeDirectory } from './directories.ts'
 import type { Epochs } from './epochs.ts'
 import { GroupCommit } from './group-commit.ts'
 import type { LogState } from './log-state.ts'
@@ -255,7 +254,7 @@ export class Log implements AsyncDisposable {
     await this.#commit.idle()
     await this.#storage.close()
     this.#tail.close()
-    await removeDirectory(this.#options.world.disk, this.#options.directory, [quarantineName])
+    await removeFiles(this.#options.world.disk, this.#options.directory)
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -307,4 +306,12 @@ export class Log implements AsyncDisposable {
     this.#tail.settle(endOffset)
     for (const listener of this.#listeners) listener(endOffset)
   }
+}
+
+async function removeFiles(disk: Disk, directory: string): Promise<void> {
+  for (const name of await disk.list(directory)) {
+    if (name === quarantineName) await removeFiles(disk, `${directory}/${name}`)
+    else await disk.remove(`${directory}/${name}`)
+  }
+  await disk.removeDirectory(directory)
 }

@@ -3,13 +3,13 @@
 import { Batch } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
 import type { Disk, DiskFile, Logger, World } from '../../world/world.ts'
+import { ensureDirectory } from '../directory.ts'
 import { Damaged, LogDamaged } from '../sealed/errors.ts'
 import { frameTypes } from '../sealed/frame.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
 import { decodeSegmentHeader, segmentHeaderBytes } from '../sealed/segment-header.ts'
 import { SegmentSeal } from '../sealed/segment-seal.ts'
 import type { LogIdentity } from '../sealed/session.ts'
-import { ensureDirectory, parentOf } from './directories.ts'
 import { Epochs } from './epochs.ts'
 import { LogState } from './log-state.ts'
 import { Producers } from './producers.ts'
@@ -215,4 +215,8 @@ async function quarantine(disk: Disk, directory: string, path: string, source: D
   await target.sync()
   await disk.syncDirectory(aside)
   return copy
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
