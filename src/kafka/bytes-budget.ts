@@ -1,9 +1,11 @@
-// A bound on bytes held in memory for peers. What is lent is given back; who finds it empty waits in line, or makes do with less.
+// A bound on bytes held in memory for peers. What is lent is given back; who finds it empty waits in line, or makes do with less. One at a time may go
+// beyond it, so that peers who hold a part of what they need each, and all of it together, cannot wait for one another for ever.
 
 export class BytesBudget {
   readonly #bytesMax: number
   #lent = 0
   readonly #waiting: (() => void)[] = []
+  #overdrawer: object | undefined
 
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax
@@ -29,7 +31,27 @@ export class BytesBudget {
     while (this.#waiting.length > 0 && !this.isExhausted) this.#waiting.shift()!()
   }
 
-  /** Calls `resume` once when something was given back. At most one wait per connection, so the line is as long as there are connections. */
+  /** Whether `who` is the one that may go beyond the bound: it is, if nobody else is, until `endOverdraft`. */
+  mayOverdraw(who: object): boolean {
+    this.#overdrawer ??= who
+    return this.#overdrawer === who
+  }
+
+  isOverdrawnBy(who: object): boolean {
+    return this.#overdrawer === who
+  }
+
+  /** What `who` went beyond the bound for is given back. The next in line have their turn. */
+  endOverdraft(who: object): void {
+    if (this.#overdrawer !== who) return
+    this.#overdrawer = undefined
+    while (this.#overdrawer === undefined && this.#waiting.length > 0) this.#waiting.shift()!()
+  }
+
+  /**
+   * Calls `resume` once when something was given back, or when it is its turn to go beyond the bound. At most one wait per connection, so the line is as
+   * long as there are connections.
+   */
   whenReleased(resume: () => void): void {
     this.#waiting.push(resume)
   }

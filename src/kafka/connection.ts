@@ -19,6 +19,8 @@ interface Exchange {
   /** Undefined while the request is handled. */
   answer: Answer | undefined
   readonly frameBytes: number
+  /** It was read beyond the budget of all requests. */
+  readonly overdraws: boolean
 }
 
 export interface ConnectionOptions {
@@ -78,10 +80,13 @@ export class Connection {
     if (unsent === 0 || flushed !== this.#flushedBytes) this.#flushedAtMs = nowMs
     this.#flushedBytes = flushed
     if (nowMs - this.#flushedAtMs > settings.stalledReaderMs) return this.#close(`read nothing of its answer for ${settings.stalledReaderMs} ms`)
-    if (this.#exchanges.length > 0 || this.#isStarved) return
-    if (this.#frames.held > 0 && nowMs - this.#frameSinceMs > settings.requestArrivalMs) {
+    if (this.#isStarved) return
+    // Also behind a request that is being handled: who waits long for an answer may not hold on to half of the next request meanwhile.
+    const isArriving = this.#frames.held > 0 && !this.#frames.isReady
+    if (isArriving && nowMs - this.#frameSinceMs > settings.requestArrivalMs) {
       return this.#close(`sent ${this.#frames.held} bytes of a request and not the rest in ${settings.requestArrivalMs} ms`)
     }
+    if (this.#exchanges.length > 0) return
     if (this.#servedCount === 0 && nowMs - this.#activeAtMs > settings.firstRequestMs) return this.#close(`sent no request in ${settings.firstRequestMs} ms`)
     if (nowMs - this.#activeAtMs > settings.idleMs) this.#close(`was idle for ${settings.idleMs} ms`)
   }
@@ -111,7 +116,7 @@ export class Connection {
     if (this.#socket.destroyed) return
     if (this.#frames.isReady) {
       this.#socket.pause()
-    } else if (this.#requestBudget.isExhausted && this.#frames.held > smallRequestBytes) {
+    } else if (this.#requestBudget.isExhausted && this.#frames.held > smallRequestBytes && !this.#mayOverdraw()) {
       if (this.#isStarved) return
       this.#isStarved = true
       this.#socket.pause()
@@ -123,6 +128,11 @@ export class Connection {
     } else if (this.#socket.isPaused()) {
       this.#socket.resume()
     }
+  }
+
+  /** One request at a time, of all connections, is read to its end though the budget is used up: so all of them come to their end. */
+  #mayOverdraw(): boolean {
+    return !this.#exchanges.some(exchange => exchange.overdraws) && this.#requestBudget.mayOverdraw(this)
   }
 
   /** Starts what may start. */
@@ -145,7 +155,7 @@ export class Connection {
   }
 
   async #exchange(frame: Buffer): Promise<void> {
-    const exchange: Exchange = { answer: undefined, frameBytes: frame.length + 4 }
+    const exchange: Exchange = { answer: undefined, frameBytes: frame.length + 4, overdraws: this.#requestBudget.isOverdrawnBy(this) }
     this.#exchanges.push(exchange)
     this.#isBusy = true
     let mayStartNext = true
@@ -183,6 +193,7 @@ export class Connection {
       if (head.answer.slices !== undefined) await this.#write(head.answer.slices)
       this.#exchanges.shift()
       this.#requestBudget.release(head.frameBytes)
+      if (head.overdraws) this.#requestBudget.endOverdraft(this)
       this.#services.answerBudget.release(head.answer.reserved)
     }
     this.#isSending = false
@@ -254,6 +265,7 @@ export class Connection {
   #cleanUp(): void {
     this.#gone.abort()
     this.#requestBudget.release(this.#frames.held)
+    if (!this.#exchanges.some(exchange => exchange.overdraws)) this.#requestBudget.endOverdraft(this)
     this.#closed(this)
   }
 }

@@ -24,4 +24,19 @@ describe('a budget of bytes', () => {
     budget.release(1)
     expect(woken).toEqual(['first', 'second'])
   })
+
+  it('lets one at a time go beyond what it has, and then the next who waits', () => {
+    const budget = new BytesBudget(10)
+    budget.take(10, 10)
+    const [first, second] = [{}, {}]
+    expect([budget.mayOverdraw(first), budget.mayOverdraw(second), budget.mayOverdraw(first)]).toEqual([true, false, true])
+    const woken: string[] = []
+    budget.whenReleased(() => woken.push('gone meanwhile'))
+    budget.whenReleased(() => woken.push(`second ${budget.mayOverdraw(second)}`))
+    budget.whenReleased(() => woken.push('third'))
+    budget.endOverdraft(second)
+    expect(woken).toEqual([])
+    budget.endOverdraft(first)
+    expect(woken).toEqual(['gone meanwhile', 'second true'])
+  })
 })

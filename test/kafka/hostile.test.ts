@@ -231,6 +231,32 @@ describe('limits', () => {
     expect(answer.responses[0]!.partitionResponses[0]!.errorCode).toBe(ErrorCode.NONE)
     await Promise.all(bombs.map(bomb => bomb.closed))
   })
+
+  it('on bytes of unfinished requests do not have honest producers wait for one another for ever', async () => {
+    await using broker = await startBroker({ topics: { orders: 1 }, settings: { requestsInFlightBytesMax: 2 * mebibyte } })
+    const batch = buildBatch([{ key: null, value: Buffer.alloc(1_000_000) }], { timestampMs: Date.now() })
+    const request = Produce.request.encode(produceOf('orders', batch.bytes), 7)
+    const header = Buffer.from('00000007' + '00000001' + 'ffff', 'hex')
+    const length = Buffer.alloc(4)
+    length.writeInt32BE(header.length + request.length)
+    const frame = Buffer.concat([length, header, request])
+    // Each has half of its request read, which uses the budget up, and then sends the rest.
+    const peers = await Promise.all(Array.from({ length: 12 }, () => RawClient.connect(broker.port)))
+    for (const peer of peers) peer.socket.write(frame.subarray(0, 500_000))
+    await sleep(200)
+    for (const peer of peers) peer.socket.write(frame.subarray(500_000))
+    await Promise.all(peers.map(peer => peer.frame()))
+    for (const peer of peers) peer[Symbol.dispose]()
+  })
+
+  it('on time end a peer that holds half a request behind one whose answer it waits for', async () => {
+    await using broker = await startBroker({ topics: { orders: 1 }, settings: { requestArrivalMs: 700 } })
+    using peer = await RawClient.connect(broker.port)
+    peer.tell(Fetch, 11, { ...fetchAll('orders'), maxWaitMs: 0x7fffffff, minBytes: 0x7fffffff })
+    peer.socket.write(Buffer.concat([Buffer.from('05000000', 'hex'), Buffer.alloc(mebibyte)]))
+    await peer.closed
+    expect(broker.reasons.some(reason => /^sent \d+ bytes of a request and not the rest in 700 ms$/.test(reason))).toBe(true)
+  })
 })
 
 describe('record batches', () => {
