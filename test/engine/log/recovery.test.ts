@@ -3,6 +3,7 @@ import { Prng } from '../../../src/base/prng.ts'
 import { LogDamaged, WrongKey } from '../../../src/engine/sealed/errors.ts'
 import { append, batchOf, directory, identity, openLog, valuesOf } from './open-log.ts'
 import type { SimDisk } from '../../sim/disk.ts'
+import { SimWorld } from '../../sim/world.ts'
 
 const segment = `${directory}/00000000000000000000.segment`
 
@@ -187,4 +188,20 @@ test('a new segment whose making was cut short is removed', async () => {
   await file.write(0, [Buffer.alloc(4096)])
   await using opened = await openLog({ disk })
   expect([opened.log.endOffset, disk.files.filter(path => path.endsWith('.segment'))]).toEqual([3, [segment]])
+})
+
+test('a process that was killed at any moment of making a log leaves nothing that makes the next one lose an acknowledged record', async () => {
+  const images: SimDisk[] = []
+  const world = new SimWorld(1, { disksTakeTime: false })
+  world.disk.onOperation = () => images.push(world.disk.kill())
+  const first = await openLog({ disk: world.disk })
+  await append(first.log, batchOf(['of the first process']))
+  expect(images.length).toBeGreaterThan(20)
+  for (const [index, disk] of images.entries()) {
+    const second = await openLog({ disk })
+    await append(second.log, batchOf(['acknowledged']))
+    // No clean end, and then the power fails.
+    await using last = await openLog({ disk: disk.crash(new Prng(index), 'nothing') })
+    expect((await valuesOf(last.log)).at(-1), `killed at operation ${index}`).toBe('acknowledged')
+  }
 })
