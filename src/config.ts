@@ -77,10 +77,10 @@ export function parseConfig(commandLine: Given, environment: Readonly<Record<str
     return value === undefined ? [] : [[name, value]]
   }))
   const strays = Object.keys(environment).filter(name => name.startsWith('SLUICE_') && !Object.keys(settings).some(one => variableOf(one) === name))
-  if (strays[0] !== undefined) throw new ConfigError(unknownName(strays[0], 'environment', Object.keys(settings).map(variableOf)))
+  if (strays[0] !== undefined) throw new ConfigError(unknownName(strays[0], 'the environment', Object.keys(settings).map(variableOf)))
   const sources = [
-    { from: 'command line', values: commandLine },
-    { from: 'environment', values: fromEnvironment },
+    { from: 'the command line', values: commandLine },
+    { from: 'the environment', values: fromEnvironment },
     { from: file?.path ?? '', values: file?.values ?? {} },
   ]
   for (const { from, values } of sources) {
@@ -92,7 +92,7 @@ export function parseConfig(commandLine: Given, environment: Readonly<Record<str
     if (source === undefined) return undefined
     const parsed = settings[name].type.safeParse(source.values[name])
     if (parsed.success) return parsed.data
-    const given = `${JSON.stringify(source.values[name])} (from the ${source.from})`
+    const given = `${JSON.stringify(source.values[name])} (from ${source.from})`
     throw new ConfigError(`${name}: ${given} is not valid: ${reasonOf(parsed.error)}. ${settings[name].sentence}`)
   }
   const dev = pick('dev') === true
@@ -123,9 +123,10 @@ function devDefault(name: SettingName, dev: boolean): unknown {
 
 function unknownName(name: string, from: string, known: readonly string[]): string {
   const near = known.find(one => one.includes(name) || name.includes(one)) ?? known.find(one => one.replace(/[._-]/g, '') === name.toLowerCase().replace(/[._-]/g, ''))
-  return `unknown setting '${name}' (from the ${from})${near === undefined ? '; `sluice start --help` lists all' : `; did you mean '${near}'?`}`
+  return `unknown setting '${name}' (from ${from})${near === undefined ? '; `sluice start --help` lists all' : `; did you mean '${near}'?`}`
 }
 
+/** zod's first complaint, without its own preamble: `expected number, received NaN`. */
 function reasonOf(error: z.ZodError): string {
-  return error.issues.map(issue => issue.message).join('; ')
+  return (error.issues[0]?.message ?? 'it does not fit').replace(/^(Invalid (input|option)|Too (big|small)): /, '').replace('expected number, received NaN', 'expected a number')
 }

@@ -76,6 +76,7 @@ async function show(name: string, options: Where): Promise<void> {
 async function revokeOne(nameOrSerial: string, options: Where): Promise<void> {
   const { name, serialNumber, revokedAt } = await revoke(world, options.certsDir, nameOrSerial)
   console.log(`${name || 'the certificate'} (serial number ${serialNumber}) is withdrawn since ${revokedAt}`)
+  console.error('access keys for the Kinesis API go on without a certificate: see `sluice access-keys list`, and delete those of the same principal')
 }
 
 function describe({ name, kind, state, certificate }: KnownCertificate): string[][] {

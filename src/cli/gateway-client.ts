@@ -121,6 +121,7 @@ function certificates(options: GatewayOptions): { cert: Buffer; key: Buffer; ca:
 
 function reasonOf(error: Error & { code?: string }): string {
   if (error.code === 'ECONNREFUSED') return 'nothing listens there (is Sluice running?)'
+  if (error.code === 'EPROTO') return 'it does not speak TLS (a server started with --dev is reached at http://)'
   if (error.code === 'DEPTH_ZERO_SELF_SIGNED_CERT' || error.code === 'SELF_SIGNED_CERT_IN_CHAIN' || error.code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE') {
     return `its certificate is not from the CA in --ca (${error.code})`
   }

@@ -64,12 +64,12 @@ function totals(side: SideResult): string[] {
   return [String(side.callCount), side.bytesOut.toLocaleString('en'), side.bytesIn.toLocaleString('en'), `${side.durationMs.toFixed(1)} ms (measured here)`]
 }
 
-/** One line per kind of call: name, how often, and what the first of them asked and got. */
+/** One line per kind of call and outcome: name, how often, and what the first of them asked and got. */
 function callLines(side: SideResult): string[] {
-  const byName = Map.groupBy(side.steps.flatMap(step => step.calls), call => call.name)
-  return [...byName].map(([name, calls]) => {
+  const alike = Map.groupBy(side.steps.flatMap(step => step.calls), call => `${call.name} ${call.error ?? ''}`)
+  return [...alike.values()].map(calls => {
     const [first] = calls
-    return `${name} ×${calls.length}: ${cut(JSON.stringify(first?.request), 90)} → ${first?.error ?? cut(JSON.stringify(first?.response), 150)}`
+    return `${first?.name} ×${calls.length}: ${cut(JSON.stringify(first?.request), 90)} → ${first?.error ?? cut(JSON.stringify(first?.response), 150)}`
   })
 }
 

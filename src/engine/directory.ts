@@ -56,7 +56,7 @@ export async function claimDirectory({ disk }: World, directory: string): Promis
     await ensureDirectory(disk, directory)
     return disk.lock(`${directory}/lock`)
   })
-  if (lock === undefined) throw new EngineError('locked', `${directory} is in use by another process`)
+  if (lock === undefined) throw new EngineError('locked', `${directory} is in use by another process; a second server needs a data directory of its own`)
   await using held = new AsyncDisposableStack()
   held.use(lock)
   const mark = `${directory}/${cleanFile}`

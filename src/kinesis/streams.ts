@@ -70,9 +70,12 @@ export function namedStream(input: StreamSelector, place: Place): string | AwsEr
 
 const wholeName = new RegExp(`^${namePattern}$`)
 
+/** The schema registry's own topic: to Kafka's tools a topic like any other, but no stream that anybody made. */
+const schemasTopic = '_schemas'
+
 /** Internal topics and names that no stream can have stay hidden. */
 export function showsAsStream(topic: Topic): boolean {
-  return !topic.internal && topic.name.length <= 128 && wholeName.test(topic.name)
+  return !topic.internal && topic.name !== schemasTopic && topic.name.length <= 128 && wholeName.test(topic.name)
 }
 
 /** The topic behind the stream that a request names. */

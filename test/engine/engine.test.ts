@@ -45,7 +45,7 @@ describe('opening a data directory', () => {
 
   it('is refused while another process holds it, and possible once that has closed', async () => {
     const opened = await openEngineWorld()
-    await refused({ disk: opened.world.disk }, 'locked', /^\/data is in use by another process$/)
+    await refused({ disk: opened.world.disk }, 'locked', /^\/data is in use by another process; a second server needs a data directory of its own$/)
     await opened.engine.close()
     await using again = await openEngineWorld({ disk: opened.world.disk })
     expect(await again.backend.admin.topics()).toEqual([])
