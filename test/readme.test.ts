@@ -30,7 +30,7 @@ describe('README', () => {
   it('uses only scripts and settings that exist', () => {
     const used = [...readme.matchAll(/npm (?:run )?(start|test|check|sim|bench|compare|dev)\b/g)].map(one => one[1]!)
     expect(used.filter(name => scripts[name] === undefined)).toEqual([])
-    const flags = [...readme.matchAll(/(?:npm start -- |`)--([a-z-]+)/g)].map(one => one[1]!).filter(name => !['help', 'format', 'seed'].includes(name))
+    const flags = [...readme.matchAll(/(?:npm start -- |`)--([a-z-]+)/g)].map(one => one[1]!).filter(name => !['help', 'format', 'seed', 'gateway'].includes(name))
     expect(flags.filter(flag => !Object.keys(settings).some(name => name.replaceAll('.', '-') === flag))).toEqual([])
   })
 
