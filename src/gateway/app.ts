@@ -47,7 +47,7 @@ export interface GatewayParts {
   /** Of Sluice itself; the registry's clients ask for it. */
   readonly version: string
   readonly observe?: Observe
-  /** What all request bodies in flight may take together; those of `/kinesis` may take as much again. */
+  /** What all request bodies in flight may take together; those of `/kinesis` may take as much again, and so may answers with records. */
   readonly bodyBytesInFlightMax?: number
 }
 
@@ -57,6 +57,7 @@ const bodyBytesInFlightDefault = 96 * 1024 * 1024
 export function createGateway(parts: GatewayParts): express.Express {
   const bodyBytesMax = parts.bodyBytesInFlightMax ?? bodyBytesInFlightDefault
   const budget = new BodyBudget(bodyBytesMax)
+  const answers = new BodyBudget(bodyBytesMax)
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -67,12 +68,12 @@ export function createGateway(parts: GatewayParts): express.Express {
   if (parts.observe !== undefined) app.use(observed(parts.observe, parts.clock))
   app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
   // A budget of its own, because its bodies are read before anybody knows who sends them.
-  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax) }))
+  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
   const payloads = new Payloads(parts)
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
-  app.use(recordRoutes({ ...parts, payloads }))
+  app.use(recordRoutes({ ...parts, payloads, answers }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
   app.use(bridgeRoutes(parts))

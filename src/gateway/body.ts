@@ -7,7 +7,7 @@ import { assert } from '../base/assert.ts'
 import { jsonDepthMax, tooDeep } from './json-text.ts'
 import { Problem } from './problem.ts'
 
-/** What all request bodies in flight may take together. */
+/** What all request bodies, or all answers, in flight may take together. */
 export class BodyBudget {
   readonly #bytesMax: number
   #bytesLeased = 0
@@ -65,6 +65,16 @@ export async function readBody(request: IncomingMessage, response: Response, how
   }
   if (isClosed) throw new Problem(400, 'HTTP 400 Bad Request: the request broke off')
   return body.bytes
+}
+
+/**
+ * Counts an answer of `bytes` against the budget until its peer has taken it, or is gone: peers that ask for much and read nothing must not fill the
+ * memory. Throws 503 where there is no room.
+ */
+export function holdAnswer(response: Response, bytes: number, budget: BodyBudget): void {
+  if (response.destroyed) return
+  if (!budget.lease(bytes)) throw new Problem(503, 'HTTP 503 Service Unavailable: too many answer bytes in flight', { headers: { 'retry-after': '1' } })
+  response.once('close', () => budget.release(bytes))
 }
 
 /** One buffer that doubles, rather than a list of what came: a body in chunks of one byte would take a hundred times its size. */

@@ -4,13 +4,13 @@ import { Router, type Request, type Response } from 'express'
 import { bodyBytesMax } from '../kinesis/body.ts'
 import type { KinesisHandler } from '../kinesis/handler.ts'
 import { hostOf } from '../security/principal.ts'
-import { readBody, type BodyBudget } from './body.ts'
+import { holdAnswer, readBody, type BodyBudget } from './body.ts'
 
 /**
  * Every method of `/kinesis`: what is no POST gets AWS's answer too. An AWS client's endpoint is `https://host:port/kinesis`; it may or may not add a
  * slash.
  */
-export function kinesisRoute({ handler, budget }: { handler: KinesisHandler; budget: BodyBudget }): Router {
+export function kinesisRoute({ handler, budget, answers }: { handler: KinesisHandler; budget: BodyBudget; answers: BodyBudget }): Router {
   const router = Router({ caseSensitive: true, strict: true })
   const handle = async (request: Request, response: Response): Promise<void> => {
     const body = await readBody(request, response, { bytesMax: bodyBytesMax, budget })
@@ -18,6 +18,7 @@ export function kinesisRoute({ handler, budget }: { handler: KinesisHandler; bud
     const mark = target.indexOf('?')
     const [path, query] = mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
     const answer = await handler.handle({ method: request.method, path, query, headers: request.headers, body, host: hostOf(request.socket.remoteAddress) })
+    holdAnswer(response, answer.body.length, answers)
     // writeHead, because Express would add a charset to AWS's content type.
     response.writeHead(answer.status, answer.headers).end(answer.body)
   }

@@ -84,6 +84,16 @@ describe('/admin/topics', () => {
     expect((await client.delete('/admin/topics/orders')).body).toMatchObject({ error_code: 40401 })
   })
 
+  it('asks for the right to create on the cluster or on the topic, and audits only the lack of both', async () => {
+    const gateway = await testGateway()
+    await gateway.allow('bob', 'create', 'topic', 'orders')
+    expect((await gateway.as('bob').post('/admin/topics').send({ name: 'orders' })).status).toBe(201)
+    const denials = () => gateway.audited.filter(event => event.outcome === 'denied').map(event => event.resource)
+    expect(denials()).toEqual([])
+    expect((await gateway.as('bob').post('/admin/topics').send({ name: 'others' })).status).toBe(403)
+    expect(denials()).toEqual(['topic:others'])
+  })
+
   it('makes nothing where it only validates', async () => {
     const gateway = await testGateway()
     expect((await gateway.as(admin).post('/admin/topics').send({ name: 'orders', validateOnly: true })).status).toBe(200)

@@ -1,6 +1,6 @@
 // What stands before every route: nobody without a certificate gets past, bodies and hosts are bounded, and answers of the inside stay inside.
 import { once } from 'node:events'
-import type { RequestListener, Server } from 'node:http'
+import type { RequestListener, Server, ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import express from 'express'
 import supertest from 'supertest'
@@ -230,6 +230,36 @@ describe('the listener', () => {
     socket.write('GET /topics/orders/partitions/0/records?max_bytes=8000000 HTTP/1.1\r\nhost: localhost\r\n\r\n')
     expect(await ended.promise).toBe(false)
     socket.destroy()
+  })
+})
+
+describe('answers', () => {
+  it('that wait for readers who do not read are bounded together', async () => {
+    const gateway = await testGateway({ bodyBytesInFlightMax: 20_000_000 })
+    await gateway.createTopic('orders')
+    const app = createGateway({ ...gateway.parts, ...open(gateway) })
+    const answers: ServerResponse[] = []
+    const watched: RequestListener = (request, response) => {
+      if (request.method === 'GET') answers.push(response)
+      app(request, response)
+    }
+    await using server = await startGateway({ app: watched, host: '127.0.0.1', port: 0, limits: { closeTimeoutMs: 100 } })
+    for (let sent = 0; sent < 8; sent++) {
+      await supertest(`http://127.0.0.1:${server.port}`).post('/topics/orders').type(json).send({ records: [{ value: 'x'.repeat(1_000_000) }] })
+    }
+    const path = '/topics/orders/partitions/0/records?max_bytes=8000000'
+    const greedy = Array.from({ length: 2 }, () => connect(server.port, '127.0.0.1'))
+    for (const socket of greedy) {
+      socket.on('error', () => {})
+      socket.pause()
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: localhost\r\n\r\n`)
+    }
+    await expect.poll(() => answers.filter(answer => answer.headersSent).length).toBe(2)
+    const refused = await supertest(`http://127.0.0.1:${server.port}`).get(path)
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1'])
+    for (const socket of greedy) socket.destroy()
+    await expect.poll(() => answers.filter(answer => answer.closed).length).toBe(3)
+    expect((await supertest(`http://127.0.0.1:${server.port}`).get(path)).status).toBe(200)
   })
 })
 

@@ -1,6 +1,7 @@
 // Access keys for the Kinesis API: each signs as one principal. The secret is shown once, to whoever made the key, and never again.
 import { Router } from 'express'
 import type { Access, AccessKey, AccessKeys, Caller } from '../../ports.ts'
+import { newKeyPair } from '../../security/admin-key.ts'
 import type { Audit } from '../../security/audit.ts'
 import { formatPrincipal, parsePrincipal } from '../../security/principal.ts'
 import type { Clock, Random } from '../../world/world.ts'
@@ -12,10 +13,6 @@ import { expectBody } from '../rest/media-types.ts'
 import { bodyObject, text, wrongMember } from './members.ts'
 
 const bodyBytesMax = 16 * 1024
-const secretBytes = 30
-/** AWS's ids are 20 characters: the prefix of a long-term key and 16 of base32. */
-const idPrefix = 'AKIA'
-const base32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'
 
 export interface AccessKeyParts {
   readonly access: Access
@@ -50,8 +47,7 @@ export function accessKeyRoutes(parts: AccessKeyParts): Router {
       const { principal: name } = bodyObject(await readBody(request, response, { bytesMax: bodyBytesMax, budget }), ['principal'])
       const principal = parsePrincipal(text(name, 'principal'))
       if (principal === undefined) throw wrongMember('principal', `must be written Type:name, as in User:CN=alice, not '${String(name).slice(0, 64)}'`)
-      const id = idPrefix + [...random.bytes(16)].map(byte => base32[byte % base32.length]).join('')
-      const key: AccessKey = { id, secret: random.bytes(secretBytes).toString('base64'), principal, createdAtMs: clock.now() }
+      const key: AccessKey = { ...newKeyPair(random), principal, createdAtMs: clock.now() }
       orRefuse(await accessKeys.add(key))
       changed(caller, 'create-access-key', key)
       response.status(201).set('cache-control', 'no-store').json({ ...shown(key), secret: key.secret })

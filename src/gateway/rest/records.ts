@@ -3,6 +3,7 @@
 import { Router, type Request } from 'express'
 import { Refusal, type Access, type Admin, type Logs, type PartitionRef, type Slice } from '../../ports.ts'
 import type { RecordView } from '../../wire/batch.ts'
+import { holdAnswer, type BodyBudget } from '../body.ts'
 import { callerOf, partitionOf, topicFor } from '../callers.ts'
 import { allowOnly } from '../problem.ts'
 import { badParameter, integerParameter, textParameter } from '../query.ts'
@@ -22,6 +23,8 @@ interface Parts {
   readonly admin: Admin
   readonly access: Access
   readonly payloads: Payloads
+  /** Of the answers that wait for their readers. */
+  readonly answers: BodyBudget
 }
 
 /**
@@ -51,7 +54,9 @@ export function recordRoutes(parts: Parts): Router {
         characters += text.length
         if (characters > answerCharactersMax) break
       }
-      response.type(type).send(`[${shown.join(',')}]`)
+      const body = `[${shown.join(',')}]`
+      holdAnswer(response, Buffer.byteLength(body), parts.answers)
+      response.type(type).send(body)
     })
     .all(allowOnly('GET'))
   return router
