@@ -122,7 +122,8 @@ function devDefault(name: SettingName, dev: boolean): unknown {
 }
 
 function unknownName(name: string, from: string, known: readonly string[]): string {
-  const near = known.find(one => one.includes(name) || name.includes(one)) ?? known.find(one => one.replace(/[._-]/g, '') === name.toLowerCase().replace(/[._-]/g, ''))
+  const plain = (text: string): string => text.toLowerCase().replace(/[._-]/g, '')
+  const near = known.find(one => plain(one) === plain(name)) ?? known.find(one => one.includes(name) || name.includes(one))
   return `unknown setting '${name}' (from ${from})${near === undefined ? '; `sluice start --help` lists all' : `; did you mean '${near}'?`}`
 }
 
