@@ -151,7 +151,8 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
     listeners: dev ? [plaintext, secure] : [secure],
     brokerId: config['broker.id'], network, clock, logger, backend, access, validation,
     settings: { autoCreateTopics, idleMs: config['connections.max.idle.ms'] },
-    observe: ({ api, durationMs, requestBytes: bytesIn, answerBytes: bytesOut }) => metrics.observe({ facade: 'kafka', operation: api, failed: false, durationMs, bytesIn, bytesOut }),
+    observe: ({ api, durationMs, errorCode, requestBytes: bytesIn, answerBytes: bytesOut }) =>
+      metrics.observe({ facade: 'kafka', operation: api, failed: errorCode !== 0, durationMs, bytesIn, bytesOut }),
   })))
 
   const handler = createKinesisHandler({
