@@ -157,6 +157,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
 
   const handler = createKinesisHandler({
     logs, admin, access, accessKeys, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'], tokenSecret: certificates.tokenKey,
+    loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   })
   // Requests are signed, so that clients without a certificate are welcome here.

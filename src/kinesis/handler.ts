@@ -33,6 +33,11 @@ export interface KinesisHandlerOptions {
   readonly shardLimit?: number
   /** What iterators and page tokens are sealed with; if it outlives the process, so do they. */
   readonly tokenSecret?: string | Buffer
+  /**
+   * For a server whose keys everybody knows, so that signatures keep nobody out: requests are answered under loopback's own names only (DNS rebinding), and of
+   * web pages only those from loopback may ask.
+   */
+  readonly loopbackOnly?: boolean
   /** Told of each signature that is not believed. */
   readonly audit?: Audit
   /** Told of each request that got as far as an operation, after its answer is known. */
@@ -74,6 +79,8 @@ const cborType = 'application/x-amz-cbor-1.1'
 const shardLimitDefault = 1_000
 const pagesAtOnceMax = 8
 const pagesWaitingMax = 10_000
+const loopbackHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
+const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
 const served: ReadonlyMap<string, Served> = new Map(operations.map(one => [one.operation.name, one]))
 
 export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHandler {
@@ -90,9 +97,12 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   async function handle(request: KinesisRequest): Promise<KinesisResponse> {
     const headers: Record<string, string> = { 'x-amzn-requestid': random.uuid(), date: new Date(clock.now()).toUTCString() }
     const origin = header(request, 'origin')
-    if (origin !== undefined && request.method === 'OPTIONS') return preflight(request, headers)
+    const host = header(request, 'host') ?? header(request, ':authority') ?? ''
+    if (options.loopbackOnly === true && !loopbackHost.test(host)) return respond(headers, 421, 'text/plain', `only loopback is answered, not '${host.slice(0, 255)}'\n`)
+    const mayAsk = origin !== undefined && (options.loopbackOnly !== true || loopbackOrigin.test(origin))
+    if (mayAsk && request.method === 'OPTIONS') return preflight(request, headers)
     headers['x-amz-id-2'] = random.bytes(72).toString('base64')
-    if (origin !== undefined) {
+    if (mayAsk) {
       headers['access-control-allow-origin'] = '*'
       headers['access-control-expose-headers'] = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
     }

@@ -82,6 +82,17 @@ describe('CORS', () => {
     expect(headers).not.toHaveProperty('x-amz-id-2')
   })
 
+  test('of a server for loopback only is for pages and names of loopback only', async () => {
+    const kinesis = await testKinesis({ loopbackOnly: true })
+    const ask = (headers: Record<string, string>) => raw(kinesis, { method: 'OPTIONS', headers: { host: 'localhost:4567', 'access-control-request-method': 'POST', ...headers } })
+    for (const origin of ['http://localhost:3000', 'http://127.0.0.1', 'https://[::1]:8080']) expect((await ask({ origin })).headers).toHaveProperty('access-control-allow-origin')
+    for (const origin of ['https://evil.example', 'http://localhost.evil.example', 'null']) {
+      const { status, headers } = await ask({ origin })
+      expect([status, headers['access-control-allow-origin']]).toEqual([403, undefined])
+    }
+    for (const host of ['evil.example', 'localhost.evil.example:4567', '']) expect((await ask({ host, origin: 'http://localhost:3000' })).status).toBe(421)
+  })
+
   test('other requests from a page may read the answer\'s headers', async () => {
     const { headers } = await raw(await testKinesis(), { headers: { origin: 'https://x' } })
     expect(headers).toMatchObject({
