@@ -1,14 +1,13 @@
 // Avro binary data held against its schema without making a value of it, and printed as JSON. Untrusted: lengths are checked against what is there, nesting is
 // bounded, and arrays of items that take no bytes are refused (a count of 2^31 costs six bytes). Faults are found by walking, so that nothing is thrown per record.
 import { isUtf8 } from 'node:buffer'
-import { type AvroRecord, type AvroType, branchName } from './avro.ts'
-import { pointerToken, type SchemaFault } from './fault.ts'
+import type { AvroRecord, AvroType } from './avro.ts'
+import { Cursor } from './avro-cursor.ts'
+import { compileAvroPrinter } from './avro-printer.ts'
+import type { SchemaFault } from './fault.ts'
 
 /** Records within records of a recursive schema. */
 export const dataDepthMax = 256
-/** Records per byte of data, beyond a first few: records without bytes can hold each other exponentially often. */
-const recordsPerByteMax = 64
-const recordsFreeCount = 10_000
 const shortTextMax = 48
 
 /** Of an array whose count alone could fill the memory. */
@@ -23,7 +22,7 @@ export interface AvroReader {
 
 export function compileAvroReader(type: AvroType): AvroReader {
   const walk = new WalkCompiler().of(type)
-  const print = { plain: new PrintCompiler(false).of(type), tagged: new PrintCompiler(true).of(type) }
+  const print = { plain: compileAvroPrinter(type, { tagged: false }), tagged: compileAvroPrinter(type, { tagged: true }) }
   const check = (bytes: Buffer, from: number): SchemaFault | null => {
     const cursor = new Cursor(bytes, from)
     if (!walk(cursor)) return { pointer: cursor.pointer, reason: cursor.reason }
@@ -40,87 +39,6 @@ export function compileAvroReader(type: AvroType): AvroReader {
 
 /** Reads on; false with a reason where the data is at fault. Whoever is on the way out puts its token before the pointer. */
 type Walk = (cursor: Cursor) => boolean
-
-class Cursor {
-  readonly bytes: Buffer
-  at: number
-  depth = 0
-  recordsLeft: number
-  pointer = ''
-  reason = ''
-
-  constructor(bytes: Buffer, at: number) {
-    this.bytes = bytes
-    this.at = at
-    this.recordsLeft = recordsFreeCount + recordsPerByteMax * bytes.length
-  }
-
-  fail(reason: string): false {
-    this.reason = reason
-    return false
-  }
-
-  under(token: string | number): false {
-    this.pointer = pointerToken(token) + this.pointer
-    return false
-  }
-
-  skip(count: number): boolean {
-    if (count > this.bytes.length - this.at) return this.fail(`${count} bytes are needed where ${this.bytes.length - this.at} are left`)
-    this.at += count
-    return true
-  }
-
-  /** A zig-zag varint of up to 32 bits; undefined where it is longer or cut off. */
-  int(): number | undefined {
-    const { bytes } = this
-    let at = this.at
-    let value = 0
-    for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[at++]
-      if (byte === undefined) return undefined
-      // Only four bits of the fifth byte are left for 32.
-      if (shift === 28 && byte > 0x0f) return undefined
-      value |= (byte & 0x7f) << shift
-      if (byte < 0x80) {
-        this.at = at
-        return (value >>> 1) ^ -(value & 1)
-      }
-    }
-    return undefined
-  }
-
-  /** Past a zig-zag varint of up to 64 bits. */
-  skipLong(): boolean {
-    const { bytes } = this
-    let at = this.at
-    for (let count = 1; count <= 10; count++) {
-      const byte = bytes[at++]
-      if (byte === undefined) return false
-      if (byte >= 0x80) continue
-      if (count === 10 && byte > 1) return false
-      this.at = at
-      return true
-    }
-    return false
-  }
-
-  /** For data that was checked. */
-  long(): bigint {
-    let value = 0n
-    for (let shift = 0n; ; shift += 7n) {
-      const byte = this.bytes[this.at++]!
-      value |= BigInt(byte & 0x7f) << shift
-      if (byte < 0x80) return BigInt.asIntN(64, (value >> 1n) ^ -(value & 1n))
-    }
-  }
-
-  /** A length or count; a long in Avro, but none that fits the bytes here is longer than an int. */
-  length(): number | undefined {
-    const length = this.int()
-    return length === undefined || length < 0 ? undefined : length
-  }
-}
 
 class WalkCompiler {
   readonly #compiled = new Map<AvroType, Walk>()
@@ -247,96 +165,4 @@ function keyText(bytes: Buffer, at: number): string {
   const cursor = new Cursor(bytes, at)
   const length = cursor.int()!
   return bytes.toString('utf8', cursor.at, cursor.at + length)
-}
-
-type Print = (cursor: Cursor) => string
-
-/** JSON of data that a walk has found good. */
-class PrintCompiler {
-  readonly #tagged: boolean
-  readonly #compiled = new Map<AvroType, Print>()
-
-  constructor(tagged: boolean) {
-    this.#tagged = tagged
-  }
-
-  of(type: AvroType): Print {
-    const known = this.#compiled.get(type)
-    if (known !== undefined) return known
-    const print = this.#compile(type)
-    this.#compiled.set(type, print)
-    return print
-  }
-
-  #compile(type: AvroType): Print {
-    switch (type.kind) {
-      case 'null': return () => 'null'
-      case 'boolean': return cursor => (cursor.bytes[cursor.at++] === 1 ? 'true' : 'false')
-      case 'int': return cursor => String(cursor.int())
-      case 'long': return cursor => String(cursor.int() ?? cursor.long())
-      case 'float': return cursor => decimal(cursor.bytes.readFloatLE((cursor.at += 4) - 4))
-      case 'double': return cursor => decimal(cursor.bytes.readDoubleLE((cursor.at += 8) - 8))
-      case 'string': return cursor => {
-        const length = cursor.int()!
-        return JSON.stringify(cursor.bytes.toString('utf8', cursor.at, cursor.at += length))
-      }
-      case 'bytes': return cursor => {
-        const length = cursor.int()!
-        return JSON.stringify(cursor.bytes.toString('latin1', cursor.at, cursor.at += length))
-      }
-      case 'fixed': return cursor => JSON.stringify(cursor.bytes.toString('latin1', cursor.at, cursor.at += type.size))
-      case 'enum': {
-        const symbols = type.symbols.map(symbol => JSON.stringify(symbol))
-        return cursor => symbols[cursor.int()!]!
-      }
-      case 'union': {
-        const branches = type.branches.map(branch => ({ print: this.#lazy(branch), tag: branch.kind === 'null' ? undefined : JSON.stringify(branchName(branch)) }))
-        const isTagged = this.#tagged
-        return cursor => {
-          const { print, tag } = branches[cursor.int()!]!
-          return isTagged && tag !== undefined ? `{${tag}:${print(cursor)}}` : print(cursor)
-        }
-      }
-      case 'array': {
-        const item = this.#lazy(type.items)
-        return cursor => `[${printBlocks(cursor, () => item(cursor))}]`
-      }
-      case 'map': {
-        const value = this.#lazy(type.values)
-        return cursor => `{${printBlocks(cursor, () => {
-          const length = cursor.int()!
-          const key = JSON.stringify(cursor.bytes.toString('utf8', cursor.at, cursor.at += length))
-          return `${key}:${value(cursor)}`
-        })}}`
-      }
-      case 'record': {
-        let fields: { readonly name: string; readonly print: Print }[] | undefined
-        return cursor => {
-          fields ??= type.fields.map(field => ({ name: JSON.stringify(field.name), print: this.of(field.type) }))
-          let text = '{'
-          for (const { name, print } of fields) text += `${text.length > 1 ? ',' : ''}${name}:${print(cursor)}`
-          return `${text}}`
-        }
-      }
-    }
-  }
-
-  #lazy(type: AvroType): Print {
-    let print: Print | undefined
-    return cursor => (print ??= this.of(type))(cursor)
-  }
-}
-
-function printBlocks(cursor: Cursor, item: () => string): string {
-  let text = ''
-  for (let count = cursor.int()!; count !== 0; count = cursor.int()!) {
-    if (count < 0) cursor.skipLong()
-    for (let left = Math.abs(count); left > 0; left--) text += `${text === '' ? '' : ','}${item()}`
-  }
-  return text
-}
-
-/** JSON has no word for what is not a number; Avro's own JSON encoding writes it as text. */
-function decimal(value: number): string {
-  return Number.isFinite(value) ? String(value) : `"${value}"`
 }

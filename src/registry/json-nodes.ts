@@ -133,6 +133,17 @@ export function tupleOf(node: Node): { items: readonly unknown[]; rest: unknown 
   return { items: [], rest: node['items'] ?? true }
 }
 
+/** The members of an array; none where it is not one. */
+export function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** The members of an object-valued keyword; none where it is not one. */
+export function members(node: Node, keyword: string): JsonObject {
+  const value = node[keyword]
+  return isObject(value) ? value : {}
+}
+
 export function numberOf(node: Node, keyword: string): number | undefined {
   const value = node[keyword]
   return typeof value === 'number' ? value : undefined

@@ -2,11 +2,9 @@
 // by one (they all have to hold), subschemas by recursion, oneOf and its kin by matching. Stays on the safe side: what it cannot prove, it reports.
 // As in Confluent, the parts of a oneOf are taken to exclude each other, a default is taken to fill in what is missing, and neither annotations nor `format` count.
 import { isDeepStrictEqual } from 'node:util'
-import { RE2JS } from 're2js'
-import { isObject, type JsonObject } from './exact-json.ts'
 import type { JsonDocument } from './json-schema.ts'
-import { pointerToken } from './fault.ts'
-import { closed, coveringSchema, JsonNodes, type Node, numberOf, open, tupleOf } from './json-nodes.ts'
+import { compareArrays, compareObjects, every, type Rules } from './json-content-rules.ts'
+import { JsonNodes, list, type Node, numberOf } from './json-nodes.ts'
 import { maximumMatching } from './matching.ts'
 import type { CompatibilityPolicy } from './store.ts'
 
@@ -32,13 +30,11 @@ const bounds = [
   ['maxContains', 'MAX_CONTAINS', 'array', true], ['minContains', 'MIN_CONTAINS', 'array', false],
 ] as const
 
-const openHint = 'close the content model with "additionalProperties": false, or set compatibilityPolicy to LENIENT'
-
-class Comparison {
+class Comparison implements Rules {
   readonly differences: string[] = []
-  readonly #old: JsonNodes
-  readonly #new: JsonNodes
-  readonly #lenient: boolean
+  readonly old: JsonNodes
+  readonly new: JsonNodes
+  readonly lenient: boolean
   #quiet = 0
   #steps = 0
   #depth = 0
@@ -47,22 +43,22 @@ class Comparison {
   readonly #compatible: (readonly [unknown, unknown])[] = []
 
   constructor(original: JsonDocument, update: JsonDocument, lenient: boolean) {
-    this.#old = new JsonNodes(original)
-    this.#new = new JsonNodes(update)
-    this.#lenient = lenient
+    this.old = new JsonNodes(original)
+    this.new = new JsonNodes(update)
+    this.lenient = lenient
   }
 
   compare(original: unknown, update: unknown, path: string): boolean {
     if (++this.#steps > comparisonStepsMax || this.#depth > comparisonDepthMax) {
-      return this.#report('TYPE_CHANGED', path, `takes more than ${comparisonStepsMax} steps or ${comparisonDepthMax} levels to compare`)
+      return this.report('TYPE_CHANGED', path, `takes more than ${comparisonStepsMax} steps or ${comparisonDepthMax} levels to compare`)
     }
-    const from = this.#old.at(original)
-    const to = this.#new.at(update)
+    const from = this.old.at(original)
+    const to = this.new.at(update)
     if (from === undefined || to === undefined) {
-      return isDeepStrictEqual([original, this.#old.root], [update, this.#new.root]) || this.#report('TYPE_CHANGED', path, 'has a reference that cannot be followed here')
+      return isDeepStrictEqual([original, this.old.root], [update, this.new.root]) || this.report('TYPE_CHANGED', path, 'has a reference that cannot be followed here')
     }
     if (to === true || from === false) return true
-    if (to === false) return this.#report('TYPE_NARROWED', path, 'accepts nothing in the %s schema')
+    if (to === false) return this.report('TYPE_NARROWED', path, 'accepts nothing in the %s schema')
     const source = from === true ? emptyNode : from
     const known = this.#verdicts.get(source)?.get(to)
     if (known === true || (known === false && !this.#isListening)) return known
@@ -84,18 +80,18 @@ class Comparison {
 
   #judge(from: Node, to: Node, path: string): boolean {
     // One part of an allOf that is enough, or a sum of which each part fits, proves the whole: both are checked before the keywords are gone through.
-    if (to['allOf'] === undefined && list(from['allOf']).some(part => this.#try(part, to))) return true
+    if (to['allOf'] === undefined && list(from['allOf']).some(part => this.try(part, to))) return true
     for (const sum of ['oneOf', 'anyOf'] as const) {
       const parts = list(from[sum])
-      if (parts.length > 0 && to['oneOf'] === undefined && to['anyOf'] === undefined && parts.every(part => this.#try(part, to))) return true
+      if (parts.length > 0 && to['oneOf'] === undefined && to['anyOf'] === undefined && parts.every(part => this.try(part, to))) return true
     }
-    const types = this.#old.typesOf(from).intersection(this.#new.typesOf(to))
+    const types = this.old.typesOf(from).intersection(this.new.typesOf(to))
     return every([
       this.#types(from, to, path), this.#enums(from, to, path), this.#bounds(from, to, types, path),
       !types.has('string') || this.#pattern(from, to, path),
       !types.has('integer') || this.#multipleOf(from, to, path),
-      !types.has('object') || this.#object(from, to, path),
-      !types.has('array') || this.#array(from, to, path),
+      !types.has('object') || compareObjects(this, from, to, path),
+      !types.has('array') || compareArrays(this, from, to, path),
       this.#combined(from, to, path), this.#negated(from, to, path), this.#conditional(from, to, path),
     ])
   }
@@ -103,23 +99,23 @@ class Comparison {
   #types(from: Node, to: Node, path: string): boolean {
     // Types that follow from an enum or a sum are for the checks of those to judge.
     if (to['type'] === undefined) return true
-    const before = this.#old.typesOf(from)
-    const after = this.#new.typesOf(to)
+    const before = this.old.typesOf(from)
+    const after = this.new.typesOf(to)
     if (before.isSubsetOf(after)) return true
     const narrowed = after.isSubsetOf(before)
     const names = (types: ReadonlySet<string>): string => [...types].join(', ')
-    return this.#report(narrowed ? 'TYPE_NARROWED' : 'TYPE_CHANGED', path, `is of type ${names(after)} in the %s schema and of type ${names(before)} in the %s schema`)
+    return this.report(narrowed ? 'TYPE_NARROWED' : 'TYPE_CHANGED', path, `is of type ${names(after)} in the %s schema and of type ${names(before)} in the %s schema`)
   }
 
   #enums(from: Node, to: Node, path: string): boolean {
     const after = enumOf(to)
     if (after === undefined) return true
     const before = enumOf(from)
-    if (before === undefined) return this.#report('ENUM_ARRAY_NARROWED', path, 'is limited to an enum in the %s schema and not in the %s schema')
+    if (before === undefined) return this.report('ENUM_ARRAY_NARROWED', path, 'is limited to an enum in the %s schema and not in the %s schema')
     const lost = before.filter(value => !after.some(other => isDeepStrictEqual(value, other)))
     if (lost.length === 0) return true
     const changed = after.some(value => !before.some(other => isDeepStrictEqual(value, other)))
-    return this.#report(changed ? 'ENUM_ARRAY_CHANGED' : 'ENUM_ARRAY_NARROWED', path, `lacks the enum values ${JSON.stringify(lost).slice(0, 200)} in the %s schema, which the %s schema has`)
+    return this.report(changed ? 'ENUM_ARRAY_CHANGED' : 'ENUM_ARRAY_NARROWED', path, `lacks the enum values ${JSON.stringify(lost).slice(0, 200)} in the %s schema, which the %s schema has`)
   }
 
   #bounds(from: Node, to: Node, types: ReadonlySet<string>, path: string): boolean {
@@ -127,16 +123,16 @@ class Comparison {
       const after = numberOf(to, keyword)
       if (after === undefined || !types.has(type)) return true
       const before = numberOf(from, keyword)
-      if (before === undefined) return (keyword.startsWith('min') && type !== 'integer' && after === 0) || this.#report(`${name}_ADDED`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and none in the %s schema`)
+      if (before === undefined) return (keyword.startsWith('min') && type !== 'integer' && after === 0) || this.report(`${name}_ADDED`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and none in the %s schema`)
       if (isMaximum ? after >= before : after <= before) return true
-      return this.#report(`${name}_${isMaximum ? 'DECREASED' : 'INCREASED'}`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and ${before} in the %s schema`)
+      return this.report(`${name}_${isMaximum ? 'DECREASED' : 'INCREASED'}`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and ${before} in the %s schema`)
     }))
   }
 
   #pattern(from: Node, to: Node, path: string): boolean {
     const after = to['pattern']
     if (after === undefined || after === from['pattern']) return true
-    return this.#report(from['pattern'] === undefined ? 'PATTERN_ADDED' : 'PATTERN_CHANGED', `${path}/pattern`, 'has a pattern in the %s schema that is not in the %s schema')
+    return this.report(from['pattern'] === undefined ? 'PATTERN_ADDED' : 'PATTERN_CHANGED', `${path}/pattern`, 'has a pattern in the %s schema that is not in the %s schema')
   }
 
   #multipleOf(from: Node, to: Node, path: string): boolean {
@@ -145,121 +141,7 @@ class Comparison {
     const before = numberOf(from, 'multipleOf')
     if (before !== undefined && before % after === 0) return true
     const change = before === undefined ? 'ADDED' : after % before === 0 ? 'EXPANDED' : 'CHANGED'
-    return this.#report(`MULTIPLE_OF_${change}`, `${path}/multipleOf`, `has multipleOf ${after} in the %s schema and ${before ?? 'none'} in the %s schema`)
-  }
-
-  #object(from: Node, to: Node, path: string): boolean {
-    const before = members(from, 'properties')
-    const after = members(to, 'properties')
-    const checks: boolean[] = []
-    for (const name of new Set([...Object.keys(before), ...Object.keys(after)])) {
-      const at = `${path}/properties${pointerToken(name)}`
-      if (!Object.hasOwn(after, name)) checks.push(this.#propertyRemoved(before[name], to, name, at))
-      else if (Object.hasOwn(before, name)) checks.push(this.compare(before[name], after[name], at))
-      else checks.push(this.#propertyAdded(from, to, name, at))
-    }
-    for (const name of list(to['required'])) {
-      if (typeof name !== 'string' || list(from['required']).includes(name)) continue
-      // A new property says itself that it is required.
-      if (Object.hasOwn(after, name) && (!Object.hasOwn(before, name) || hasDefault(this.#new.at(after[name])))) continue
-      checks.push(this.#report('REQUIRED_ATTRIBUTE_ADDED', `${path}/required${pointerToken(name)}`, `is required in the %s schema and not in the %s schema`))
-    }
-    checks.push(this.#additional(from, to, path), this.#patternProperties(from, to, path), this.#dependencies(from, to, path))
-    checks.push(this.#schemaKeyword('propertyNames', 'PROPERTY_NAMES_ADDED', from, to, path))
-    return every(checks)
-  }
-
-  #propertyAdded(from: Node, to: Node, name: string, path: string): boolean {
-    const added = members(to, 'properties')[name]
-    const node = this.#new.at(added)
-    const isRequired = list(to['required']).includes(name)
-    const mustHave = isRequired && !hasDefault(node) && !list(from['required']).includes(name)
-    const covering = coveringSchema(from, name)
-    if (covering === open) {
-      if (mustHave) return this.#report('REQUIRED_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL', path, 'is required in the %s schema and missing in the %s schema')
-      if (this.#lenient || this.#new.acceptsAll(node)) return true
-      const type = isRequired ? 'REQUIRED_PROPERTY_WITH_DEFAULT_ADDED_TO_OPEN_CONTENT_MODEL' : 'OPTIONAL_PROPERTY_ADDED_TO_OPEN_CONTENT_MODEL'
-      return this.#report(type, path, `is in the %s schema and missing in the %s schema, which has an open content model; ${openHint}`)
-    }
-    if (mustHave) return this.#report('REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL', path, 'is required in the %s schema and missing in the %s schema')
-    if (covering === closed || this.#try(covering, added)) return true
-    return this.#report('PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', path, 'is in the %s schema and not covered by the partially open content model of the %s schema')
-  }
-
-  #propertyRemoved(removed: unknown, to: Node, name: string, path: string): boolean {
-    const covering = coveringSchema(to, name)
-    if (covering === open || this.#old.at(removed) === false) return true
-    if (covering === closed) {
-      return this.#lenient || this.#report('PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL', path, 'is missing in the %s schema, which has a closed content model, and in the %s schema')
-    }
-    return this.#try(removed, covering)
-      || this.#report('PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', path, 'is missing in the %s schema, whose partially open content model does not cover what it is in the %s schema')
-  }
-
-  #additional(from: Node, to: Node, path: string): boolean {
-    const after = to['additionalProperties'] ?? to['unevaluatedProperties'] ?? true
-    const before = from['additionalProperties'] ?? from['unevaluatedProperties'] ?? true
-    return this.#rest(before, after, 'ADDITIONAL_PROPERTIES', `${path}/additionalProperties`)
-  }
-
-  /** What is said of all further properties or items. */
-  #rest(before: unknown, after: unknown, name: string, path: string): boolean {
-    if (before === false || this.#new.acceptsAll(this.#new.at(after))) return true
-    if (after === false) return this.#report(`${name}_REMOVED`, path, 'are not allowed in the %s schema and are in the %s schema')
-    if (before === true) return this.#report(`${name}_NARROWED`, path, 'are limited in the %s schema and not in the %s schema')
-    return this.compare(before, after, path)
-  }
-
-  #patternProperties(from: Node, to: Node, path: string): boolean {
-    const before = members(from, 'patternProperties')
-    return every(Object.entries(members(to, 'patternProperties')).map(([pattern, after]) => {
-      const at = `${path}/patternProperties${pointerToken(pattern)}`
-      if (Object.hasOwn(before, pattern)) return this.compare(before[pattern], after, at)
-      const isUnmet = coveringSchema({ ...from, patternProperties: {} }, '') === closed
-        && !Object.keys(members(from, 'properties')).some(name => matches(pattern, name)) && Object.keys(before).length === 0
-      return isUnmet || this.#report('PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', at, 'is in the %s schema and missing in the %s schema')
-    }))
-  }
-
-  #dependencies(from: Node, to: Node, path: string): boolean {
-    const before = dependenciesOf(from)
-    return every(Object.entries(dependenciesOf(to)).map(([name, after]) => {
-      const at = `${path}/dependencies${pointerToken(name)}`
-      const old = before[name]
-      if (!Array.isArray(after)) {
-        return old === undefined || Array.isArray(old) ? this.#report('DEPENDENCY_SCHEMA_ADDED', at, 'is in the %s schema and missing in the %s schema') : this.compare(old, after, at)
-      }
-      if (!Array.isArray(old)) return after.length === 0 || this.#report('DEPENDENCY_ARRAY_ADDED', at, 'is in the %s schema and missing in the %s schema')
-      if (after.every(each => old.includes(each))) return true
-      return this.#report(old.every(each => after.includes(each)) ? 'DEPENDENCY_ARRAY_EXTENDED' : 'DEPENDENCY_ARRAY_CHANGED', at, 'names more in the %s schema than in the %s schema')
-    }))
-  }
-
-  #array(from: Node, to: Node, path: string): boolean {
-    const before = tupleOf(from)
-    const after = tupleOf(to)
-    const checks: boolean[] = []
-    for (let index = 0; index < Math.max(before.items.length, after.items.length); index++) {
-      const at = `${path}/items/${index}`
-      const old = index < before.items.length ? before.items[index] : before.rest
-      const item = index < after.items.length ? after.items[index] : after.rest
-      if (index >= before.items.length && old === true) {
-        checks.push(this.#lenient || this.#new.acceptsAll(this.#new.at(item)) || this.#report('ITEM_ADDED_TO_OPEN_CONTENT_MODEL', at, `is in the %s schema and missing in the %s schema, which has an open content model; ${openHint}`))
-      } else if (index >= after.items.length && item === false) {
-        checks.push(this.#lenient || this.#old.at(old) === false || this.#report('ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL', at, 'is missing in the %s schema, which has a closed content model, and in the %s schema'))
-      } else checks.push(this.compare(old, item, at))
-    }
-    checks.push(this.#rest(before.rest, after.rest, 'ADDITIONAL_ITEMS', `${path}/${before.items.length + after.items.length > 0 ? 'additionalItems' : 'items'}`))
-    if (to['uniqueItems'] === true && from['uniqueItems'] !== true) checks.push(this.#report('UNIQUE_ITEMS_ADDED', `${path}/uniqueItems`, 'must be unique in the %s schema and need not in the %s schema'))
-    checks.push(this.#schemaKeyword('contains', 'CONTAINS_ADDED', from, to, path), this.#schemaKeyword('unevaluatedItems', 'ADDITIONAL_ITEMS_REMOVED', from, to, path))
-    return every(checks)
-  }
-
-  #schemaKeyword(keyword: string, addedType: string, from: Node, to: Node, path: string): boolean {
-    const after = to[keyword]
-    if (after === undefined || this.#new.acceptsAll(this.#new.at(after))) return true
-    const at = `${path}/${keyword}`
-    return from[keyword] === undefined ? this.#report(addedType, at, 'is in the %s schema and missing in the %s schema') : this.compare(from[keyword], after, at)
+    return this.report(`MULTIPLE_OF_${change}`, `${path}/multipleOf`, `has multipleOf ${after} in the %s schema and ${before ?? 'none'} in the %s schema`)
   }
 
   #combined(from: Node, to: Node, path: string): boolean {
@@ -279,41 +161,41 @@ class Comparison {
 
   /** Every part of the new allOf must follow from what was there. */
   #product(before: readonly unknown[], after: readonly unknown[], from: Node, path: string): boolean {
-    const matched = maximumMatching(after.length, before.length, (right, left) => this.#try(before[left], after[right]))
-    const unmatched = after.filter((_, index) => !matched.has(index)).filter(part => !this.#try(without(from, ['allOf']), part))
+    const matched = maximumMatching(after.length, before.length, (right, left) => this.try(before[left], after[right]))
+    const unmatched = after.filter((_, index) => !matched.has(index)).filter(part => !this.try(without(from, ['allOf']), part))
     if (unmatched.length === 0) return true
     const isLonger = after.length > before.length
-    return this.#report(isLonger ? 'PRODUCT_TYPE_EXTENDED' : 'COMBINED_TYPE_SUBSCHEMAS_CHANGED', `${path}/allOf`, isLonger ? 'has more parts in the %s schema than in the %s schema' : 'has parts in the %s schema that no part of the %s schema implies')
+    return this.report(isLonger ? 'PRODUCT_TYPE_EXTENDED' : 'COMBINED_TYPE_SUBSCHEMAS_CHANGED', `${path}/allOf`, isLonger ? 'has more parts in the %s schema than in the %s schema' : 'has parts in the %s schema that no part of the %s schema implies')
   }
 
   /** Every part of the old sum must find a place of its own in the new one. */
   #sum(before: readonly unknown[], after: readonly unknown[], path: string): boolean {
-    const matched = maximumMatching(before.length, after.length, (left, right) => this.#try(before[left], after[right]))
+    const matched = maximumMatching(before.length, after.length, (left, right) => this.try(before[left], after[right]))
     if (matched.size === before.length) return true
     const isShorter = after.length < before.length
-    return this.#report(isShorter ? 'SUM_TYPE_NARROWED' : 'COMBINED_TYPE_SUBSCHEMAS_CHANGED', path, isShorter ? 'has fewer parts in the %s schema than in the %s schema' : 'has parts in the %s schema that do not match those in the %s schema')
+    return this.report(isShorter ? 'SUM_TYPE_NARROWED' : 'COMBINED_TYPE_SUBSCHEMAS_CHANGED', path, isShorter ? 'has fewer parts in the %s schema than in the %s schema' : 'has parts in the %s schema that do not match those in the %s schema')
   }
 
   #singletonToSum(from: Node, after: readonly unknown[], path: string): boolean {
-    return after.some(part => this.#try(from, part)) || this.#report('COMBINED_TYPE_CHANGED', path, 'is in the %s schema and no part of it accepts all that the %s schema does')
+    return after.some(part => this.try(from, part)) || this.report('COMBINED_TYPE_CHANGED', path, 'is in the %s schema and no part of it accepts all that the %s schema does')
   }
 
   #negated(from: Node, to: Node, path: string): boolean {
     const after = to['not']
-    if (after === undefined || this.#new.at(after) === false) return true
-    if (from['not'] === undefined) return this.#report('NOT_TYPE_EXTENDED', `${path}/not`, 'is in the %s schema and missing in the %s schema')
+    if (after === undefined || this.new.at(after) === false) return true
+    if (from['not'] === undefined) return this.report('NOT_TYPE_EXTENDED', `${path}/not`, 'is in the %s schema and missing in the %s schema')
     // What the new one excludes must have been excluded before; the sides are the other way round here, so only equality is proven by recursion.
-    return isDeepStrictEqual(from['not'], after) || this.#report('NOT_TYPE_EXTENDED', `${path}/not`, 'excludes other values in the %s schema than in the %s schema')
+    return isDeepStrictEqual(from['not'], after) || this.report('NOT_TYPE_EXTENDED', `${path}/not`, 'excludes other values in the %s schema than in the %s schema')
   }
 
   #conditional(from: Node, to: Node, path: string): boolean {
     if (to['if'] === undefined || (to['then'] === undefined && to['else'] === undefined)) return true
     const parts = (node: Node): unknown[] => [node['if'], node['then'], node['else']]
-    return isDeepStrictEqual(parts(from), parts(to)) || this.#report('COMBINED_TYPE_CHANGED', `${path}/if`, 'has another condition in the %s schema than in the %s schema')
+    return isDeepStrictEqual(parts(from), parts(to)) || this.report('COMBINED_TYPE_CHANGED', `${path}/if`, 'has another condition in the %s schema than in the %s schema')
   }
 
   /** A comparison whose differences are not reported. */
-  #try(original: unknown, update: unknown): boolean {
+  try(original: unknown, update: unknown): boolean {
     this.#quiet++
     try {
       return this.compare(original, update, '')
@@ -323,7 +205,7 @@ class Comparison {
   }
 
   /** Always false, so that a check can end with it. */
-  #report(errorType: string, path: string, what: string): false {
+  report(errorType: string, path: string, what: string): false {
     // The opening quotation mark is double and the closing one single, as Confluent prints it.
     if (this.#isListening) this.differences.push(`{errorType:"${errorType}", description:"The value at path '${path}' ${what}'}`)
     return false
@@ -339,20 +221,6 @@ class Comparison {
 
 const emptyNode: Node = {}
 
-/** All of them, each having been looked at. */
-function every(checks: readonly boolean[]): boolean {
-  return checks.every(Boolean)
-}
-
-function list(value: unknown): readonly unknown[] {
-  return Array.isArray(value) ? value : []
-}
-
-function members(node: Node, keyword: string): JsonObject {
-  const value = node[keyword]
-  return isObject(value) ? value : emptyNode
-}
-
 function without(node: Node, keywords: readonly string[]): Node {
   return Object.fromEntries(Object.entries(node).filter(([keyword]) => !keywords.includes(keyword)))
 }
@@ -360,16 +228,4 @@ function without(node: Node, keywords: readonly string[]): Node {
 function enumOf(node: Node): readonly unknown[] | undefined {
   if (Object.hasOwn(node, 'const')) return [node['const']]
   return Array.isArray(node['enum']) ? node['enum'] : undefined
-}
-
-function dependenciesOf(node: Node): JsonObject {
-  return { ...members(node, 'dependencies'), ...members(node, 'dependentSchemas'), ...members(node, 'dependentRequired') }
-}
-
-function hasDefault(node: Node | boolean | undefined): boolean {
-  return typeof node === 'object' && Object.hasOwn(node, 'default')
-}
-
-function matches(pattern: string, name: string): boolean {
-  return RE2JS.compile(RE2JS.translateRegExp(pattern)).test(name)
 }

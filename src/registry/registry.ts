@@ -1,15 +1,14 @@
 // The schema registry: what its API can be asked, over the state of store.ts and the log of log.ts. Reads answer from memory; changes go one at a time through
 // a queue, each decided on a settled state, written, and only then answered.
-import { assert } from '../base/assert.ts'
-import { Lru } from '../base/lru.ts'
 import type { Admin, Logs, Validation } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { incompatibilities } from './compatibility.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
 import { SchemaLog } from './log.ts'
-import { compilePayload, type PayloadCodec } from './payload.ts'
-import { guidOf, type Metadata, parseSchema, type Reference, type ResolvedReference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
+import type { PayloadCodec } from './payload.ts'
+import { guidOf, type Metadata, type Reference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
+import { Schemas } from './schemas.ts'
 import { type Change, type CompatibilityLevel, type CompatibilityPolicy, type Config, type Mode, type SchemaVersion, Store } from './store.ts'
 import { subjectName, type SubjectNameStrategy } from './subjects.ts'
 import { SchemaValidation } from './validation.ts'
@@ -49,15 +48,7 @@ export interface CompatibilityVerdict {
   readonly messages: readonly string[]
 }
 
-/** Schemas parsed lately, by guid: parsing costs milliseconds and a transitive check asks for the whole history. */
-const parsedSchemasMax = 1_000
-/** Texts parsed lately: REST producers send theirs with each request. Longer ones and ones with references are parsed each time. */
-const textsMax = 200
-const textCharactersMax = 64 * 1024
-/** Compiled encoders and checks, by schema id. */
-const codecsMax = 1_000
 const writesWaitingMax = 1_000
-const referencesDepthMax = 32
 const referencesMax = 1_000
 const defaultLevel: CompatibilityLevel = 'BACKWARD'
 const subjectCharactersMax = 255
@@ -74,50 +65,29 @@ export class Registry {
   readonly store: Store
   /** Of the cluster whose topic holds the schemas. */
   readonly clusterId: string
+  readonly #schemas: Schemas
   readonly #log: SchemaLog
   readonly #clock: Pick<Clock, 'now'>
   readonly validation: Validation = new SchemaValidation(this)
-  readonly #parsed = new Lru<string, Schema | InvalidSchema>(parsedSchemasMax)
-  readonly #texts = new Lru<string, Schema>(textsMax)
-  readonly #codecs = new Lru<number, PayloadCodec | InvalidSchema>(codecsMax)
   #writing: Promise<unknown> = Promise.resolve()
   #writesWaiting = 0
 
   constructor(store: Store, log: SchemaLog, { clock, clusterId }: { clock: Pick<Clock, 'now'>; clusterId: string }) {
     this.store = store
+    this.#schemas = new Schemas(store)
     this.clusterId = clusterId
     this.#log = log
     this.#clock = clock
   }
 
   /** The parsed form of a stored version, or why it has none here. */
-  parsed(version: SchemaVersion, depth = 0): Schema | InvalidSchema {
-    const key = `${version.schemaType} ${version.guid}`
-    const known = this.#parsed.get(key)
-    if (known !== undefined) return known
-    let schema: Schema | InvalidSchema
-    try {
-      const type = schemaTypes.find(each => each === version.schemaType)
-      if (type === undefined) throw new InvalidSchema(`schema type ${version.schemaType} is not supported`)
-      schema = parseSchema(type, version.schema, this.#resolve(version.references, depth), { strict: false, normalize: false })
-    } catch (error) {
-      if (!(error instanceof InvalidSchema)) throw error
-      schema = error
-    }
-    this.#parsed.set(key, schema)
-    return schema
+  parsed(version: SchemaVersion): Schema | InvalidSchema {
+    return this.#schemas.parsed(version)
   }
 
   /** What writes, reads and checks payloads of a schema id that exists, or why nothing can. */
   payloadCodec(id: number): PayloadCodec | InvalidSchema {
-    const known = this.#codecs.get(id)
-    if (known !== undefined) return known
-    const [version] = this.store.withId(id)
-    assert(version !== undefined, `schema ${id} exists`)
-    const schema = this.parsed(version)
-    const codec = schema instanceof InvalidSchema ? schema : compilePayload(schema)
-    this.#codecs.set(id, codec)
-    return codec
+    return this.#schemas.payloadCodec(id)
   }
 
   /** The subject of a topic's part to which a schema id belongs by the strategy, or why it belongs to none. Deleted versions count: what was written with them may come again. */
@@ -134,7 +104,7 @@ export class Registry {
   /** The name that a schema text gives its values, which some strategies make a subject of. */
   recordName(text: string, type: SchemaType): string | undefined | RegistryRefusal {
     try {
-      return this.#parse(type, text, [], false).recordName
+      return this.#schemas.parse(type, text, [], { normalize: false }).recordName
     } catch (error) {
       if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message)
       throw error
@@ -317,8 +287,8 @@ export class Registry {
     try {
       const requested = request.references ?? copied?.references ?? []
       if (requested.length > referencesMax) throw new InvalidSchema(`${requested.length} references, where at most ${referencesMax} are allowed`)
-      const resolved = this.#resolve(requested, 0)
-      const schema = this.#parse(type, text, resolved, normalize ?? this.effectiveConfig(subject).normalize)
+      const resolved = this.#schemas.resolve(requested)
+      const schema = this.#schemas.parse(type, text, resolved, { normalize: normalize ?? this.effectiveConfig(subject).normalize })
       const references = resolved.map(({ name, subject: of, version }) => ({ name, subject: of, version }))
       const metadata = request.metadata ?? latest?.metadata
       const ruleSet = request.ruleSet ?? latest?.ruleSet
@@ -327,28 +297,6 @@ export class Registry {
       if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message, request.references)
       throw error
     }
-  }
-
-  /** A new schema, held to every rule. Throws InvalidSchema. */
-  #parse(type: SchemaType, text: string, references: readonly ResolvedReference[], normalize: boolean): Schema {
-    const isKept = references.length === 0 && text.length <= textCharactersMax
-    const key = `${type} ${normalize} ${text}`
-    const known = isKept ? this.#texts.get(key) : undefined
-    if (known !== undefined) return known
-    const schema = parseSchema(type, text, references, { strict: true, normalize })
-    if (isKept) this.#texts.set(key, schema)
-    return schema
-  }
-
-  #resolve(references: readonly Reference[], depth: number): ResolvedReference[] {
-    if (depth > referencesDepthMax) throw new InvalidSchema(`references lead more than ${referencesDepthMax} schemas deep`)
-    return references.map(({ name, subject, version }) => {
-      const found = version === -1 ? this.store.latest(subject) : this.store.version(subject, version)
-      if (found === undefined) throw new InvalidSchema(`No schema reference found for subject "${subject}" and version ${version}`)
-      const schema = this.parsed(found, depth + 1)
-      if (schema instanceof InvalidSchema) throw schema
-      return { name, subject, version: found.version, schema }
-    })
   }
 
   #compare(subject: string, candidate: Content, versions: readonly SchemaVersion[]): readonly string[] {
