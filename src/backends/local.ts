@@ -5,7 +5,7 @@ import type { OpenPartition } from '../engine/partition.ts'
 import { internalTopics } from '../engine/catalog/topic-names.ts'
 import { unknownPartition, unknownTopic } from '../engine/catalog/catalog.ts'
 import {
-  type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Groups, type Logs, type PartitionRef, Refusal, type Topic,
+  type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Groups, type Logs, type PartitionRef, Refusal, type RefusalCode, type Topic,
 } from '../ports.ts'
 
 /** The backend owns the engine: disposing of it closes the engine. */
@@ -30,7 +30,7 @@ function logsOf(engine: Engine): Logs {
   }
   return {
     append(at, batch, how) {
-      if (internalTopics.has(at.topic) && how.internal !== true) {
+      if (isKept(at.topic) && how.internal !== true) {
         return Promise.resolve(new Refusal('invalid-topic', `The topic ${at.topic} is internal: only its coordinator writes to it.`))
       }
       return on(at, partition => partition.append(batch, how))
@@ -56,16 +56,18 @@ function adminOf(engine: Engine): Admin {
     topicById: async id => catalog.topicById(id),
     config: (topic, name) => catalog.configs.topic(topic.configs, name),
     createTopic: (topic, { validateOnly }) => engine.createTopic(topic, { internal: false, validateOnly }),
-    deleteTopic: name => engine.deleteTopic(name),
-    createPartitions: (name, count, { validateOnly, assignment }) => engine.submit({ type: 'create-partitions', name, count, assignment, validateOnly }),
+    deleteTopic: async name => schemasFault('invalid-topic', name) ?? engine.deleteTopic(name),
+    createPartitions: async (name, count, { validateOnly, assignment }) =>
+      schemasFault('invalid-request', name) ?? engine.submit({ type: 'create-partitions', name, count, assignment, validateOnly }),
     async describeConfigs({ type, name }) {
       if (type === 'broker') return catalog.brokerFault(name) ?? catalog.configs.describeBroker(name)
       const topic = catalog.topic(name)
       return topic === undefined ? unknownTopic(name) : catalog.configs.describeTopic(topic)
     },
-    alterConfigs: (resource, changes, { validateOnly }) => engine.submit({ type: 'alter-configs', resource, changes, validateOnly }),
+    alterConfigs: async (resource, changes, { validateOnly }) =>
+      (resource.type === 'topic' ? schemasFault('policy-violation', resource.name) : null) ?? engine.submit({ type: 'alter-configs', resource, changes, validateOnly }),
     async deleteRecords(at, beforeOffset) {
-      if (internalTopics.has(at.topic)) return new Refusal('policy-violation', `The records of internal topic ${at.topic} are its coordinator's to delete.`)
+      if (isKept(at.topic)) return new Refusal('policy-violation', `The records of internal topic ${at.topic} are its coordinator's to delete.`)
       const partition = await engine.partitions.find(at)
       return partition instanceof Refusal ? partition : partition.deleteRecords(beforeOffset)
     },
@@ -146,6 +148,17 @@ function accessKeysOf(engine: Engine): AccessKeys {
 
 function namedTopics(catalog: Engine['catalog'], names: readonly string[]): readonly Topic[] {
   return [...new Set(names)].toSorted().flatMap(name => catalog.topic(name) ?? [])
+}
+
+/** The schema registry's log is made like any topic, but what stands in it is law at every way in: only the registry writes it, and nobody cuts or ends it. */
+const schemasTopic = '_schemas'
+
+function isKept(topic: string): boolean {
+  return topic === schemasTopic || internalTopics.has(topic)
+}
+
+function schemasFault(code: RefusalCode, topic: string): Refusal | null {
+  return topic === schemasTopic ? new Refusal(code, `The topic ${topic} is the schema registry's: it cannot be changed or deleted.`) : null
 }
 
 function partitionFault(topic: Topic | undefined, { topic: name, partition }: PartitionRef): Refusal | null {
