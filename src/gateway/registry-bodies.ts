@@ -53,7 +53,12 @@ export function readMode(body: unknown): Mode {
   throw problemOf(refusals.invalidMode(String(mode)))
 }
 
-/** Schema, and what registering answers. */
+/** RegisterSchemaResponse. */
+export function registeredAnswer(version: SchemaVersion, request: Request): object {
+  return { id: version.id, version: version.version, ...contentAnswer(version, request) }
+}
+
+/** Schema. */
 export function versionAnswer(version: SchemaVersion, request: Request): object {
   return { subject: version.subject, version: version.version, id: version.id, ...contentAnswer(version, request) }
 }
@@ -104,7 +109,9 @@ function readReferences(value: unknown): readonly Reference[] {
 function readMetadata(value: unknown): Metadata {
   const { tags, properties, sensitive } = object(value, 'metadata')
   if (tags != null && !Object.values(object(tags, 'tags')).every(isTextList)) throw bad('metadata.tags', 'an object of arrays of text')
-  if (properties != null && !Object.values(object(properties, 'properties')).every(each => typeof each === 'string')) throw bad('metadata.properties', 'an object of text')
+  if (properties != null && !Object.values(object(properties, 'properties')).every(each => typeof each === 'string')) {
+    throw bad('metadata.properties', 'an object of text')
+  }
   if (sensitive != null && !isTextList(sensitive)) throw bad('metadata.sensitive', 'an array of text')
   return {
     ...tags != null && { tags: tags as { [path: string]: readonly string[] } },

@@ -1,5 +1,5 @@
-// The schema registry's HTTP API, as Confluent's clients speak it: paths, content types, names of members, error bodies. Each request is judged by the ACLs of the
-// subject it names (type `subject`) before anything tells whether there is such a subject.
+// The schema registry's HTTP API, as Confluent's clients speak it: paths, content types, names of members, error bodies. Each request is judged by the
+// ACLs of the subject it names (type `subject`) before anything tells whether there is such a subject.
 import { Router, type Request, type Response } from 'express'
 import { clusterResource, type Access, type AclOperation, type Caller } from '../ports.ts'
 import { RegistryRefusal, refusals } from '../registry/errors.ts'
@@ -10,7 +10,7 @@ import { BodyBudget, parseJson, readBody } from './body.ts'
 import { allowOnly, Problem } from './problem.ts'
 import { flag, page, versionIn } from './registry-parameters.ts'
 import { answered, problemOf } from './registry-refusals.ts'
-import { configAsAnswer, idAnswer, readConfigUpdate, readMode, readSchemaRequest, versionAnswer } from './registry-bodies.ts'
+import { configAsAnswer, idAnswer, readConfigUpdate, readMode, readSchemaRequest, registeredAnswer, versionAnswer } from './registry-bodies.ts'
 
 export interface RegistryRouterParts {
   readonly registry: Registry
@@ -36,12 +36,14 @@ export function registryRouter(parts: RegistryRouterParts): Router {
   const router = Router({ caseSensitive: true, strict: true })
 
   const expect = (response: Response, operation: AclOperation, subject: string): void => {
-    if (!access.allows(callerOf(response), operation, 'subject', subject)) throw new Problem(403, `User is denied operation ${operation} on Subject: ${subject}`, { errorCode: 40301 })
+    if (access.allows(callerOf(response), operation, 'subject', subject)) return
+    throw new Problem(403, `User is denied operation ${operation} on Subject: ${subject}`, { errorCode: 40301 })
   }
   /** The registry's own settings belong to the cluster. */
   const expectSettings = (response: Response, operation: 'describe-configs' | 'alter-configs', subject: string | null): void => {
     if (subject !== null) return expect(response, operation, subject)
-    if (!access.allows(callerOf(response), operation, 'cluster', clusterResource)) throw new Problem(403, `User is denied operation ${operation} on the registry`, { errorCode: 40301 })
+    if (access.allows(callerOf(response), operation, 'cluster', clusterResource)) return
+    throw new Problem(403, `User is denied operation ${operation} on the registry`, { errorCode: 40301 })
   }
   const mayRead = (response: Response, subject: string): boolean => access.wouldAllow(callerOf(response), 'read', 'subject', subject)
   const bodyOf = async (request: Request, response: Response): Promise<unknown> => {
@@ -108,7 +110,7 @@ export function registryRouter(parts: RegistryRouterParts): Router {
     const subject = subjectIn(request)
     expect(response, 'write', subject)
     const schema = await schemaRequestIn(request, response)
-    response.json(versionAnswer(answered(await registry.register(subject, schema, { normalize: normalizeIn(request) })), request))
+    response.json(registeredAnswer(answered(await registry.register(subject, schema, { normalize: normalizeIn(request) })), request))
   }).all(allowOnly('GET', 'POST'))
 
   router.route('/subjects/:subject/versions/:version').get((request, response) => {
@@ -176,11 +178,14 @@ export function registryRouter(parts: RegistryRouterParts): Router {
 
   const readableWithGuid = (request: Request, response: Response): SchemaVersion => {
     const guid = request.params['guid'] as string
-    const version = schemaTypes.map(type => store.idOf(guid, type)).flatMap(id => (id === undefined ? [] : store.withId(id))).find(each => mayRead(response, each.subject))
+    const versions = schemaTypes.map(type => store.idOf(guid, type)).flatMap(id => (id === undefined ? [] : store.withId(id)))
+    const version = versions.find(each => mayRead(response, each.subject))
     if (version === undefined) throw problemOf(refusals.schemaNotFound(guid.slice(0, 64)))
     return version
   }
-  router.route('/schemas/guids/:guid').get((request, response) => void response.json(idAnswer(readableWithGuid(request, response), request, undefined))).all(allowOnly('GET'))
+  router.route('/schemas/guids/:guid').get((request, response) => {
+    response.json(idAnswer(readableWithGuid(request, response), request, undefined))
+  }).all(allowOnly('GET'))
   router.route('/schemas/guids/:guid/ids').get((request, response) => {
     response.json([{ context: '.', id: readableWithGuid(request, response).id }])
   }).all(allowOnly('GET'))

@@ -67,7 +67,9 @@ class Comparison {
     switch (reader.kind) {
       case 'array': return this.compare(reader.items, (writer as typeof reader).items, under(path, 'items'))
       case 'map': return this.compare(reader.values, (writer as typeof reader).values, under(path, 'values'))
-      case 'fixed': return both(this.#sameName(reader, writer as AvroNamed, path), this.#sameSize(reader.size, (writer as typeof reader).size, under(path, 'size')))
+      case 'fixed': return both(
+        this.#sameName(reader, writer as AvroNamed, path), this.#sameSize(reader.size, (writer as typeof reader).size, under(path, 'size')),
+      )
       case 'enum': return both(this.#sameName(reader, writer as AvroNamed, path), this.#hasSymbols(reader, writer as typeof reader, under(path, 'symbols')))
       case 'record': return both(this.#sameName(reader, writer as AvroNamed, path), this.#hasFields(reader, writer as AvroRecord, path))
       default: return true

@@ -1,4 +1,5 @@
-// Avro binary data as JSON text. For data that avro-reader.ts has found good: nothing is checked again. Text and not values, so that longs keep all their digits.
+// Avro binary data as JSON text. For data that avro-reader.ts has found good: nothing is checked again. Text and not values, so that longs keep all
+// their digits.
 import { type AvroType, branchName } from './avro.ts'
 import type { Cursor } from './avro-cursor.ts'
 
@@ -48,7 +49,8 @@ class PrintCompiler {
         return cursor => symbols[cursor.int()!]!
       }
       case 'union': {
-        const branches = type.branches.map(branch => ({ print: this.#lazy(branch), tag: branch.kind === 'null' ? undefined : JSON.stringify(branchName(branch)) }))
+        const tagOf = (branch: AvroType): string | undefined => (branch.kind === 'null' ? undefined : JSON.stringify(branchName(branch)))
+        const branches = type.branches.map(branch => ({ print: this.#lazy(branch), tag: tagOf(branch) }))
         const isTagged = this.#tagged
         return cursor => {
           const { print, tag } = branches[cursor.int()!]!

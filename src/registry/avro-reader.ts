@@ -1,5 +1,6 @@
 // Avro binary data held against its schema without making a value of it, and printed as JSON. Untrusted: lengths are checked against what is there, nesting is
-// bounded, and arrays of items that take no bytes are refused (a count of 2^31 costs six bytes). Faults are found by walking, so that nothing is thrown per record.
+// bounded, and arrays of items that take no bytes are refused (a count of 2^31 costs six bytes). Faults are found by walking, so that nothing is thrown
+// per record.
 import { isUtf8 } from 'node:buffer'
 import type { AvroRecord, AvroType } from './avro.ts'
 import { Cursor } from './avro-cursor.ts'
@@ -72,7 +73,8 @@ class WalkCompiler {
       case 'string': return walkString
       case 'enum': return cursor => {
         const index = cursor.int()
-        return (index !== undefined && index >= 0 && index < type.symbols.length) || cursor.fail(`${index ?? 'cut off'} is not an index into the ${type.symbols.length} symbols of enum ${type.name.full}`)
+        return (index !== undefined && index >= 0 && index < type.symbols.length)
+          || cursor.fail(`${index ?? 'cut off'} is not an index into the ${type.symbols.length} symbols of enum ${type.name.full}`)
       }
       case 'union': {
         const branches = type.branches.map(branch => this.#lazy(branch))

@@ -1,5 +1,6 @@
-// JSON values as Avro binary data, by a schema compiled once. Union values may be plain ("x") or tagged as in Avro's JSON encoding ({"string": "x"}); fields that
-// are missing take their default, members that are no field are refused rather than lost. Bytes and fixed are text of the characters 0 to 255, as Avro has it.
+// JSON values as Avro binary data, by a schema compiled once. Union values may be plain ("x") or tagged as in Avro's JSON encoding ({"string": "x"});
+// fields that are missing take their default, members that are no field are refused rather than lost. Bytes and fixed are text of the characters 0 to 255,
+// as Avro has it.
 import { type AvroField, type AvroRecord, type AvroType, type AvroUnion, branchName, isNamed } from './avro.ts'
 import { Output } from './avro-output.ts'
 import { dataDepthMax, emptyItems, isZeroWidth } from './avro-reader.ts'
@@ -82,7 +83,9 @@ class WriteCompiler {
         return true
       }
       case 'fixed': return (value, out) => {
-        if (!isLatin1(value) || value.length !== type.size) return out.fail(`must be fixed ${type.name.full} (text of ${type.size} characters 0 to 255), not ${nameOf(value)}`)
+        if (!isLatin1(value) || value.length !== type.size) {
+          return out.fail(`must be fixed ${type.name.full} (text of ${type.size} characters 0 to 255), not ${nameOf(value)}`)
+        }
         out.latin1(value)
         return true
       }
@@ -140,7 +143,9 @@ class WriteCompiler {
       fields ??= type.fields.map(field => ({ field, name: field.name, isInherited: field.name in Object.prototype, write: this.of(field.type) }))
       if (typeof value !== 'object' || value === null || Array.isArray(value)) return out.fail(`must be record ${type.name.full}, not ${nameOf(value)}`)
       if (++out.depth > dataDepthMax) return out.fail(`is nested more than ${dataDepthMax} records deep`)
-      if (++out.records > recordsWrittenMax || out.at > outputBytesMax) return out.fail(`grows to more than ${recordsWrittenMax} records or ${outputBytesMax} bytes`)
+      if (++out.records > recordsWrittenMax || out.at > outputBytesMax) {
+        return out.fail(`grows to more than ${recordsWrittenMax} records or ${outputBytesMax} bytes`)
+      }
       const members = value as Record<string, unknown>
       let present = 0
       for (const { field, name, isInherited, write } of fields) {
@@ -167,7 +172,9 @@ class WriteCompiler {
 
   #union(type: AvroUnion): Write {
     const branches = type.branches.map((branch, index) => ({ branch, index, write: this.#lazy(branch) }))
-    const tags = new Map(branches.flatMap(each => [[branchName(each.branch), each], ...isNamed(each.branch) ? [[each.branch.name.short, each] as const] : []] as const))
+    // The short name too: clients leave the namespace out. Where two branches share it, the full name of either still wins.
+    const tags = new Map(branches.flatMap(each => (isNamed(each.branch) ? [[each.branch.name.short, each] as const] : [])))
+    for (const each of branches) tags.set(branchName(each.branch), each)
     const list = type.branches.map(branchName).join(', ')
     return (value, out) => {
       const { at, depth } = out

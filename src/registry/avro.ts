@@ -133,8 +133,8 @@ class Parser {
     const full = name.includes('.') || space === '' ? name : `${space}.${name}`
     // A name without a dot may also be one of the null namespace: specification 1.12, "Names".
     const found = this.#named.get(full) ?? this.#named.get(name)
-    if (found === undefined) throw new InvalidSchema(`"${full.slice(0, 255)}" is not a defined name. The type of a field must be a defined name or a {"type": ...} expression.`)
-    return found
+    if (found !== undefined) return found
+    throw new InvalidSchema(`"${full.slice(0, 255)}" is not a defined name. The type of a field must be a defined name or a {"type": ...} expression.`)
   }
 
   #union(json: readonly unknown[], space: string): AvroUnion {
@@ -198,7 +198,9 @@ class Parser {
     }
     const fallback = json['default']
     if (fallback !== undefined && typeof fallback !== 'string') throw new InvalidSchema(`The Enum Default: ${shown(fallback)} is not text`)
-    if (fallback !== undefined && !seen.has(fallback)) throw new InvalidSchema(`The Enum Default: ${shown(fallback)} is not in the enum symbol set: ${shown(symbols)}`)
+    if (fallback !== undefined && !seen.has(fallback)) {
+      throw new InvalidSchema(`The Enum Default: ${shown(fallback)} is not in the enum symbol set: ${shown(symbols)}`)
+    }
     const type: AvroEnum = { kind: 'enum', ...common, symbols, default: fallback, properties: properties(json, [...reserved.named, 'default']) }
     this.#define(type)
     return type

@@ -36,7 +36,9 @@ export const refusals = {
     new RegistryRefusal(404, 40408, `Subject '${subject}' does not have subject-level compatibility configured`),
   noSubjectMode: (subject: string) => new RegistryRefusal(404, 40409, `Subject '${subject}' does not have subject-level mode configured`),
   incompatible: (subject: string, details: readonly string[]) =>
-    new RegistryRefusal(409, 40901, `Schema being registered is incompatible with an earlier schema for subject "${subject}", details: [${details.join(', ')}]`),
+    new RegistryRefusal(
+      409, 40901, `Schema being registered is incompatible with an earlier schema for subject "${subject}", details: [${details.join(', ')}]`,
+    ),
   invalidSchema: (text: string, type: string, reason: string, references: readonly { name: string; subject: string; version: number }[] = []) => {
     const list = references.map(({ name, subject, version }) => `{name='${name}', subject='${subject}', version=${version}}`).join(', ')
     return new RegistryRefusal(422, 42201, `Invalid schema ${quoted(text)} with refs [${quoted(list)}] of type ${type}, details: ${reason}`)
@@ -57,7 +59,8 @@ export const refusals = {
   notInImportMode: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} is not in import mode`),
   referenceExists: (subject: string, version: number) =>
     new RegistryRefusal(422, 42206, `One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=${subject},version=${version}}.`),
-  invalidSubject: (subject: string, reason: string) => new RegistryRefusal(422, 42208, `The specified subject '${subject.slice(0, 255)}' is not a valid subject: ${reason}`),
+  invalidSubject: (subject: string, reason: string) =>
+    new RegistryRefusal(422, 42208, `The specified subject '${subject.slice(0, 255)}' is not a valid subject: ${reason}`),
   schemaTooLarge: (bytes: number, bytesMax: number) =>
     new RegistryRefusal(422, 42209, `The schema is too large: ${bytes} bytes, where at most ${bytesMax} are allowed`),
   invalidRuleSet: (reason: string) => new RegistryRefusal(422, 42210, `Invalid rule set: ${reason}`),

@@ -1,4 +1,5 @@
-// Objects and arrays in the comparison of two JSON Schemas: what an open, closed or partially open content model makes of a property or item that comes or goes.
+// Objects and arrays in the comparison of two JSON Schemas: what an open, closed or partially open content model makes of a property or item that comes
+// or goes.
 import { RE2JS } from 're2js'
 import type { JsonObject } from './exact-json.ts'
 import { pointerToken } from './fault.ts'
@@ -55,17 +56,19 @@ function propertyAdded(rules: Rules, from: Node, to: Node, name: string, path: s
   }
   if (mustHave) return rules.report('REQUIRED_PROPERTY_ADDED_TO_UNOPEN_CONTENT_MODEL', path, 'is required in the %s schema and missing in the %s schema')
   if (covering === closed || rules.try(covering, added)) return true
-  return rules.report('PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', path, 'is in the %s schema and not covered by the partially open content model of the %s schema')
+  const uncovered = 'is in the %s schema and not covered by the partially open content model of the %s schema'
+  return rules.report('PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', path, uncovered)
 }
 
 function propertyRemoved(rules: Rules, removed: unknown, to: Node, name: string, path: string): boolean {
   const covering = coveringSchema(to, name)
   if (covering === open || rules.old.at(removed) === false) return true
   if (covering === closed) {
-    return rules.lenient || rules.report('PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL', path, 'is missing in the %s schema, which has a closed content model, and in the %s schema')
+    return rules.lenient
+      || rules.report('PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL', path, 'is missing in the %s schema, which has a closed content model, and in the %s schema')
   }
-  return rules.try(removed, covering)
-    || rules.report('PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', path, 'is missing in the %s schema, whose partially open content model does not cover what it is in the %s schema')
+  const uncovered = 'is missing in the %s schema, whose partially open content model does not cover what it is in the %s schema'
+  return rules.try(removed, covering) || rules.report('PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', path, uncovered)
 }
 
 function additional(rules: Rules, from: Node, to: Node, path: string): boolean {
@@ -99,11 +102,13 @@ function dependencies(rules: Rules, from: Node, to: Node, path: string): boolean
     const at = `${path}/dependencies${pointerToken(name)}`
     const old = before[name]
     if (!Array.isArray(after)) {
-      return old === undefined || Array.isArray(old) ? rules.report('DEPENDENCY_SCHEMA_ADDED', at, 'is in the %s schema and missing in the %s schema') : rules.compare(old, after, at)
+      if (old !== undefined && !Array.isArray(old)) return rules.compare(old, after, at)
+      return rules.report('DEPENDENCY_SCHEMA_ADDED', at, 'is in the %s schema and missing in the %s schema')
     }
     if (!Array.isArray(old)) return after.length === 0 || rules.report('DEPENDENCY_ARRAY_ADDED', at, 'is in the %s schema and missing in the %s schema')
     if (after.every(each => old.includes(each))) return true
-    return rules.report(old.every(each => after.includes(each)) ? 'DEPENDENCY_ARRAY_EXTENDED' : 'DEPENDENCY_ARRAY_CHANGED', at, 'names more in the %s schema than in the %s schema')
+    const errorType = old.every(each => after.includes(each)) ? 'DEPENDENCY_ARRAY_EXTENDED' : 'DEPENDENCY_ARRAY_CHANGED'
+    return rules.report(errorType, at, 'names more in the %s schema than in the %s schema')
   }))
 }
 
@@ -117,14 +122,23 @@ export function compareArrays(rules: Rules, from: Node, to: Node, path: string):
     const old = index < before.items.length ? before.items[index] : before.rest
     const item = index < after.items.length ? after.items[index] : after.rest
     if (index >= before.items.length && old === true) {
-      checks.push(rules.lenient || rules.new.acceptsAll(rules.new.at(item)) || rules.report('ITEM_ADDED_TO_OPEN_CONTENT_MODEL', at, `is in the %s schema and missing in the %s schema, which has an open content model; ${openHint}`))
+      checks.push(
+        rules.lenient || rules.new.acceptsAll(rules.new.at(item))
+        || rules.report('ITEM_ADDED_TO_OPEN_CONTENT_MODEL', at, `is in the %s schema and missing in the %s schema, which has an open content model; ${openHint}`),
+      )
     } else if (index >= after.items.length && item === false) {
-      checks.push(rules.lenient || rules.old.at(old) === false || rules.report('ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL', at, 'is missing in the %s schema, which has a closed content model, and in the %s schema'))
+      checks.push(
+        rules.lenient || rules.old.at(old) === false
+        || rules.report('ITEM_REMOVED_FROM_CLOSED_CONTENT_MODEL', at, 'is missing in the %s schema, which has a closed content model, and in the %s schema'),
+      )
     } else checks.push(rules.compare(old, item, at))
   }
   checks.push(rest(rules, before.rest, after.rest, 'ADDITIONAL_ITEMS', `${path}/${before.items.length + after.items.length > 0 ? 'additionalItems' : 'items'}`))
-  if (to['uniqueItems'] === true && from['uniqueItems'] !== true) checks.push(rules.report('UNIQUE_ITEMS_ADDED', `${path}/uniqueItems`, 'must be unique in the %s schema and need not in the %s schema'))
-  checks.push(schemaKeyword(rules, 'contains', 'CONTAINS_ADDED', from, to, path), schemaKeyword(rules, 'unevaluatedItems', 'ADDITIONAL_ITEMS_REMOVED', from, to, path))
+  if (to['uniqueItems'] === true && from['uniqueItems'] !== true) {
+    checks.push(rules.report('UNIQUE_ITEMS_ADDED', `${path}/uniqueItems`, 'must be unique in the %s schema and need not in the %s schema'))
+  }
+  checks.push(schemaKeyword(rules, 'contains', 'CONTAINS_ADDED', from, to, path))
+  checks.push(schemaKeyword(rules, 'unevaluatedItems', 'ADDITIONAL_ITEMS_REMOVED', from, to, path))
   return every(checks)
 }
 

@@ -1,6 +1,7 @@
-// Whether everything that one JSON Schema accepts is accepted by another, by the rules and difference names of Confluent's comparison. Keywords are compared one
-// by one (they all have to hold), subschemas by recursion, oneOf and its kin by matching. Stays on the safe side: what it cannot prove, it reports.
-// As in Confluent, the parts of a oneOf are taken to exclude each other, a default is taken to fill in what is missing, and neither annotations nor `format` count.
+// Whether everything that one JSON Schema accepts is accepted by another, by the rules and difference names of Confluent's comparison. Keywords are
+// compared one by one (they all have to hold), subschemas by recursion, oneOf and its kin by matching. Stays on the safe side: what it cannot prove, it reports.
+// As in Confluent, the parts of a oneOf are taken to exclude each other, a default is taken to fill in what is missing, and neither annotations nor
+// `format` count.
 import { isDeepStrictEqual } from 'node:util'
 import type { JsonDocument } from './json-schema.ts'
 import { compareArrays, compareObjects, every, type Rules } from './json-content-rules.ts'
@@ -55,7 +56,8 @@ class Comparison implements Rules {
     const from = this.old.at(original)
     const to = this.new.at(update)
     if (from === undefined || to === undefined) {
-      return isDeepStrictEqual([original, this.old.root], [update, this.new.root]) || this.report('TYPE_CHANGED', path, 'has a reference that cannot be followed here')
+      return isDeepStrictEqual([original, this.old.root], [update, this.new.root])
+        || this.report('TYPE_CHANGED', path, 'has a reference that cannot be followed here')
     }
     if (to === true || from === false) return true
     if (to === false) return this.report('TYPE_NARROWED', path, 'accepts nothing in the %s schema')
@@ -104,7 +106,8 @@ class Comparison implements Rules {
     if (before.isSubsetOf(after)) return true
     const narrowed = after.isSubsetOf(before)
     const names = (types: ReadonlySet<string>): string => [...types].join(', ')
-    return this.report(narrowed ? 'TYPE_NARROWED' : 'TYPE_CHANGED', path, `is of type ${names(after)} in the %s schema and of type ${names(before)} in the %s schema`)
+    const what = `is of type ${names(after)} in the %s schema and of type ${names(before)} in the %s schema`
+    return this.report(narrowed ? 'TYPE_NARROWED' : 'TYPE_CHANGED', path, what)
   }
 
   #enums(from: Node, to: Node, path: string): boolean {
@@ -115,7 +118,8 @@ class Comparison implements Rules {
     const lost = before.filter(value => !after.some(other => isDeepStrictEqual(value, other)))
     if (lost.length === 0) return true
     const changed = after.some(value => !before.some(other => isDeepStrictEqual(value, other)))
-    return this.report(changed ? 'ENUM_ARRAY_CHANGED' : 'ENUM_ARRAY_NARROWED', path, `lacks the enum values ${JSON.stringify(lost).slice(0, 200)} in the %s schema, which the %s schema has`)
+    const what = `lacks the enum values ${JSON.stringify(lost).slice(0, 200)} in the %s schema, which the %s schema has`
+    return this.report(changed ? 'ENUM_ARRAY_CHANGED' : 'ENUM_ARRAY_NARROWED', path, what)
   }
 
   #bounds(from: Node, to: Node, types: ReadonlySet<string>, path: string): boolean {
@@ -123,16 +127,21 @@ class Comparison implements Rules {
       const after = numberOf(to, keyword)
       if (after === undefined || !types.has(type)) return true
       const before = numberOf(from, keyword)
-      if (before === undefined) return (keyword.startsWith('min') && type !== 'integer' && after === 0) || this.report(`${name}_ADDED`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and none in the %s schema`)
+      if (before === undefined) {
+        const saysNothing = keyword.startsWith('min') && type !== 'integer' && after === 0
+        return saysNothing || this.report(`${name}_ADDED`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and none in the %s schema`)
+      }
       if (isMaximum ? after >= before : after <= before) return true
-      return this.report(`${name}_${isMaximum ? 'DECREASED' : 'INCREASED'}`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and ${before} in the %s schema`)
+      const change = isMaximum ? 'DECREASED' : 'INCREASED'
+      return this.report(`${name}_${change}`, `${path}/${keyword}`, `has ${keyword} ${after} in the %s schema and ${before} in the %s schema`)
     }))
   }
 
   #pattern(from: Node, to: Node, path: string): boolean {
     const after = to['pattern']
     if (after === undefined || after === from['pattern']) return true
-    return this.report(from['pattern'] === undefined ? 'PATTERN_ADDED' : 'PATTERN_CHANGED', `${path}/pattern`, 'has a pattern in the %s schema that is not in the %s schema')
+    const errorType = from['pattern'] === undefined ? 'PATTERN_ADDED' : 'PATTERN_CHANGED'
+    return this.report(errorType, `${path}/pattern`, 'has a pattern in the %s schema that is not in the %s schema')
   }
 
   #multipleOf(from: Node, to: Node, path: string): boolean {
@@ -164,20 +173,22 @@ class Comparison implements Rules {
     const matched = maximumMatching(after.length, before.length, (right, left) => this.try(before[left], after[right]))
     const unmatched = after.filter((_, index) => !matched.has(index)).filter(part => !this.try(without(from, ['allOf']), part))
     if (unmatched.length === 0) return true
-    const isLonger = after.length > before.length
-    return this.report(isLonger ? 'PRODUCT_TYPE_EXTENDED' : 'COMBINED_TYPE_SUBSCHEMAS_CHANGED', `${path}/allOf`, isLonger ? 'has more parts in the %s schema than in the %s schema' : 'has parts in the %s schema that no part of the %s schema implies')
+    const at = `${path}/allOf`
+    if (after.length > before.length) return this.report('PRODUCT_TYPE_EXTENDED', at, 'has more parts in the %s schema than in the %s schema')
+    return this.report('COMBINED_TYPE_SUBSCHEMAS_CHANGED', at, 'has parts in the %s schema that no part of the %s schema implies')
   }
 
   /** Every part of the old sum must find a place of its own in the new one. */
   #sum(before: readonly unknown[], after: readonly unknown[], path: string): boolean {
     const matched = maximumMatching(before.length, after.length, (left, right) => this.try(before[left], after[right]))
     if (matched.size === before.length) return true
-    const isShorter = after.length < before.length
-    return this.report(isShorter ? 'SUM_TYPE_NARROWED' : 'COMBINED_TYPE_SUBSCHEMAS_CHANGED', path, isShorter ? 'has fewer parts in the %s schema than in the %s schema' : 'has parts in the %s schema that do not match those in the %s schema')
+    if (after.length < before.length) return this.report('SUM_TYPE_NARROWED', path, 'has fewer parts in the %s schema than in the %s schema')
+    return this.report('COMBINED_TYPE_SUBSCHEMAS_CHANGED', path, 'has parts in the %s schema that do not match those in the %s schema')
   }
 
   #singletonToSum(from: Node, after: readonly unknown[], path: string): boolean {
-    return after.some(part => this.try(from, part)) || this.report('COMBINED_TYPE_CHANGED', path, 'is in the %s schema and no part of it accepts all that the %s schema does')
+    return after.some(part => this.try(from, part))
+      || this.report('COMBINED_TYPE_CHANGED', path, 'is in the %s schema and no part of it accepts all that the %s schema does')
   }
 
   #negated(from: Node, to: Node, path: string): boolean {
@@ -185,13 +196,15 @@ class Comparison implements Rules {
     if (after === undefined || this.new.at(after) === false) return true
     if (from['not'] === undefined) return this.report('NOT_TYPE_EXTENDED', `${path}/not`, 'is in the %s schema and missing in the %s schema')
     // What the new one excludes must have been excluded before; the sides are the other way round here, so only equality is proven by recursion.
-    return isDeepStrictEqual(from['not'], after) || this.report('NOT_TYPE_EXTENDED', `${path}/not`, 'excludes other values in the %s schema than in the %s schema')
+    return isDeepStrictEqual(from['not'], after)
+      || this.report('NOT_TYPE_EXTENDED', `${path}/not`, 'excludes other values in the %s schema than in the %s schema')
   }
 
   #conditional(from: Node, to: Node, path: string): boolean {
     if (to['if'] === undefined || (to['then'] === undefined && to['else'] === undefined)) return true
     const parts = (node: Node): unknown[] => [node['if'], node['then'], node['else']]
-    return isDeepStrictEqual(parts(from), parts(to)) || this.report('COMBINED_TYPE_CHANGED', `${path}/if`, 'has another condition in the %s schema than in the %s schema')
+    return isDeepStrictEqual(parts(from), parts(to))
+      || this.report('COMBINED_TYPE_CHANGED', `${path}/if`, 'has another condition in the %s schema than in the %s schema')
   }
 
   /** A comparison whose differences are not reported. */

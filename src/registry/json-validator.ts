@@ -85,7 +85,10 @@ function expectDraft(root: unknown, draft: Draft): void {
   if (judge.validateSchema(schema) !== true) throw new InvalidSchema(judge.errorsText(judge.errors, { dataVar: 'schema' }))
 }
 
-/** ajv stops at the first keyword that fails, but tells what each branch of an anyOf or oneOf had against the value: the deepest says most; of several at one place, the union. */
+/**
+ * ajv stops at the first keyword that fails, but tells what each branch of an anyOf or oneOf had against the value: the deepest says most; of several at
+ * one place, the union.
+ */
 function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
   let best = errors[0]
   for (const error of errors) {
@@ -108,7 +111,8 @@ function reasonOf({ keyword, message = 'does not fit', params }: ErrorObject): s
 /** uniqueItems as a keyword of ours: ajv compares each item with each other, which 100,000 numbers in a payload, or an enum, turn into minutes. */
 function tellApartInOnePass(ajv: Ajv): Ajv {
   ajv.removeKeyword('uniqueItems')
-  return ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error: { message: 'must NOT have duplicate items' } })
+  const error = { message: 'must NOT have duplicate items' }
+  return ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error })
 }
 
 function isUnique(wanted: boolean, items: readonly unknown[]): boolean {
@@ -146,8 +150,9 @@ function counted(root: unknown): unknown {
       if (values.has(name)) count(member)
       if (name === 'pattern' && typeof member === 'string') measure(member)
       if (name === 'patternProperties' && isObject(member)) Object.keys(member).forEach(measure)
-      const isMap = schemaMaps.has(name) && isObject(member)
-      members.push([name, values.has(name) ? member : isMap ? Object.fromEntries(Object.entries(member).map(([key, each]) => [key, copy(each)])) : copy(member)])
+      if (values.has(name)) members.push([name, member])
+      else if (schemaMaps.has(name) && isObject(member)) members.push([name, Object.fromEntries(Object.entries(member).map(([key, each]) => [key, copy(each)]))])
+      else members.push([name, copy(member)])
     }
     if (['$ref', '$dynamicRef', '$recursiveRef'].some(name => typeof schema[name] === 'string')) members.push([counter, true])
     return Object.fromEntries(members)

@@ -101,15 +101,18 @@ export class SchemaLog {
 
   #take(record: RecordView): void {
     const change = toChange(record)
-    if (typeof change === 'string') this.#logger.warn({ topic: schemasTopic, offset: record.offset, reason: change }, 'a record of the schema log was passed over')
-    else this.#apply(change)
+    if (typeof change !== 'string') return this.#apply(change)
+    this.#logger.warn({ topic: schemasTopic, offset: record.offset, reason: change }, 'a record of the schema log was passed over')
   }
 }
 
 /** Compaction and other registries compare keys as bytes, so the order of members is Confluent's. */
 function toRecord(change: Change): { key: Buffer; value: Buffer | null } {
   switch (change.type) {
-    case 'schema': return record({ keytype: 'SCHEMA', subject: change.subject, version: change.version, magic: 1 }, change.value === null ? null : schemaValue(change.value))
+    case 'schema': {
+      const key = { keytype: 'SCHEMA', subject: change.subject, version: change.version, magic: 1 }
+      return record(key, change.value === null ? null : schemaValue(change.value))
+    }
     case 'delete-subject': return record({ keytype: 'DELETE_SUBJECT', subject: change.subject, magic: 0 }, { subject: change.subject, version: change.version })
     case 'config': return record({ keytype: 'CONFIG', subject: change.subject, magic: 0 }, change.value)
     case 'mode': return record({ keytype: 'MODE', subject: change.subject, magic: 0 }, change.value === null ? null : { mode: change.value })
@@ -146,12 +149,16 @@ function toChange(view: RecordView): Change | string {
   const { keytype, subject } = key
   switch (keytype) {
     case 'NOOP': return { type: 'noop' }
-    case 'SCHEMA': return typeof subject === 'string' && isCount(key['version']) ? schemaChange(subject, key['version'], value, view.timestampMs) : 'the key has no subject and version'
+    case 'SCHEMA':
+      if (typeof subject !== 'string' || !isCount(key['version'])) return 'the key has no subject and version'
+      return schemaChange(subject, key['version'], value, view.timestampMs)
     case 'DELETE_SUBJECT':
       if (typeof subject !== 'string') return 'the key has no subject'
       if (value === null) return { type: 'noop' }
       return isCount(value['version']) ? { type: 'delete-subject', subject, version: value['version'] } : 'the value has no version'
-    case 'CONFIG': return isScope(subject) ? { type: 'config', subject: subject ?? null, value: value === null ? null : configOf(value) } : 'the key has no subject'
+    case 'CONFIG':
+      if (!isScope(subject)) return 'the key has no subject'
+      return { type: 'config', subject: subject ?? null, value: value === null ? null : configOf(value) }
     case 'MODE': {
       if (!isScope(subject)) return 'the key has no subject'
       const mode = value === null ? null : modeOf(value['mode'])
@@ -170,18 +177,22 @@ function schemaChange(subject: string, version: number, value: JsonObject | null
   const metadata = isMetadata(value['metadata']) ? value['metadata'] : undefined
   const ruleSet: RuleSet | undefined = isObject(value['ruleSet']) ? value['ruleSet'] : undefined
   const guid = guidOf({ text: schema, references, metadata, ruleSet })
-  return { type: 'schema', subject, version, value: { subject, version, id, guid, schemaType, schema, references, metadata, ruleSet, deleted: deleted === true, timestampMs } }
+  const content = { schemaType, schema, references, metadata, ruleSet }
+  return { type: 'schema', subject, version, value: { subject, version, id, guid, ...content, deleted: deleted === true, timestampMs } }
 }
 
 function isReferences(value: unknown): value is readonly Reference[] {
-  return Array.isArray(value) && value.every(each => isObject(each) && typeof each['name'] === 'string' && typeof each['subject'] === 'string' && isCount(each['version']))
+  return Array.isArray(value) && value.every(each => {
+    return isObject(each) && typeof each['name'] === 'string' && typeof each['subject'] === 'string' && isCount(each['version'])
+  })
 }
 
 function isMetadata(value: unknown): value is Metadata {
   if (!isObject(value)) return false
   const { tags = {}, properties = {}, sensitive = [] } = value
   const isTextList = (list: unknown): boolean => Array.isArray(list) && list.every(each => typeof each === 'string')
-  return isObject(tags) && Object.values(tags).every(isTextList) && isObject(properties) && Object.values(properties).every(each => typeof each === 'string') && isTextList(sensitive)
+  if (!isObject(tags) || !Object.values(tags).every(isTextList) || !isTextList(sensitive)) return false
+  return isObject(properties) && Object.values(properties).every(each => typeof each === 'string')
 }
 
 function configOf(value: JsonObject): Config {

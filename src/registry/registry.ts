@@ -90,8 +90,12 @@ export class Registry {
     return this.#schemas.payloadCodec(id)
   }
 
-  /** The subject of a topic's part to which a schema id belongs by the strategy, or why it belongs to none. Deleted versions count: what was written with them may come again. */
-  subjectOf(id: number, { topic, part, strategy }: { topic: string; part: 'key' | 'value'; strategy: SubjectNameStrategy }): string | { readonly reason: string } {
+  /**
+   * The subject of a topic's part to which a schema id belongs by the strategy, or why it belongs to none. Deleted versions count: what was written with
+   * them may come again.
+   */
+  subjectOf(id: number, of: { topic: string; part: 'key' | 'value'; strategy: SubjectNameStrategy }): string | { readonly reason: string } {
+    const { topic, part, strategy } = of
     const versions = this.store.withId(id)
     if (versions.length === 0) return { reason: `schema ${id} is not known` }
     const schema = strategy === 'TopicName' ? undefined : this.parsed(versions[0]!)
@@ -170,7 +174,9 @@ export class Registry {
   }
 
   /** Whether a schema goes with one version of a subject, or by its level with all. An empty subject takes everything. */
-  check(subject: string, request: SchemaRequest, against: VersionSpec | 'all', { normalize }: { normalize: boolean | undefined }): CompatibilityVerdict | RegistryRefusal {
+  check(
+    subject: string, request: SchemaRequest, against: VersionSpec | 'all', { normalize }: { normalize: boolean | undefined },
+  ): CompatibilityVerdict | RegistryRefusal {
     let versions = this.store.versions(subject, 'live')
     if (typeof against === 'number') {
       const found = this.find(subject, against, { deleted: false })
@@ -301,12 +307,15 @@ export class Registry {
 
   #compare(subject: string, candidate: Content, versions: readonly SchemaVersion[]): readonly string[] {
     const { compatibilityLevel, compatibilityPolicy, compatibilityGroup } = this.effectiveConfig(subject)
-    const group = (metadata: Metadata | undefined): string | undefined => compatibilityGroup === undefined ? undefined : metadata?.properties?.[compatibilityGroup]
+    const groupName = compatibilityGroup
+    const group = (metadata: Metadata | undefined): string | undefined => (groupName === undefined ? undefined : metadata?.properties?.[groupName])
     const comparable = versions.filter(each => group(each.metadata) === group(candidate.metadata)).toReversed()
     const considered = compatibilityLevel.endsWith('_TRANSITIVE') ? comparable : comparable.slice(0, 1)
     const history = considered.map(each => ({ version: each.version, schema: this.parsed(each), type: each.schemaType }))
     const unreadable = history.find(each => each.schema instanceof InvalidSchema)
-    if (compatibilityLevel !== 'NONE' && unreadable !== undefined) return [`version ${unreadable.version} cannot be read: ${(unreadable.schema as InvalidSchema).message}`]
+    if (compatibilityLevel !== 'NONE' && unreadable !== undefined) {
+      return [`version ${unreadable.version} cannot be read: ${(unreadable.schema as InvalidSchema).message}`]
+    }
     return incompatibilities(candidate.schema, history as { version: number; schema: Schema }[], { level: compatibilityLevel, policy: compatibilityPolicy })
   }
 
@@ -340,7 +349,10 @@ interface Content {
 }
 
 function sameReferences(a: readonly Reference[], b: readonly Reference[]): boolean {
-  return a.length === b.length && a.every((each, index) => each.name === b[index]!.name && each.subject === b[index]!.subject && each.version === b[index]!.version)
+  return a.length === b.length && a.every(({ name, subject, version }, index) => {
+    const other = b[index]!
+    return name === other.name && subject === other.subject && version === other.version
+  })
 }
 
 /** Undefined for a subject that may be made. Qualified names (`:.context:subject`) belong to contexts, each with ids of its own, and there is only one here. */

@@ -42,7 +42,9 @@ export class SchemaValidation implements Validation {
       if (typeof id === 'string') return { part, pointer: '', reason: id }
       let verdict = verdicts.get(id)
       if (verdict === undefined) {
-        verdict = strategy === undefined ? `subject name strategy '${strategyName}' is not known` : this.#verdict(id, { topic: topic.name, part, strategy, mode })
+        verdict = strategy === undefined
+          ? `subject name strategy '${strategyName}' is not known`
+          : this.#verdict(id, { topic: topic.name, part, strategy, mode })
         verdicts.set(id, verdict)
       }
       if (verdict === null) return null

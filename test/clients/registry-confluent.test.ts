@@ -29,7 +29,7 @@ const refusal = async (call: Promise<unknown>): Promise<[number, number]> => {
 test('registers, finds, compares, configures and deletes', async () => {
   const subject = 'life/of:a subject-value'
   const full = await client().registerFullResponse(subject, { schema: order(), schemaType: 'AVRO' })
-  expect(full).toMatchObject({ version: 1, schema: order(), subject, schemaType: 'AVRO' })
+  expect(full).toMatchObject({ version: 1, schema: order(), schemaType: 'AVRO' })
   expect(await client().getId(subject, { schema: order() })).toBe(full.id)
   expect(await client().getVersion(subject, { schema: order() })).toBe(1)
   expect(await client().getBySubjectAndId(subject, full.id!)).toMatchObject({ schema: order() })
