@@ -1,5 +1,6 @@
 // `npm run sim`: crash states of the log, seed after seed on every core, until the number asked for. Exits with 1 and the line that replays it
 // when a check fails. `--seed N` runs that seed alone, or with `--seeds` or `--minutes` begins there.
+import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
@@ -69,12 +70,10 @@ function fail({ seed, statesMax, violations }: Job & CrashStates): number {
   return 1
 }
 
-function ask(worker: Worker, job: Job): Promise<CrashStates> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve)
-    worker.once('error', reject)
-    worker.postMessage(job)
-  })
+async function ask(worker: Worker, job: Job): Promise<CrashStates> {
+  const answer = once(worker, 'message')
+  worker.postMessage(job)
+  return (await answer)[0] as CrashStates
 }
 
 function count(name: string, text: string): number {

@@ -1,16 +1,18 @@
 // Group commit: what is appended while a sync runs is written together and shares the next one.
 //
-//   waiting rounds → write → written (acks=1) → sync → durable (acks=all)
+//   waiting rounds → sealed, written → written (acks=1) → sync → durable (acks=all)
 //
-// A large round is written while the sync of the one before it still runs, so that the disk is never idle. A small one waits, and gathers
-// more; when it has the disk to itself, it is written and synced in one step. A write or sync that fails is final: the pages may be marked
-// clean though they are lost, so nothing is ever tried again.
+// A large round is sealed while the one before it is written, and written while the one before that is synced, so that neither disk nor
+// processor is idle. A small one waits, and gathers more; when it has the disk to itself, it is written and synced in one step. A write or
+// sync that fails is final: the pages may be marked clean though they are lost, so nothing is ever tried again.
 import { type Deferred, deferred } from '../../base/deferred.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Entry, Storage } from './storage.ts'
 
 /** What is written with one call. */
 const roundBytesMax = 4 * 1024 * 1024
+/** One round is sealed while the one before it is being written. */
+const writesMax = 2
 const eagerBytesDefault = 256 * 1024
 
 /** Batches that are written and synced together. */
@@ -39,7 +41,9 @@ export class GroupCommit {
   /** All that are not yet durable, in order. */
   readonly #inFlight: Round[] = []
   readonly #tasks: (() => Promise<void>)[] = []
-  #isWriting = false
+  #isScheduled = false
+  #isRunningTask = false
+  #writesInFlight = 0
   #isSyncing = false
   #bytesInFlight = 0
   #failed: Error | undefined
@@ -104,42 +108,49 @@ export class GroupCommit {
   }
 
   #pump(): void {
-    if (!this.#isWriting && this.#hasWork()) void this.#write()
+    if (this.#isScheduled || !this.#hasWork()) return
+    this.#isScheduled = true
+    // Whatever else is appended in this turn shares the round.
+    void Promise.resolve().then(() => {
+      this.#isScheduled = false
+      const task = this.#tasks[0]
+      if (task) return this.#writesInFlight === 0 && !this.#isRunningTask ? this.#run(task) : undefined
+      while (this.#hasRound()) void this.#write(this.#waiting.shift()!)
+    })
   }
 
   #hasWork(): boolean {
-    if (this.#tasks.length > 0) return true
-    const next = this.#waiting[0]
-    return this.#failed === undefined && next !== undefined && (!this.#isSyncing || next.bytes >= this.#eagerBytes)
+    return this.#tasks.length > 0 ? this.#writesInFlight === 0 && !this.#isRunningTask : this.#hasRound()
   }
 
-  async #write(): Promise<void> {
-    this.#isWriting = true
-    // Whatever else is appended in this turn shares the round.
-    await Promise.resolve()
-    while (this.#hasWork()) {
-      const task = this.#tasks.shift()
-      if (task) {
-        await task()
-        continue
-      }
-      const round = this.#waiting.shift()!
-      const durably = round.bytes < this.#eagerBytes && !this.#isSyncing && this.#unsynced.length === 0
-      try {
-        await this.guard(() => this.#storage.write(round.entries, { durably }))
-      } catch {
-        // The rounds are gone, but whoever waits for a task still does.
-        continue
-      }
+  #hasRound(): boolean {
+    const next = this.#waiting[0]
+    if (next === undefined || this.#failed || this.#tasks.length > 0) return false
+    return next.bytes >= this.#eagerBytes ? this.#writesInFlight < writesMax : this.#writesInFlight === 0 && !this.#isSyncing
+  }
+
+  async #run(task: () => Promise<void>): Promise<void> {
+    this.#isRunningTask = true
+    await task()
+    this.#isRunningTask = false
+    this.#tasks.shift()
+    this.#pump()
+  }
+
+  async #write(round: Round): Promise<void> {
+    const durably = round.bytes < this.#eagerBytes && this.#unsynced.length === 0
+    this.#writesInFlight++
+    try {
+      await this.guard(() => this.#storage.write(round.entries, { durably }))
       round.written.resolve()
-      if (durably) {
-        this.#settle([round])
-        continue
-      }
-      this.#unsynced.push(round)
-      if (!this.#isSyncing) void this.#sync()
+      if (durably) this.#settle([round])
+      else this.#unsynced.push(round)
+    } catch {
+      // The rounds are rejected; whoever waits for a task still has to hear of it.
     }
-    this.#isWriting = false
+    this.#writesInFlight--
+    if (this.#unsynced.length > 0 && !this.#isSyncing) void this.#sync()
+    this.#pump()
   }
 
   async #sync(): Promise<void> {

@@ -41,8 +41,13 @@ export class Segment {
   readonly seal: SegmentSeal
   readonly index = new SpanIndex()
   readonly #file: DiskFile
-  /** Where the next frame goes. Everything below is written, though not yet durable. */
+  /** Everything below is written, though not yet durable. */
   #end: number
+  /** Where the next frame goes, and the offset it begins at: ahead of what is written by what is being written. */
+  #sealedEnd: number
+  #sealedNextOffset: number
+  /** Settles with the last of the writes, which go one after the other. */
+  #writes: Promise<void> = Promise.resolve()
   #syncedUpTo: number
   #nextOffset: number
   #firstTimestampMs = -1
@@ -55,8 +60,10 @@ export class Segment {
     this.seal = options.seal
     this.#file = options.file
     this.#end = segmentHeaderBytes
+    this.#sealedEnd = segmentHeaderBytes
     this.#syncedUpTo = segmentHeaderBytes
     this.#nextOffset = options.seal.header.baseOffset
+    this.#sealedNextOffset = this.#nextOffset
   }
 
   /** A new segment in `directory`, its header and its name durable. */
@@ -76,22 +83,22 @@ export class Segment {
   get baseOffset(): number { return this.seal.header.baseOffset }
   get nextOffset(): number { return this.#nextOffset }
   get isEmpty(): boolean { return this.#nextOffset === this.baseOffset }
-  get bytes(): number { return this.#end }
+  get bytes(): number { return this.#sealedEnd }
   get syncedUpTo(): number { return this.#syncedUpTo }
   /** Times of the first batch and of the latest record; -1 in an empty segment. */
   get firstTimestampMs(): number { return this.#firstTimestampMs }
   get maxTimestampMs(): number { return this.#maxTimestampMs }
 
   /**
-   * Seals the groups and writes them behind one another with one call; readers see them once they are written. They are durable after the next
-   * `sync`, or at once if `durably`, which asks that nothing written before still waits for a sync.
+   * Seals the groups at once, and writes them behind one another with one call when the write before is done; readers see them once they are
+   * written. They are durable after the next `sync`, or at once if `durably`, which asks that nothing before still waits for a write or a sync.
    */
-  async append(groups: readonly Group[], random: Random, { durably }: { durably: boolean }): Promise<void> {
-    const start = this.#end
+  append(groups: readonly Group[], random: Random, { durably }: { durably: boolean }): Promise<void> {
+    const start = this.#sealedEnd
     const parts: Buffer[] = []
     const frames: { group: Group; position: number; length: number }[] = []
     let position = start
-    let nextOffset = this.#nextOffset
+    let nextOffset = this.#sealedNextOffset
     for (const group of groups) {
       if (!this.seal.mayWrite(group.bytes)) {
         const session = this.seal.beginSession(random, { nextOffset, leaderEpoch: group.leaderEpoch, syncedUpTo: this.#syncedUpTo })
@@ -105,10 +112,21 @@ export class Segment {
       position += length
       nextOffset = group.batches.at(-1)!.nextOffset
     }
-    await (durably ? this.#file.writeDurably(start, parts) : this.#file.write(start, parts))
-    for (const { group, ...frame } of frames) this.note(group.batches, frame)
-    this.#end = position
-    if (durably) this.#syncedUpTo = position
+    this.#sealedEnd = position
+    this.#sealedNextOffset = nextOffset
+    const written = this.#writes.then(async () => {
+      await (durably ? this.#file.writeDurably(start, parts) : this.#file.write(start, parts))
+      for (const { group, ...frame } of frames) this.note(group.batches, frame)
+      this.#end = position
+      if (durably) this.#syncedUpTo = position
+    })
+    this.#writes = written
+    return written
+  }
+
+  /** Resolves when all that was appended is written. */
+  written(): Promise<void> {
+    return this.#writes
   }
 
   /** fdatasync; what was written before the call is durable after it. */
@@ -140,8 +158,8 @@ export class Segment {
   resume(summary: Summary): void {
     this.seal.resume(summary.seal)
     this.index.restore(summary.spans, summary.end)
-    this.#end = summary.end
     this.#nextOffset = summary.nextOffset
+    this.recoveredUpTo(summary.end)
     this.#firstTimestampMs = summary.firstTimestampMs
     this.#maxTimestampMs = summary.maxTimestampMs
   }
@@ -149,7 +167,9 @@ export class Segment {
   /** Recovery has found everything below `end` intact and durable. */
   recoveredUpTo(end: number): void {
     this.#end = end
+    this.#sealedEnd = end
     this.#syncedUpTo = end
+    this.#sealedNextOffset = this.#nextOffset
   }
 
   /** The batches of a span, opened; undefined where the segment is closed. Damaged where its frames are not what was written. */

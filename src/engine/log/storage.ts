@@ -39,6 +39,10 @@ export class Storage {
   readonly #epochs: Epochs
   /** What of the producers is written; the log's own view is ahead by what waits. */
   readonly #producers = new Producers()
+  /** The write asked for last. */
+  #lastWrite: Promise<void> = Promise.resolve()
+  /** Writes that change segments on their way, or wait for one that does. */
+  #rolling = 0
   #endOffset: number
   /** How much of the last segment its summary speaks of. */
   #summarizedBytes: number
@@ -59,14 +63,27 @@ export class Storage {
 
   /**
    * Writes the entries, in order, in as few frames as they fit. Durable after the next `sync`, or at once if `durably`, which asks that nothing
-   * written before still waits for a sync. One call at a time.
+   * before still waits for a write or a sync. A second call may come while the first one writes: its frames are sealed meanwhile.
    */
-  async write(entries: readonly Entry[], how: { durably: boolean } = { durably: false }): Promise<void> {
+  write(entries: readonly Entry[], how: { durably: boolean } = { durably: false }): Promise<void> {
+    if (this.#rolling === 0) return this.#lastWrite = this.#write(entries, how)
+    // The write before is changing segments, or waits for one that does.
+    this.#rolling++
+    return this.#lastWrite = this.#lastWrite.then(() => {
+      this.#rolling--
+      return this.#write(entries, how)
+    })
+  }
+
+  async #write(entries: readonly Entry[], how: { durably: boolean }): Promise<void> {
     let groups: Group[] = []
     let bytes = 0
     let segment = this.#segments.at(-1)
+    let isRolling = false
     for (const group of grouped(entries)) {
       if (!segment || this.#isFull(segment, group, bytes)) {
+        if (!isRolling) this.#rolling++
+        isRolling = true
         if (segment && groups.length > 0) await this.#append(segment, groups, how)
         groups = []
         bytes = 0
@@ -78,6 +95,7 @@ export class Storage {
     if (segment && groups.length > 0) await this.#append(segment, groups, how)
     const last = entries.at(-1)
     if (last) this.#endOffset = last.batch.nextOffset
+    if (isRolling) this.#rolling--
   }
 
   /** What was written before the call is durable after it. */
@@ -89,6 +107,7 @@ export class Storage {
   async roll(baseOffset: number): Promise<Segment> {
     const { world, directory, identity, keys } = this.#options
     const last = this.#segments.at(-1)
+    await last?.written()
     await last?.sync()
     await this.#summarize()
     const segment = await Segment.create({
