@@ -1,12 +1,9 @@
 #!/usr/bin/env node
 // The command `sluice`: one file per subcommand, each loaded only when it is asked for, so that `sluice start` is quick.
 import { enableCompileCache } from 'node:module'
-import { setFlagsFromString } from 'node:v8'
 
 // Sealing and syncing share libuv's pool with DNS and file reads: four threads would make a sync wait for a read. Read at the pool's first use.
 process.env['UV_THREADPOOL_SIZE'] ??= '16'
-// Buffers count towards the heap's own limit. Otherwise V8 collects everything for every 64 MB of buffers that come and go: a third of the time of a produce.
-setFlagsFromString('--external-memory-accounted-in-global-limit')
 enableCompileCache()
 
 const { Command, CommanderError } = await import('commander')

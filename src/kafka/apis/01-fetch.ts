@@ -54,6 +54,9 @@ export const Fetch = defineApi({
   },
 })
 
+/** A longer wait holds the request's memory for nothing: clients ask for half a second, and an empty answer makes them ask again. */
+const waitMsMax = 300_000
+
 export interface FetchRequest extends RequestOf<typeof Fetch> {}
 export interface FetchResponse extends ResponseOf<typeof Fetch> {}
 type TopicRequest = FetchRequest['topics'][number]
@@ -81,7 +84,7 @@ interface Wanted {
 async function handle(request: FetchRequest, context: Context): Promise<FetchResponse> {
   if (request.sessionId !== 0) return { errorCode: ErrorCode.FETCH_SESSION_ID_NOT_FOUND, responses: [] }
   const wanted = await Promise.all(request.topics.map(async topic => ({ request: topic, name: await nameOf(topic, context) })))
-  const deadline = context.clock.monotonic() + request.maxWaitMs
+  const deadline = context.clock.monotonic() + Math.min(request.maxWaitMs, waitMsMax)
   for (;;) {
     const pass = await readAll(wanted, request, context)
     const leftMs = deadline - context.clock.monotonic()
