@@ -7,7 +7,7 @@ import { buildBatch } from '../../src/wire/batch.ts'
 import type { SimDisk } from '../sim/disk.ts'
 import { append, openEngineWorld, valuesOf } from '../support/engine-world.ts'
 
-const seedCount = Number(process.env['SLUICE_TEST_SEEDS'] ?? 12)
+const seedCount = Number(process.env['TEST_SEEDS'] ?? 12)
 
 /** What a client knows for certain: the catalog's side changes one step at a time, appends run beside it. */
 interface Model {

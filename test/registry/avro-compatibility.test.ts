@@ -77,7 +77,7 @@ test('an exponential pair is given up, not waited for', () => {
 test('agrees with avsc on random pairs', () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   const random = new Prng(seed)
-  const pairsWanted = Number(process.env['SLUICE_TEST_PAIRS'] ?? 10_000)
+  const pairsWanted = Number(process.env['TEST_PAIRS'] ?? 10_000)
   let compatible = 0
   let compared = 0
   while (compared < pairsWanted) {

@@ -86,7 +86,7 @@ test('an exponential pair is given up, not waited for', () => {
 test('what it calls compatible accepts every value the earlier schema accepts, by ajv, on random pairs', () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   const random = new Prng(seed)
-  const pairsWanted = Number(process.env['SLUICE_TEST_PAIRS'] ?? 4_000)
+  const pairsWanted = Number(process.env['TEST_PAIRS'] ?? 4_000)
   // One instance, and none of the schemas about schemas: those take ajv longer than the pairs.
   const ajv = new Ajv({ strict: false, logger: false, meta: false, validateSchema: false, code: { optimize: false } })
   const uncompiled = (root: unknown): JsonDocument => ({ root, draft: 'draft-07', title: undefined, known: new Map() })
