@@ -8,6 +8,7 @@ import { Refusal } from '../src/ports.ts'
 import { type Batch, buildBatch } from '../src/wire/batch.ts'
 import { nodeWorld } from '../src/world/node.ts'
 import { type BenchRow, percentile, printRows } from './row.ts'
+import { writeOneByOne } from './plain-disk.ts'
 
 // Beside the sources, because a temporary directory is often no disk at all.
 const directory = `${import.meta.dirname}/../node_modules/.cache/sluice-bench`
@@ -117,18 +118,6 @@ function writeMany(file: number, count: number): number {
     fdatasyncSync(file)
   }
   return count / ((performance.now() - startedMs) / 1000)
-}
-
-function writeOneByOne(file: number, count: number): number[] {
-  const bytes = nodeWorld().random.bytes(1024)
-  const samples: number[] = []
-  for (let index = 0; index < count; index++) {
-    const startedMs = performance.now()
-    writeSync(file, bytes)
-    fdatasyncSync(file)
-    samples.push(performance.now() - startedMs)
-  }
-  return samples
 }
 
 if (import.meta.main) printRows(await run())

@@ -2,11 +2,12 @@
 // record at a time. Beside it, taking turns in the same run, a bare Node server that speaks the same protocol over a plain file, without encryption or checks.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, fdatasyncSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startSluice } from '../test/support/sluice.ts'
 import { percentile, printRows, type BenchRow } from './row.ts'
+import { writeOneByOne } from './plain-disk.ts'
 
 const root = join(import.meta.dirname, '..')
 // Beside the sources, because a temporary directory is often no disk at all.
@@ -99,19 +100,6 @@ async function load(port: number, task: 'create' | 'produce' | 'fetch', options:
   await once(child, 'close')
   if (output === '') throw new Error(`${task} on port ${port} failed`)
   return JSON.parse(output) as object
-}
-
-/** Milliseconds of each. */
-function writeOneByOne(file: number, count: number): number[] {
-  const bytes = Buffer.alloc(1024, 7)
-  const samples: number[] = []
-  for (let index = 0; index < count; index++) {
-    const startedMs = performance.now()
-    writeSync(file, bytes)
-    fdatasyncSync(file)
-    samples.push(performance.now() - startedMs)
-  }
-  return samples
 }
 
 async function residentMiB(pid: number): Promise<number> {
