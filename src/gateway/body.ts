@@ -4,6 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Response } from 'express'
 import { assert } from '../base/assert.ts'
+import { parseJsonText } from '../base/json.ts'
 import { jsonDepthMax, tooDeep } from './json-text.ts'
 import { Problem } from './problem.ts'
 
@@ -111,7 +112,7 @@ export function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw new Problem(400, 'HTTP 400 Bad Request: the body is not UTF-8')
   if (tooDeep(body)) throw new Problem(400, `HTTP 400 Bad Request: the JSON is nested deeper than ${jsonDepthMax}`)
   try {
-    return JSON.parse(body.toString())
+    return parseJsonText(body.toString())
   } catch (error) {
     throw new Problem(400, `HTTP 400 Bad Request: malformed JSON: ${(error as Error).message.slice(0, 200)}`)
   }

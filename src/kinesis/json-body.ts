@@ -1,5 +1,6 @@
 // A JSON body as it arrived. One pass over the bytes finds how deep it nests and where its long strings lie; those are left in the bytes, so that a PutRecords
 // of half a megabyte is parsed as the few kilobytes around its data, and the data is decoded straight from where it lies.
+import { parseJsonText } from '../base/json.ts'
 
 /** Nested arrays and objects a body may have; no operation needs more than four. */
 export const depthMax = 64
@@ -7,6 +8,7 @@ export const depthMax = 64
 const longBytesMin = 512
 const quote = 0x22
 const backslash = 0x5c
+const colon = 0x3a
 const openBrace = 0x7b
 const openBracket = 0x5b
 const closeBrace = 0x7d
@@ -20,7 +22,7 @@ interface Span {
 }
 
 export class JsonBody {
-  /** What was parsed. A long string is in it as a stand-in: `text` and `ascii` give what it stands for. */
+  /** What was parsed. A long string that is no name is in it as a stand-in: `text` and `ascii` give what it stands for. */
   readonly value: Readonly<Record<string, unknown>>
   readonly #bytes: Buffer
   readonly #spans: readonly Span[]
@@ -39,7 +41,9 @@ export class JsonBody {
     const spans = longStrings(bytes)
     if (spans === undefined) return undefined
     try {
-      const value = JSON.parse(withStandIns(bytes, spans)) as unknown
+      const text = withStandIns(bytes, spans)
+      // Stand-ins are no names, so only an escape that came with the body can be in one.
+      const value = bytes.includes(backslash) ? parseJsonText(text) : JSON.parse(text) as unknown
       return typeof value === 'object' && value !== null && !Array.isArray(value) ? new JsonBody(value as Record<string, unknown>, bytes, spans) : undefined
     } catch {
       return undefined
@@ -87,7 +91,7 @@ function withStandIns(bytes: Buffer, spans: readonly Span[]): string {
   return text + bytes.toString('utf8', from)
 }
 
-/** The strings that are long and without escapes, by what is between their quotes; undefined where something nests too deep. */
+/** The strings that are long, without escapes and no names, by what is between their quotes; undefined where something nests too deep. */
 function longStrings(bytes: Buffer): Span[] | undefined {
   const spans: Span[] = []
   let mayStandIn = true
@@ -103,12 +107,19 @@ function longStrings(bytes: Buffer): Span[] | undefined {
       at = endOfString(bytes, start)
       // The parser will complain of a string without an end.
       if (at < 0) break
-      if (at - start >= longBytesMin && !(escape >= 0 && escape < at)) spans.push({ start, end: at })
+      if (at - start >= longBytesMin && !(escape >= 0 && escape < at) && !isName(bytes, at + 1)) spans.push({ start, end: at })
     } else if (byte === openBrace || byte === openBracket) {
       if (++depth > depthMax) return undefined
     } else if (byte === closeBrace || byte === closeBracket) depth--
   }
   return mayStandIn ? spans : []
+}
+
+/** Whether the string that ends before `behind` is the name of a member. */
+function isName(bytes: Buffer, behind: number): boolean {
+  let at = behind
+  for (let byte = bytes[at]; byte === 0x20 || byte === 0x0a || byte === 0x0d || byte === 0x09; byte = bytes[at]) at++
+  return bytes[at] === colon
 }
 
 /** The position of the quote that ends a string; -1 where none does. */

@@ -61,7 +61,7 @@ function decode(member: AnyMember, value: unknown, body: JsonBody): unknown {
     case 'map':
       return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
         if (typeof item !== 'string') throw wrongScalar(item, 'an String')
-        return [textOf(key, body), textOf(item, body)]
+        return [key, textOf(item, body)]
       }))
     case 'structure':
       return decodeMembers(member.members, plainObject(value, 'Expected null'), body)

@@ -1,5 +1,6 @@
 // JSON text of schemas, kept exactly: numbers that a double cannot hold or would print otherwise (1.0, 9223372036854775807) stay as written, so that
 // canonical text says what its author said. Depth and size are judged before the parser sees the text.
+import { parseJsonText } from '../base/json.ts'
 
 export const schemaBytesMax = 1024 * 1024
 export const schemaDepthMax = 64
@@ -26,7 +27,7 @@ export function isObject(value: unknown): value is JsonObject {
 export function parseExactly(text: string): unknown {
   const depth = depthOf(text)
   if (depth > schemaDepthMax) throw new SyntaxError(`nested ${depth} deep, where at most ${schemaDepthMax} are allowed`)
-  return JSON.parse(text, keepNumber)
+  return parseJsonText(text, keepNumber)
 }
 
 /** How deep the brackets of a JSON text nest, strings aside. */

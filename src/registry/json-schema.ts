@@ -1,5 +1,6 @@
 // JSON Schema documents: from text to a document that is known to compile. Drafts 6, 7, 2019-09 and 2020-12; 7 where none is named. A document may refer to
 // itself and to the registered schemas it names as references, never to the network.
+import { parseJsonText } from '../base/json.ts'
 import { InvalidSchema } from './errors.ts'
 import { isObject, parseExactly, sorted } from './exact-json.ts'
 import { compileJsonSchema } from './json-validator.ts'
@@ -33,7 +34,7 @@ export function parseJsonSchema(
     throw new InvalidSchema((error as Error).message)
   }
   const canonical = JSON.stringify(normalize ? sorted(exact) : exact)
-  const root: unknown = JSON.parse(canonical)
+  const root: unknown = parseJsonText(canonical)
   if (!isObject(root) && typeof root !== 'boolean') throw new InvalidSchema(`a JSON Schema is an object or a boolean, not ${canonical.slice(0, 200)}`)
   const title = isObject(root) && typeof root['title'] === 'string' ? root['title'] : undefined
   const document: JsonDocument = { root, draft: draftOf(root), title, known }

@@ -1,5 +1,6 @@
 // Payloads (what follows the schema id) of either language: from JSON, to JSON, and checked as they are. Compiled once per schema.
 import { isUtf8 } from 'node:buffer'
+import { parseJsonText } from '../base/json.ts'
 import { compileAvroReader } from './avro-reader.ts'
 import { compileAvroWriter } from './avro-writer.ts'
 import { depthOf, schemaDepthMax } from './exact-json.ts'
@@ -36,7 +37,7 @@ function jsonPayload(document: JsonDocument): PayloadCodec {
     if (typeof text !== 'string') return text
     let value: unknown
     try {
-      value = JSON.parse(text)
+      value = parseJsonText(text)
     } catch (error) {
       // The parser quotes the payload; what it was does not belong into logs and answers to others.
       return { pointer: '', reason: `is not JSON${/at position \d+/.exec((error as Error).message)?.[0].replace(/^/, ', ') ?? ''}` }

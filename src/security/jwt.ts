@@ -6,6 +6,7 @@ import { createHash, createPrivateKey, createPublicKey, randomUUID, timingSafeEq
 import type { KeyObject } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type jsonwebtoken from 'jsonwebtoken'
+import { parseJsonText } from '../base/json.ts'
 import type { Principal } from '../ports.ts'
 import { formatPrincipal, parsePrincipal } from './principal.ts'
 
@@ -108,7 +109,7 @@ function decodeObject(part: string): Readonly<Record<string, unknown>> | undefin
   let value: unknown
   try {
     text = utf8.decode(Buffer.from(part, 'base64url'))
-    value = JSON.parse(text)
+    value = parseJsonText(text)
   } catch {
     return undefined
   }

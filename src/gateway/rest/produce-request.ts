@@ -3,6 +3,7 @@
 // stored as JSON is then the client's own bytes, numbers in full precision, and nothing is parsed or printed twice.
 import { isUtf8 } from 'node:buffer'
 import { assert } from '../../base/assert.ts'
+import { parseJsonText } from '../../base/json.ts'
 import type { Header } from '../../wire/batch.ts'
 import { JsonCursor, memberCount } from '../json-text.ts'
 import { Problem } from '../problem.ts'
@@ -83,7 +84,7 @@ export function parseProduceRequest(body: Buffer): ProduceRequest {
   let parsed: unknown
   try {
     spans = findRecords(body)
-    parsed = JSON.parse(body.toString())
+    parsed = parseJsonText(body.toString())
   } catch (error) {
     if (error instanceof SyntaxError) throw malformed(error.message.slice(0, 200))
     throw error
