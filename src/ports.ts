@@ -8,8 +8,11 @@ export type RefusalCode =
   | 'unknown-topic' | 'unknown-topic-id' | 'unknown-partition' | 'topic-exists' | 'invalid-topic' | 'invalid-partitions' | 'invalid-replication-factor'
   | 'invalid-replica-assignment' | 'invalid-config' | 'invalid-request' | 'policy-violation' | 'topic-deletion-disabled'
   // positions, leadership, storage
-  | 'not-leader' | 'fenced-leader-epoch' | 'unknown-leader-epoch' | 'offset-out-of-range' | 'not-enough-replicas' | 'not-enough-replicas-after-append'
-  | 'storage-error' | 'sealed-partition'
+  | 'not-leader' | 'leader-not-available' | 'fenced-leader-epoch' | 'unknown-leader-epoch' | 'offset-out-of-range' | 'offset-not-available'
+  | 'not-enough-replicas' | 'not-enough-replicas-after-append' | 'storage-error' | 'sealed-partition'
+  // brokers and replicas
+  | 'broker-not-available' | 'broker-id-not-registered' | 'replica-not-available' | 'log-dir-not-found' | 'preferred-leader-not-available'
+  | 'eligible-leaders-not-available' | 'election-not-needed' | 'no-reassignment-in-progress' | 'reassignment-in-progress'
   // records
   | 'corrupt-message' | 'message-too-large' | 'record-list-too-large' | 'invalid-record' | 'invalid-timestamp' | 'unsupported-compression-type'
   // idempotent producers
@@ -17,7 +20,7 @@ export type RefusalCode =
   // groups
   | 'invalid-group-id' | 'group-id-not-found' | 'non-empty-group' | 'unknown-member-id' | 'member-id-required' | 'illegal-generation' | 'rebalance-in-progress'
   | 'inconsistent-group-protocol' | 'invalid-session-timeout' | 'fenced-instance-id' | 'group-max-size-reached' | 'offset-metadata-too-large'
-  | 'coordinator-load-in-progress' | 'coordinator-not-available' | 'group-subscribed-to-topic'
+  | 'coordinator-load-in-progress' | 'coordinator-not-available' | 'not-coordinator' | 'group-subscribed-to-topic'
   // who may do what
   | 'authorization-failed' | 'duplicate-resource' | 'resource-not-found'
   | 'request-timed-out' | 'unsupported'
@@ -75,18 +78,32 @@ export interface ReadOptions {
   readonly committedOnly: boolean
   /** A leader epoch the caller believes in; undefined skips the check. */
   readonly leaderEpoch?: number
+  /** The leader epoch of the record before `from`, as the caller has it: where the log has another, the slice says from where (KIP-595). */
+  readonly lastFetchedEpoch?: number
+}
+
+/** Where an epoch ended in a log. */
+export interface EpochEnd {
+  /** The largest epoch up to the one asked for; -1 where the log has none. */
+  readonly leaderEpoch: number
+  /** The offset behind its last record; -1 where the log has none. */
+  readonly endOffset: number
 }
 
 export interface Ends {
   readonly logStartOffset: number
   readonly lastStableOffset: number
   readonly highWatermark: number
+  /** Where the leader's log ends: ahead of the high watermark by what is not yet on all in-sync replicas. */
+  readonly logEndOffset: number
   readonly leaderEpoch: number
 }
 
 export interface Slice extends Ends {
   /** Whole batches in offset order, the first containing the offset asked for (or the next that exists). Views: copy before you keep them. */
   readonly batches: readonly Batch[]
+  /** The caller's log is not this one from here on: it must cut its own off. No batches then. */
+  readonly diverging?: EpochEnd
 }
 
 export interface Position {
@@ -109,6 +126,8 @@ export interface Logs {
   offsetForTime(at: PartitionRef, timestampMs: number): Promise<Position | null | Refusal>
   /** The record with the largest timestamp (ListOffsets -3); null in an empty log. */
   offsetOfMaxTimestamp(at: PartitionRef): Promise<Position | null | Refusal>
+  /** OffsetForLeaderEpoch: the largest epoch up to the one asked for, and where it ended. `leaderEpoch` as in ReadOptions. */
+  endOfEpoch(at: PartitionRef, epoch: number, how: { readonly leaderEpoch?: number }): Promise<EpochEnd | Refusal>
   /** Resolves as soon as any partition's high watermark is past the one seen (at once if it is already), is gone, or the signal aborts. */
   changed(seen: readonly Seen[], signal: AbortSignal): Promise<void>
   /** A producer id that was never given before, epoch 0. */
@@ -117,25 +136,38 @@ export interface Logs {
 
 // --------------------------------------------------------------------------------------------------------------- admin
 
+/** A fenced broker is registered but not served by: it has not started, is gone, or has not caught up. */
+export type BrokerState = 'running' | 'fenced' | 'stopping'
+
 export interface Broker {
   readonly id: number
   /** The availability zone. */
   readonly rack: string | null
+  readonly state: BrokerState
 }
 
 export interface Cluster {
   /** 22 characters of base64url, as Kafka prints a UUID. */
   readonly id: string
   readonly controllerId: number
+  /** All that are registered, by id. */
   readonly brokers: readonly Broker[]
 }
 
 export interface Partition {
   readonly index: number
+  /** -1 where no replica can lead. */
   readonly leader: number
+  /** Grows with every election. */
   readonly leaderEpoch: number
+  /** Grows with every change of what stands here. */
+  readonly partitionEpoch: number
+  /** The preferred leader first; those being added by a reassignment among them. */
   readonly replicas: readonly number[]
   readonly inSyncReplicas: readonly number[]
+  /** A reassignment under way: the replicas that are coming, and those that will go once these are in sync. */
+  readonly addingReplicas: readonly number[]
+  readonly removingReplicas: readonly number[]
   /** When this partition came to be: part of a Kinesis sequence number. Milliseconds since the epoch. */
   readonly createdAtMs: number
 }
@@ -185,6 +217,67 @@ export interface ConfigChange {
   readonly value: string | null
 }
 
+/** What somebody wants a partition's replicas to be; null gives a reassignment under way up. */
+export interface Reassignment extends PartitionRef {
+  readonly replicas: readonly number[] | null
+}
+
+export interface ReassignmentUnderWay extends PartitionRef {
+  readonly replicas: readonly number[]
+  readonly addingReplicas: readonly number[]
+  readonly removingReplicas: readonly number[]
+}
+
+/** One of a broker's data directories, and the replicas in it. */
+export interface LogDirectory {
+  readonly brokerId: number
+  readonly path: string
+  /** Why nothing is served from it any more. */
+  readonly failed?: string
+  /** Bytes on the file system that holds it, and how many of them are free; -1 where that cannot be told. */
+  readonly totalBytes: number
+  readonly usableBytes: number
+  /** The broker's storage limit; undefined: the file system's end. */
+  readonly limitBytes?: number
+  readonly replicas: readonly LogDirectoryReplica[]
+}
+
+export interface LogDirectoryReplica extends PartitionRef {
+  readonly bytes: number
+  /** How far its log ends behind the high watermark (for a replica that is being moved here: behind the present one). */
+  readonly lag: number
+  /** Being copied here from another directory of the broker; it takes that one's place when it has caught up. */
+  readonly isFuture: boolean
+}
+
+export interface QuorumReplica {
+  readonly id: number
+  readonly logEndOffset: number
+  /** When it last took records, and when it last had all of them. Milliseconds since the epoch; -1 unknown. */
+  readonly lastFetchMs: number
+  readonly lastCaughtUpMs: number
+}
+
+/** `__cluster_metadata`: who holds it. */
+export interface Quorum {
+  readonly leaderId: number
+  readonly leaderEpoch: number
+  readonly highWatermark: number
+  readonly voters: readonly QuorumReplica[]
+}
+
+/** One replica of a partition as its own broker sees it. */
+export interface ReplicaStatus extends PartitionRef {
+  readonly brokerId: number
+  readonly role: 'leader' | 'follower' | 'offline'
+  readonly logStartOffset: number
+  readonly highWatermark: number
+  readonly lastStableOffset: number
+  readonly logEndOffset: number
+  /** Below it everything is on disk for certain. */
+  readonly durableOffset: number
+}
+
 export interface Admin {
   cluster(): Promise<Cluster>
   /** Every topic, or of the named ones those that exist. Sorted by name. */
@@ -200,6 +293,65 @@ export interface Admin {
   alterConfigs(resource: ConfigResource, changes: readonly ConfigChange[], how: { validateOnly: boolean }): Promise<null | Refusal>
   /** Everything below `beforeOffset` (-1: the high watermark) becomes unreadable, durably. */
   deleteRecords(at: PartitionRef, beforeOffset: number): Promise<{ readonly lowWatermark: number } | Refusal>
+
+  /** Of the named partitions or of all; of all, only those where an election made a difference are answered. 'unclean' may lose records. */
+  electLeaders(kind: 'preferred' | 'unclean', partitions: readonly PartitionRef[] | null): Promise<readonly (PartitionRef & { readonly refusal: Refusal | null })[] | Refusal>
+  /** One answer per wish, in order. Answered once the move has begun; `reassignments` shows what is under way. */
+  reassign(wishes: readonly Reassignment[]): Promise<readonly (null | Refusal)[] | Refusal>
+  /** Of the named partitions, or all. */
+  reassignments(partitions: readonly PartitionRef[] | null): Promise<readonly ReassignmentUnderWay[]>
+  /** Of one broker. A partition filter of null means all. */
+  logDirectories(brokerId: number, partitions: readonly PartitionRef[] | null): Promise<readonly LogDirectory[] | Refusal>
+  /** Moves a replica to another directory of its broker; answered once the move has begun. */
+  moveReplica(brokerId: number, at: PartitionRef, path: string): Promise<null | Refusal>
+  quorum(): Promise<Quorum>
+  /** Forgets a broker that is not running and holds no replicas. */
+  unregisterBroker(id: number): Promise<null | Refusal>
+  /** Every replica of a topic's partitions that a running broker has, by partition and broker. */
+  replicas(topic: string): Promise<readonly ReplicaStatus[] | Refusal>
+}
+
+// -------------------------------------------------------------------------------------------------------------- brokers
+
+/** A broker of this process: what an operator sees. */
+export interface BrokerStatus extends Broker {
+  /** Whether it runs in this process right now; a stopped or failed one can be started. */
+  readonly isUp: boolean
+  /** Why it went down by itself. */
+  readonly fault?: string
+  readonly directories: readonly string[]
+  readonly limitBytes?: number
+  readonly leaders: number
+  readonly replicas: number
+  /** Replicas on it that are not in sync. */
+  readonly outOfSync: number
+  /** Port by listener name; empty while it is down. */
+  readonly ports: ReadonlyMap<string, number>
+}
+
+export interface NewBroker {
+  /** Left out: the lowest free one. */
+  readonly id?: number
+  /** Left out: the zone with the fewest brokers. */
+  readonly rack?: string
+  /** Left out: `broker-<id>` in the data directory. */
+  readonly directories?: readonly string[]
+}
+
+/** The brokers of this process, to be operated on while clients run. Each answers once the change is done. */
+export interface Brokers {
+  list(): Promise<readonly BrokerStatus[]>
+  /** Hands its partitions over, then stops serving and closes its files. */
+  stop(id: number): Promise<null | Refusal>
+  start(id: number): Promise<null | Refusal>
+  restart(id: number): Promise<null | Refusal>
+  /** A crash: connections end, nothing is handed over, nothing is flushed. */
+  fail(id: number): Promise<null | Refusal>
+  add(broker: NewBroker): Promise<BrokerStatus | Refusal>
+  /** Moves its replicas to the others, then stops and unregisters it. `onProgress`: how many partitions are left to move. */
+  remove(id: number, onProgress?: (left: number) => void): Promise<null | Refusal>
+  /** The most that its directories may hold, in bytes; null: no limit but the disk's. Takes effect at once and is kept. */
+  setStorageLimit(id: number, bytes: number | null): Promise<null | Refusal>
 }
 
 // -------------------------------------------------------------------------------------------------------------- groups
