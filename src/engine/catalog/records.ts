@@ -1,18 +1,23 @@
 // The records of `__cluster_metadata`: one kind per entity, each record the whole of its entity, so that the latest record of a key wins and a
-// snapshot is simply every entity once. Versions only grow, and only by tagged fields.
-import type { AccessKey, AclBinding, Broker, Topic } from '../../ports.ts'
+// snapshot is simply every entity once. A partition's state has records of its own, which replace what its topic's record said of it before.
+// Versions only grow, and only by tagged fields.
+import type { AccessKey, AclBinding, BrokerState, Partition, Topic } from '../../ports.ts'
 import type { RecordDraft, RecordView } from '../../wire/batch.ts'
-import { array, boolean, int32, int64, Message, string, uuid } from '../../wire/schema.ts'
+import { array, boolean, int32, int64, int8, Message, string, uuid } from '../../wire/schema.ts'
 import { kindOf, RecordFormat } from '../record-format.ts'
+import type { Registration, Voter } from './commands.ts'
 
 export type CatalogRecord =
-  | { readonly type: 'cluster'; readonly clusterId: string }
-  | { readonly type: 'broker'; readonly broker: Broker }
+  /** Broker epochs up to `brokerEpoch` have been given out. */
+  | { readonly type: 'cluster'; readonly clusterId: string; readonly brokerEpoch: number }
+  | { readonly type: 'broker'; readonly broker: Registration }
+  | { readonly type: 'broker-removed'; readonly id: number }
   | { readonly type: 'topic'; readonly topic: Topic }
   | { readonly type: 'topic-removed'; readonly topicId: string }
-  /** A topic that was deleted and still has files or committed offsets… */
-  | { readonly type: 'condemned'; readonly topicId: string; readonly name: string }
-  /** …and has none any more. */
+  | { readonly type: 'partition'; readonly topicId: string; readonly partition: Partition }
+  /** A topic that was deleted; `brokers` may still have files of it, or committed offsets… */
+  | { readonly type: 'condemned'; readonly topicId: string; readonly name: string; readonly brokers: readonly number[] }
+  /** …and none has any more. */
   | { readonly type: 'forgotten'; readonly topicId: string }
   /** `broker` is '' for the default of all brokers; a null value takes the setting away. */
   | { readonly type: 'broker-config'; readonly broker: string; readonly name: string; readonly value: string | null }
@@ -22,11 +27,41 @@ export type CatalogRecord =
   | { readonly type: 'access-key-removed'; readonly id: string }
   /** Ids below `next` have been given out, or may have been. */
   | { readonly type: 'producer-ids'; readonly next: number }
+  | { readonly type: 'voters'; readonly voters: readonly Voter[] }
 
 const one = { versions: '0', flexible: '0+' } as const
+const nobody = '00000000-0000-0000-0000-000000000000'
+/** In the order of their numbers on disk. */
+const states: readonly BrokerState[] = ['fenced', 'running', 'stopping']
 
-const cluster = new RecordFormat({ name: 'Cluster', kind: 1, version: 0, key: {}, value: new Message({ clusterId: string }, one) })
-const broker = new RecordFormat({ name: 'Broker', kind: 2, version: 0, key: { id: int32 }, value: new Message({ rack: string.nullable() }, one) })
+const partitionState = {
+  leader: int32,
+  leaderEpoch: int32,
+  replicas: array(int32),
+  inSyncReplicas: array(int32),
+  createdAtMs: int64,
+  partitionEpoch: int32.default(0).tag(0, '0+'),
+  addingReplicas: array(int32).default([]).tag(1, '0+'),
+  removingReplicas: array(int32).default([]).tag(2, '0+'),
+}
+
+const cluster = new RecordFormat({
+  name: 'Cluster', kind: 1, version: 0, key: {}, value: new Message({ clusterId: string, brokerEpoch: int64.default(0).tag(0, '0+') }, one),
+})
+const broker = new RecordFormat({
+  name: 'Broker',
+  kind: 2,
+  version: 0,
+  key: { id: int32 },
+  value: new Message({
+    rack: string.nullable(),
+    state: int8.default(0).tag(0, '0+'),
+    epoch: int64.default(-1).tag(1, '0+'),
+    incarnation: uuid.default(nobody).tag(2, '0+'),
+    directories: array(uuid).default([]).tag(3, '0+'),
+    limitBytes: int64.default(-1).tag(4, '0+'),
+  }, one),
+})
 const topic = new RecordFormat({
   name: 'Topic',
   kind: 3,
@@ -36,7 +71,7 @@ const topic = new RecordFormat({
     name: string,
     internal: boolean,
     createdAtMs: int64,
-    partitions: array({ leader: int32, leaderEpoch: int32, replicas: array(int32), inSyncReplicas: array(int32), createdAtMs: int64 }),
+    partitions: array(partitionState),
     configs: array({ name: string, value: string }),
   }, one),
 })
@@ -55,16 +90,30 @@ const accessKey = new RecordFormat({
   key: { id: string },
   value: new Message({ secret: string, principalType: string, principalName: string, createdAtMs: int64 }, one),
 })
-const condemned = new RecordFormat({ name: 'Condemned', kind: 8, version: 0, key: { topicId: uuid }, value: new Message({ name: string }, one) })
 const producerIds = new RecordFormat({ name: 'ProducerIds', kind: 7, version: 0, key: {}, value: new Message({ next: int64 }, one) })
+const condemned = new RecordFormat({
+  name: 'Condemned',
+  kind: 8,
+  version: 0,
+  key: { topicId: uuid },
+  // A record without brokers is of a cluster that had one, with id 1.
+  value: new Message({ name: string, brokers: array(int32).default([1]).tag(0, '0+') }, one),
+})
+const partition = new RecordFormat({ name: 'Partition', kind: 9, version: 0, key: { topicId: uuid, index: int32 }, value: new Message(partitionState, one) })
+const voters = new RecordFormat({ name: 'Voters', kind: 10, version: 0, key: {}, value: new Message({ voters: array({ id: int32, directory: uuid }) }, one) })
 
 export function encodeRecord(record: CatalogRecord): RecordDraft {
   switch (record.type) {
-    case 'cluster': return cluster.encode({}, { clusterId: record.clusterId })
-    case 'broker': return broker.encode({ id: record.broker.id }, { rack: record.broker.rack })
+    case 'cluster': return cluster.encode({}, record)
+    case 'broker': {
+      const { id, state, limitBytes = -1, ...rest } = record.broker
+      return broker.encode({ id }, { ...rest, state: states.indexOf(state), limitBytes })
+    }
+    case 'broker-removed': return broker.encode({ id: record.id }, null)
     case 'topic': return topic.encode({ topicId: record.topic.id }, { ...record.topic, configs: [...record.topic.configs].map(([name, value]) => ({ name, value })) })
     case 'topic-removed': return topic.encode({ topicId: record.topicId }, null)
-    case 'condemned': return condemned.encode({ topicId: record.topicId }, { name: record.name })
+    case 'partition': return partition.encode({ topicId: record.topicId, index: record.partition.index }, record.partition)
+    case 'condemned': return condemned.encode({ topicId: record.topicId }, record)
     case 'forgotten': return condemned.encode({ topicId: record.topicId }, null)
     case 'broker-config': return brokerConfig.encode(record, record.value === null ? null : { value: record.value })
     case 'acl': return acl.encode(record.binding, {})
@@ -75,6 +124,7 @@ export function encodeRecord(record: CatalogRecord): RecordDraft {
     }
     case 'access-key-removed': return accessKey.encode({ id: record.id }, null)
     case 'producer-ids': return producerIds.encode({}, { next: record.next })
+    case 'voters': return voters.encode({}, record)
   }
 }
 
@@ -83,16 +133,17 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
   switch (kindOf(view)) {
     case cluster.kind: {
       const { value } = cluster.decode(view)
-      return value === null ? undefined : { type: 'cluster', clusterId: value.clusterId }
+      return value === null ? undefined : { type: 'cluster', ...value }
     }
-    case broker.kind: {
-      const { key, value } = broker.decode(view)
-      return value === null ? undefined : { type: 'broker', broker: { id: key.id, rack: value.rack } }
-    }
+    case broker.kind: return decodeBroker(view)
     case topic.kind: return decodeTopic(view)
+    case partition.kind: {
+      const { key: { topicId, index }, value } = partition.decode(view)
+      return value === null ? undefined : { type: 'partition', topicId, partition: { index, ...value } }
+    }
     case condemned.kind: {
       const { key, value } = condemned.decode(view)
-      return value === null ? { type: 'forgotten', topicId: key.topicId } : { type: 'condemned', topicId: key.topicId, name: value.name }
+      return value === null ? { type: 'forgotten', topicId: key.topicId } : { type: 'condemned', topicId: key.topicId, ...value }
     }
     case brokerConfig.kind: {
       const { key, value } = brokerConfig.decode(view)
@@ -112,8 +163,19 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
       const { value } = producerIds.decode(view)
       return value === null ? undefined : { type: 'producer-ids', next: value.next }
     }
+    case voters.kind: {
+      const { value } = voters.decode(view)
+      return value === null ? undefined : { type: 'voters', voters: value.voters }
+    }
     default: return undefined
   }
+}
+
+function decodeBroker(view: RecordView): CatalogRecord {
+  const { key: { id }, value } = broker.decode(view)
+  if (value === null) return { type: 'broker-removed', id }
+  const { state, limitBytes, ...rest } = value
+  return { type: 'broker', broker: { id, ...rest, state: states[state] ?? 'fenced', ...(limitBytes < 0 ? {} : { limitBytes }) } }
 }
 
 function decodeTopic(view: RecordView): CatalogRecord {
@@ -126,7 +188,7 @@ function decodeTopic(view: RecordView): CatalogRecord {
       id: key.topicId,
       internal: value.internal,
       createdAtMs: value.createdAtMs,
-      partitions: value.partitions.map((partition, index) => ({ index, ...partition })),
+      partitions: value.partitions.map((state, index) => ({ index, ...state })),
       configs: new Map(value.configs.map(({ name, value: text }) => [name, text])),
     },
   }
