@@ -4,13 +4,19 @@
 import express, { type RequestHandler } from 'express'
 import type { Place } from '../kinesis/errors.ts'
 import type { KinesisHandler } from '../kinesis/handler.ts'
-import type { Access, AccessKeys, Admin, Groups, Logs, Validation } from '../ports.ts'
+import type { Access, AccessKeys, Admin, Brokers, Groups, Logs, Validation } from '../ports.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { Audit } from '../security/audit.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { accessKeyRoutes } from './admin/access-keys.ts'
 import { aclRoutes } from './admin/acls.ts'
+import { brokerRoutes } from './admin/brokers.ts'
+import { electionRoutes } from './admin/elections.ts'
+import { logDirectoryRoutes } from './admin/log-directories.ts'
 import { overviewRoutes } from './admin/overview.ts'
+import { quorumRoutes } from './admin/quorum.ts'
+import { reassignmentRoutes } from './admin/reassignments.ts'
+import { replicaRoutes } from './admin/replicas.ts'
 import { adminTopicRoutes } from './admin/topics.ts'
 import { authenticate, refuseForeignHosts, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
 import { BodyBudget } from './body.ts'
@@ -30,6 +36,7 @@ import { topicRoutes } from './rest/topics.ts'
 export interface GatewayParts {
   readonly logs: Logs
   readonly admin: Admin
+  readonly brokers: Brokers
   readonly groups: Groups
   readonly access: Access
   readonly accessKeys: AccessKeys
@@ -80,6 +87,13 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(aclRoutes({ ...parts, budget }))
   app.use(accessKeyRoutes({ ...parts, budget }))
   app.use(adminTopicRoutes({ ...parts, budget }))
+  app.use(replicaRoutes(parts))
+  // Before the brokers' own, whose last route would take `log-dirs` for an action.
+  app.use(logDirectoryRoutes({ ...parts, budget }))
+  app.use(brokerRoutes({ ...parts, budget }))
+  app.use(reassignmentRoutes({ ...parts, budget }))
+  app.use(electionRoutes({ ...parts, budget }))
+  app.use(quorumRoutes(parts))
   app.use(overviewRoutes({ ...parts, startedAtMs: parts.clock.now() }))
   app.use(registryRouter({ ...parts, callerOf }))
   app.use(noSuchPath)

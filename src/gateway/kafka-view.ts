@@ -52,12 +52,13 @@ async function topicBody({ logs }: Parts, topic: Topic): Promise<object> {
     id: topic.id,
     internal: topic.internal,
     createdAt: new Date(topic.createdAtMs).toISOString(),
-    partitions: await Promise.all(topic.partitions.map(async ({ index, leader, leaderEpoch, replicas, inSyncReplicas }) => {
+    partitions: await Promise.all(topic.partitions.map(async partition => {
+      const { index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas } = partition
       const ends = await logs.ends({ topic: topic.name, partition: index })
       const offsets = ends instanceof Refusal
         ? { error: ends.message }
-        : { logStartOffset: ends.logStartOffset, highWatermark: ends.highWatermark, lastStableOffset: ends.lastStableOffset }
-      return { partition: index, leader, leaderEpoch, replicas, inSyncReplicas, ...offsets }
+        : { logStartOffset: ends.logStartOffset, lastStableOffset: ends.lastStableOffset, highWatermark: ends.highWatermark, logEndOffset: ends.logEndOffset }
+      return { partition: index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, ...offsets }
     })),
   }
 }

@@ -3,9 +3,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import express from 'express'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
-import { Refusal, type Admin, type Logs } from '../ports.ts'
+import type { Admin, Brokers } from '../ports.ts'
 import type { Logger } from '../world/world.ts'
+import { ClusterFigures, type Watched } from './cluster-figures.ts'
 import { allowOnly, answerProblems, noSuchPath } from './problem.ts'
+import { readiness } from './readiness.ts'
 
 /** One request of one facade, when it is answered. */
 export interface Observation {
@@ -22,7 +24,6 @@ export interface Observation {
 export type Observe = (observation: Observation) => void
 
 const operationsMax = 500
-const partitionsShownMax = 2_000
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]
 
 /** The figures of one server: `observe` feeds them, `text` gives them in Prometheus' format. */
@@ -32,7 +33,7 @@ export class Metrics implements Disposable {
   readonly #requests: Counter<'facade' | 'operation' | 'outcome'>
   readonly #durations: Histogram<'facade' | 'operation'>
   readonly #bytes: Counter<'facade' | 'direction'>
-  #refresh = async (): Promise<void> => {}
+  #cluster: ClusterFigures | undefined
   readonly #eventLoopDelay = monitorEventLoopDelay({ resolution: 20 })
 
   constructor() {
@@ -81,26 +82,9 @@ export class Metrics implements Disposable {
     this.#bytes.inc({ facade, direction: 'out' }, bytesOut)
   }
 
-  /** Log start and high watermark of each partition, up to partitionsShownMax of them, asked for at each scrape. */
-  watch({ logs, admin }: { logs: Logs; admin: Admin }): void {
-    const registers = [this.#registry]
-    const labelNames = ['topic', 'partition'] as const
-    const start = new Gauge({ name: 'sluice_log_start_offset', help: 'First offset that can be read.', labelNames, registers })
-    const end = new Gauge({ name: 'sluice_high_watermark', help: 'First offset that cannot be read yet.', labelNames, registers })
-    this.#refresh = async () => {
-      start.reset()
-      end.reset()
-      let shown = 0
-      for (const topic of await admin.topics()) {
-        for (const { index: partition } of topic.partitions) {
-          if (++shown > partitionsShownMax) return
-          const ends = await logs.ends({ topic: topic.name, partition })
-          if (ends instanceof Refusal) continue
-          start.set({ topic: topic.name, partition }, ends.logStartOffset)
-          end.set({ topic: topic.name, partition }, ends.highWatermark)
-        }
-      }
-    }
+  /** Shows partitions and brokers from now on; they are asked for at each scrape. */
+  watch(parts: Watched): void {
+    this.#cluster = new ClusterFigures(this.#registry, parts)
   }
 
   /** Events of the audit log by `kind outcome`, written or only counted. */
@@ -123,7 +107,7 @@ export class Metrics implements Disposable {
   }
 
   async text(): Promise<string> {
-    await this.#refresh()
+    await this.#cluster?.refresh()
     return await this.#registry.metrics()
   }
 
@@ -132,20 +116,30 @@ export class Metrics implements Disposable {
   }
 }
 
+export interface ManagementParts {
+  readonly metrics: Metrics
+  readonly admin: Admin
+  readonly brokers: Brokers
+  /** Why the process as a whole cannot serve; undefined while it can. */
+  readonly notReady: () => string | undefined
+  readonly logger: Logger
+}
+
 /**
- * `GET /livez` (the process answers), `/readyz` (200, or 503 with the reason that `notReady` gives), `/metrics`.
- * To be bound to loopback only.
+ * `GET /livez` (the process answers), `/readyz` (200 `ok`, or 503 with the reasons; either with a line for each broker that is down), `/metrics`. What is ready says
+ * `readiness.ts`. To be bound to loopback only.
  */
-export function createManagement({ metrics, notReady, logger }: { metrics: Metrics; notReady: () => string | undefined; logger: Logger }): express.Express {
+export function createManagement({ metrics, admin, brokers, notReady, logger }: ManagementParts): express.Express {
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
   app.set('query parser', 'simple')
   app.route('/livez').get((_request, response) => void response.type('text/plain').send('ok\n')).all(allowOnly('GET'))
   app.route('/readyz')
-    .get((_request, response) => {
+    .get(async (_request, response) => {
       const reason = notReady()
-      response.status(reason === undefined ? 200 : 503).type('text/plain').send(reason === undefined ? 'ok\n' : `${reason}\n`)
+      const { isReady, lines } = reason === undefined ? await readiness({ admin, brokers }) : { isReady: false, lines: [reason] }
+      response.status(isReady ? 200 : 503).type('text/plain').send([...isReady ? ['ok'] : [], ...lines, ''].join('\n'))
     })
     .all(allowOnly('GET'))
   app.route('/metrics')

@@ -1,11 +1,14 @@
-// The audit log: who was refused what, and who changed authority. Metadata only, never contents or secrets. Equal refusals within a window
-// are written once and then counted, and the number of lines per second has a bound, so that a flood of refusals costs neither the disk nor
-// the event loop; what was left out is counted in a line of its own. Changes of authority are always written.
+// The audit log: who was refused what, and who changed authority, topics or brokers. Metadata only, never contents or secrets. Equal refusals
+// within a window are written once and then counted, and the number of lines per second has a bound, so that a flood of refusals costs neither the
+// disk nor the event loop; what was left out is counted in a line of its own. Changes are always written.
 import type { Clock, Timer } from '../world/world.ts'
 
 export interface AuditEvent {
-  /** connection: a peer was judged; access: an operation was; authority: ACLs changed; credential: a key, certificate or token was made or withdrawn. */
-  readonly kind: 'connection' | 'access' | 'authority' | 'credential'
+  /**
+   * connection: a peer was judged; access: an operation was; authority: ACLs changed; credential: a key, certificate or token was made or withdrawn;
+   * change: an administrator changed topics, brokers or where partitions lie.
+   */
+  readonly kind: 'connection' | 'access' | 'authority' | 'credential' | 'change'
   readonly outcome: 'allowed' | 'denied'
   /** `User:CN=alice`. */
   readonly principal: string
@@ -60,7 +63,7 @@ export class AuditLog implements Audit, Disposable {
   record(event: AuditEvent): void {
     const kind = `${event.kind} ${event.outcome}`
     this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + 1)
-    if (event.kind === 'authority' || event.kind === 'credential') return this.#write(event, 1)
+    if (event.kind !== 'connection' && event.kind !== 'access') return this.#write(event, 1)
 
     this.#window ??= this.#clock.after(windowMs, () => this.#endWindow())
     const key = JSON.stringify([event.kind, event.outcome, event.principal, event.host, event.operation, event.resource, event.reason])

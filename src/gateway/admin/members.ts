@@ -1,4 +1,5 @@
 // Members of a JSON body, judged by hand: what is missing or wrong is named with its path, and a member that nobody would read is refused rather than ignored.
+import type { PartitionRef } from '../../ports.ts'
 import { parseJson } from '../body.ts'
 import { Problem } from '../problem.ts'
 
@@ -34,6 +35,33 @@ export function integer(value: unknown, name: string, bounds: { min: number; max
     throw wrongMember(name, `must be a whole number from ${bounds.min} to ${bounds.max}, not ${JSON.stringify(value)?.slice(0, 64)}`)
   }
   return value
+}
+
+/** A list of 1 to `max` elements, each judged by `element` with its name: `partitions[2]`. */
+export function list<T>(value: unknown, name: string, { max, element }: { max: number; element: (value: unknown, name: string) => T }): T[] {
+  if (!Array.isArray(value) || value.length === 0 || value.length > max) throw wrongMember(name, `must be a list of 1 to ${max}`)
+  return value.map((one: unknown, at) => element(one, `${name}[${at}]`))
+}
+
+/** An element of a list as an object whose members are all in `known`. */
+export function member(value: unknown, name: string, known: readonly string[]): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongMember(name, 'must be an object')
+  const unknown = Object.keys(value).find(one => !known.includes(one))
+  if (unknown !== undefined) throw wrongMember(`${name}.${unknown.slice(0, 64)}`, `is not known; known are ${known.join(', ')}`)
+  return value as Record<string, unknown>
+}
+
+/** Members `topic` and `partition` of an object whose own name is `name` ('' for the body). */
+export function partitionRef(value: Readonly<Record<string, unknown>>, name: string): PartitionRef {
+  const at = (one: string): string => (name === '' ? one : `${name}.${one}`)
+  if (value['partition'] === undefined) throw wrongMember(at('partition'), 'must be given')
+  return { topic: text(value['topic'], at('topic')), partition: integer(value['partition'], at('partition'), { min: 0, max: 2_147_483_647, fallback: 0 }) }
+}
+
+/** The id of a broker; whether there is one is not judged here. */
+export function brokerId(value: unknown, name: string): number {
+  if (value === undefined) throw wrongMember(name, 'must be given')
+  return integer(value, name, { min: 0, max: 2_147_483_647, fallback: 0 })
 }
 
 /** An object of texts, numbers and booleans, as topic configs are written: `{"retention.ms": 60000}`. */
