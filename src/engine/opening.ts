@@ -82,7 +82,7 @@ export function machineLog(log: Log): MachineLog {
   return {
     get startOffset() { return log.startOffset },
     get endOffset() { return log.endOffset },
-    append: batch => log.append(batch, Math.max(log.leaderEpochAtEnd, 0)),
+    append: batch => log.append(batch, Math.max(log.latestEpoch, 0)),
     read: (from, bytesMax) => log.read(from, { bytesMax, atLeastOne: true, upTo: log.endOffset }),
     deleteBefore: offset => log.deleteBefore(offset),
   }

@@ -137,7 +137,7 @@ class Run {
       }
       for (let step = 0; step < 4 + random.below(6); step++) {
         await this.#step(log, known, sim).catch(error => this.#expectFailed(log, error))
-        if (log.failed) break
+        if (log.failed ?? log.full) break
       }
       if (random.chance(0.5)) await log.close().catch(error => this.#expectFailed(log, error))
     })
@@ -179,7 +179,7 @@ class Run {
   }
 
   #expectFailed(log: Log, error: unknown): void {
-    if (!log.failed) throw error
+    if (!(log.failed ?? log.full)) throw error
     const answer = log.append(buildBatch([{ key: null, value: null }], { timestampMs: 0 }), 0)
     if (!(answer instanceof Refusal) || answer.code !== 'storage-error') throw new Error('a log whose disk has failed takes another batch')
   }

@@ -1,4 +1,5 @@
 // Which leader epoch began at which offset. Epochs and offsets both only grow, so any two replicas' histories agree up to where they part.
+import type { EpochEnd } from '../../ports.ts'
 
 export class Epochs {
   readonly #epochs: number[] = []
@@ -20,9 +21,17 @@ export class Epochs {
     return this.#epochs.map((epoch, index): [number, number] => [epoch, this.#startOffsets[index]!]).filter(([, startOffset]) => startOffset < endOffset)
   }
 
-  /** The largest epoch up to the one asked for, and where it ended (OffsetForLeaderEpoch). Both -1 for an epoch that has not been. */
-  endOffsetOf(epoch: number, logEndOffset: number): { leaderEpoch: number; endOffset: number } {
-    if (epoch > this.latest) return { leaderEpoch: -1, endOffset: -1 }
+  /** Where `epoch` began; undefined where there is no record of it. */
+  startOffsetOf(epoch: number): number | undefined {
+    return this.#startOffsets[this.#epochs.indexOf(epoch)]
+  }
+
+  /**
+   * The largest epoch up to the one asked for, and where it ended (OffsetForLeaderEpoch; KIP-101, KIP-279); for one before all there are, that epoch
+   * itself and where they begin. Both -1 for an epoch that has not been.
+   */
+  endOffsetOf(epoch: number, logEndOffset: number): EpochEnd {
+    if (epoch < 0 || epoch > this.latest) return { leaderEpoch: -1, endOffset: -1 }
     let index = this.#epochs.length - 1
     while (index >= 0 && this.#epochs[index]! > epoch) index--
     if (index < 0) return { leaderEpoch: epoch, endOffset: this.#startOffsets[0]! }

@@ -4,7 +4,8 @@
 //
 // A large round is sealed while the one before it is written, and written while the one before that is synced, so that neither disk nor
 // processor is idle. A small one waits, and gathers more; when it has the disk to itself, it is written and synced in one step. A write or
-// sync that fails is final: the pages may be marked clean though they are lost, so nothing is ever tried again.
+// sync that fails stops it: the pages may be marked clean though they are lost, so nothing is ever tried again. What had no room, or no file
+// handle, says nothing of the disk: recovery puts the log in order once it is opened again.
 import { type Deferred, deferred } from '../../base/deferred.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Entry, Storage } from './storage.ts'
@@ -27,9 +28,12 @@ export interface Round {
 export interface CommitListener {
   /** Each time more is durable, before anybody who waits for it. */
   durable(endOffset: number): void
-  /** Once, before anybody who waits: nothing becomes durable any more. */
-  failed(error: Error): void
+  /** Once, before anybody who waits: nothing becomes durable any more, because the disk has failed or (`isFull`) had no room. */
+  stopped(error: Error, isFull: boolean): void
 }
+
+/** No room, or no more open files: what passes, and is not the disk's fault. */
+const passingCodes: ReadonlySet<unknown> = new Set(['ENOSPC', 'EDQUOT', 'EMFILE', 'ENFILE'])
 
 export class GroupCommit {
   readonly #storage: Storage
@@ -46,7 +50,10 @@ export class GroupCommit {
   #writesInFlight = 0
   #isSyncing = false
   #bytesInFlight = 0
-  #failed: Error | undefined
+  /** Calls of the disk that have begun and not ended. */
+  #underWay = 0
+  #whenQuiet: (() => void)[] = []
+  #stopped: { readonly error: Error; readonly kind: 'failed' | 'full' | 'abandoned' } | undefined
 
   /** A round of `eagerBytes` does not wait for the sync before it. */
   constructor(storage: Storage, listener: CommitListener, eagerBytes = eagerBytesDefault) {
@@ -55,10 +62,13 @@ export class GroupCommit {
     this.#eagerBytes = eagerBytes
   }
 
-  get failed(): Error | undefined { return this.#failed }
+  /** Why nothing is written any more, whatever it is. */
+  get stopped(): Error | undefined { return this.#stopped?.error }
+  get failed(): Error | undefined { return this.#stopped?.kind === 'failed' ? this.#stopped.error : undefined }
+  get full(): Error | undefined { return this.#stopped?.kind === 'full' ? this.#stopped.error : undefined }
   get bytesInFlight(): number { return this.#bytesInFlight }
 
-  /** Queues a batch that has its offsets. Its round's promises reject only when the disk has failed. */
+  /** Queues a batch that has its offsets. Its round's promises reject only when the commit has stopped. */
   add(batch: Batch, leaderEpoch: number): Round {
     const size = batch.bytes.length
     let round = this.#waiting.at(-1)
@@ -91,20 +101,33 @@ export class GroupCommit {
     await done.promise
   }
 
-  /** Does what writes to the disk; where that fails, the log has failed. Rejects at once where it has before: nothing is tried again. */
+  /** Does what writes to the disk; where that fails, everything stops. Rejects at once where it has before: nothing is tried again. */
   async guard(task: () => Promise<void>): Promise<void> {
-    if (this.#failed) throw this.#failed
+    if (this.#stopped) throw this.#stopped.error
+    this.#underWay++
     try {
       await task()
     } catch (error) {
-      this.#fail(error as Error)
+      this.#stop(error as Error, passingCodes.has((error as { code?: unknown }).code) ? 'full' : 'failed')
       throw error
+    } finally {
+      if (--this.#underWay === 0) for (const resolve of this.#whenQuiet.splice(0)) resolve()
     }
   }
 
-  /** Resolves when all that was appended is durable, or the disk has failed. */
+  /** Drops what waits: its promises reject with `reason`, and nothing is written or becomes durable any more. Nobody is told that the disk failed. */
+  abandon(reason: Error): void {
+    this.#stop(reason, 'abandoned')
+  }
+
+  /** Resolves when all that was appended is durable, or nothing will be any more. */
   async idle(): Promise<void> {
     while (this.#inFlight.length > 0) await this.#inFlight.at(-1)!.durable.promise.catch(() => {})
+  }
+
+  /** Resolves when no call of the disk is under way. */
+  async quiet(): Promise<void> {
+    while (this.#underWay > 0) await new Promise<void>(resolve => this.#whenQuiet.push(resolve))
   }
 
   #pump(): void {
@@ -125,7 +148,7 @@ export class GroupCommit {
 
   #hasRound(): boolean {
     const next = this.#waiting[0]
-    if (next === undefined || this.#failed || this.#tasks.length > 0) return false
+    if (next === undefined || this.#stopped || this.#tasks.length > 0) return false
     return next.bytes >= this.#eagerBytes ? this.#writesInFlight < writesMax : this.#writesInFlight === 0 && !this.#isSyncing
   }
 
@@ -144,7 +167,7 @@ export class GroupCommit {
       await this.guard(() => this.#storage.write(round.entries, { durably }))
       round.written.resolve()
       if (durably) this.#settle([round])
-      else this.#unsynced.push(round)
+      else if (this.#stopped === undefined) this.#unsynced.push(round)
     } catch {
       // The rounds are rejected; whoever waits for a task still has to hear of it.
     }
@@ -155,7 +178,7 @@ export class GroupCommit {
 
   async #sync(): Promise<void> {
     this.#isSyncing = true
-    while (this.#unsynced.length > 0 && this.#failed === undefined) {
+    while (this.#unsynced.length > 0 && this.#stopped === undefined) {
       const rounds = this.#unsynced
       this.#unsynced = []
       try {
@@ -170,16 +193,18 @@ export class GroupCommit {
   }
 
   #settle(rounds: readonly Round[]): void {
+    // They have been rejected while the disk was still at it.
+    if (this.#stopped) return
     this.#inFlight.splice(0, rounds.length)
     for (const round of rounds) this.#bytesInFlight -= round.bytes
     this.#listener.durable(rounds.at(-1)!.endOffset)
     for (const round of rounds) round.durable.resolve()
   }
 
-  #fail(error: Error): void {
-    if (this.#failed === undefined) {
-      this.#failed = error
-      this.#listener.failed(error)
+  #stop(error: Error, kind: 'failed' | 'full' | 'abandoned'): void {
+    if (this.#stopped === undefined) {
+      this.#stopped = { error, kind }
+      if (kind !== 'abandoned') this.#listener.stopped(error, kind === 'full')
     }
     for (const round of this.#inFlight.splice(0)) {
       round.written.reject(error)

@@ -143,8 +143,10 @@ class Recovery {
       seal,
       from: { position: segment.bytes, nextOffset: segment.nextOffset },
       take: ({ position, header, plain }) => {
+        // The start of a session may be all that is left of an epoch: it has no records then.
+        if (header.type !== frameTypes.data) return
         this.epochs.note(header.leaderEpoch, header.baseOffset)
-        if (header.type === frameTypes.data) this.#note(segment, plain, { position, length: header.length })
+        this.#note(segment, plain, { position, length: header.length })
       },
     })
     if (fault !== undefined) {

@@ -87,7 +87,7 @@ export class Storage {
         if (segment && groups.length > 0) await this.#append(segment, groups, how)
         groups = []
         bytes = 0
-        segment = await this.roll(group.batches[0]!.baseOffset)
+        segment = await this.roll()
       }
       groups.push(group)
       bytes += group.bytes
@@ -103,8 +103,8 @@ export class Storage {
     await this.#segments.at(-1)?.sync()
   }
 
-  /** Closes the last segment, durably, and begins a new one at `baseOffset`. */
-  async roll(baseOffset: number): Promise<Segment> {
+  /** Closes the last segment, durably, and begins a new one where it ends. */
+  async roll(): Promise<Segment> {
     const { world, directory, identity, keys } = this.#options
     const last = this.#segments.at(-1)
     await last?.written()
@@ -116,7 +116,7 @@ export class Storage {
       random: world.random,
       identity,
       dataKey: await keys.current(identity.topicId),
-      baseOffset,
+      baseOffset: last?.nextOffset ?? this.#endOffset,
       firstSeq: last?.seal.nextSeq ?? 0,
       previousTag: last?.seal.lastTag ?? Buffer.alloc(tagBytes),
     })
@@ -168,6 +168,11 @@ export class Storage {
       await segment.close()
       await deleteSegment(this.#options.world.disk, segment.path)
     }
+  }
+
+  /** Forgets producers that have been silent for `expirationMs`. */
+  expireProducers(nowMs: number, expirationMs: number): void {
+    this.#producers.expire(nowMs, expirationMs)
   }
 
   async close(): Promise<void> {

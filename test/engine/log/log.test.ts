@@ -90,7 +90,7 @@ test('a batch with the leader epoch of a former leader is fenced', async () => {
   await append(log, batchOf(['a']), 3)
   expect(log.append(batchOf(['b']), 2)).toMatchObject({ code: 'fenced-leader-epoch' })
   await append(log, batchOf(['c', 'd']), 7)
-  expect(log.leaderEpochAtEnd).toBe(7)
+  expect(log.latestEpoch).toBe(7)
   expect([2, 3, 6, 7, 8].map(epoch => log.endOffsetOfEpoch(epoch))).toEqual([
     { leaderEpoch: 2, endOffset: 0 }, { leaderEpoch: 3, endOffset: 1 }, { leaderEpoch: 3, endOffset: 1 }, { leaderEpoch: 7, endOffset: 3 }, { leaderEpoch: -1, endOffset: -1 },
   ])
@@ -102,7 +102,7 @@ test('leader epochs are known again after a restart', async () => {
   await append(opened.log, batchOf(['b']), 7)
   await opened.log.close()
   await using again = await openLog({ disk: opened.disk })
-  expect([again.log.leaderEpochAtEnd, again.log.endOffsetOfEpoch(5)]).toEqual([7, { leaderEpoch: 3, endOffset: 1 }])
+  expect([again.log.latestEpoch, again.log.endOffsetOfEpoch(5)]).toEqual([7, { leaderEpoch: 3, endOffset: 1 }])
 })
 
 test('with LogAppendTime the log gives the time, which never goes back', async () => {
