@@ -31,14 +31,21 @@ export interface Cut {
   readonly hasRest: boolean
 }
 
-const fileName = 'state'
 const bodyBytes = 48
 const oldBodyBytes = 24
 const macBytes = 32
 const flags = { cut: 1, rest: 2 }
 const blank: State = { startOffset: 0, durableOffset: 0, highWatermark: 0, cut: undefined }
 
+interface LogStateOptions {
+  readonly disk: Disk
+  readonly directory: string
+  readonly identity: LogIdentity
+  readonly keys: DataKeys
+}
+
 export class LogState {
+  static readonly fileName = 'state'
   readonly #file: GenerationFile
   readonly #identity: LogIdentity
   readonly #keys: DataKeys
@@ -51,11 +58,16 @@ export class LogState {
     this.#state = state
   }
 
-  static async open(options: { disk: Disk; directory: string; identity: LogIdentity; keys: DataKeys }): Promise<LogState> {
-    const { disk, directory, identity, keys } = options
-    const { file, found } = await GenerationFile.open(disk, directory, fileName)
+  /** Damaged where there is no intact one; WrongKey where it is of another log, or sealed with another key. */
+  static async open({ disk, directory, identity, keys }: LogStateOptions): Promise<LogState> {
+    const { file, found } = await GenerationFile.open(disk, directory, LogState.fileName)
     const state = found ? decode(found.payload, identity, keys, directory) : blank
     return new LogState(file, identity, keys, state)
+  }
+
+  /** A blank one, which takes the place of what is there once it is written. */
+  static async anew({ disk, directory, identity, keys }: LogStateOptions): Promise<LogState> {
+    return new LogState(await GenerationFile.anew(disk, directory, LogState.fileName), identity, keys, blank)
   }
 
   get startOffset(): number { return this.#state.startOffset }
@@ -99,7 +111,7 @@ function decode(payload: Buffer, identity: LogIdentity, keys: DataKeys, director
   if (!key) throw new WrongKey(`the keyring has no data key ${id} of topic ${identity.topicId}`)
   const mac = payload.subarray(body.length)
   if (mac.length !== macBytes || !timingSafeEqual(mac, macOf(body, identity, { id, key }))) {
-    throw new WrongKey(`${directory}/${fileName} is intact but was not signed by this log's key`)
+    throw new WrongKey(`${directory}/${LogState.fileName} is intact but was not signed by this log's key`)
   }
   const number = (at: number): number => Number(body.readBigUInt64BE(at))
   const state = { startOffset: number(8), durableOffset: number(16), highWatermark: 0, cut: undefined }

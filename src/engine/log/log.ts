@@ -18,6 +18,7 @@ import { retainedFrom } from './retention.ts'
 import { Storage } from './storage.ts'
 import type { LogTail, TailCache } from './tail-cache.ts'
 import { firstAtOrAfter, largest } from './time-search.ts'
+import { recoverEmpty, recoverTruncated } from './truncation.ts'
 import { validate } from './validation.ts'
 
 export interface LogOptions {
@@ -114,6 +115,23 @@ export class Log implements AsyncDisposable {
    */
   static async open(options: LogOptions): Promise<Log> {
     return Log.#opened(options, recover)
+  }
+
+  /**
+   * Opens the log, which must have been closed or abandoned, without every batch that reaches to `offset` or beyond: they are gone durably. A batch is
+   * kept or goes as a whole. Where nothing is left that may be read, the log begins where it did, or at `offset` if that is lower. Rejects as `open`
+   * does; whatever happens at whatever moment, no batch below `offset` is lost.
+   */
+  static async truncate(options: LogOptions, offset: number): Promise<Log> {
+    return Log.#opened(options, own => recoverTruncated(own, offset))
+  }
+
+  /**
+   * An empty log that begins at `startOffset`, durably, in a directory whose log, if there is one, has been closed, abandoned or found damaged.
+   * Copies in quarantine are kept. Rejects with WrongKey where the directory is sealed with another key.
+   */
+  static async reset(options: LogOptions, startOffset: number): Promise<Log> {
+    return Log.#opened(options, own => recoverEmpty(own, startOffset))
   }
 
   /** Opens the log on a disk that can be taken away from it. */

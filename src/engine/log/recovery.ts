@@ -1,5 +1,5 @@
 // Opens what a log has on disk, with three outcomes that are never confused: a torn tail is cut off, damage to what had been durable goes
-// into quarantine and keeps the log shut, a wrong key stops before anything is written.
+// into quarantine and keeps the log shut, a wrong key stops before anything is written. A truncation that was decided is finished first.
 import { Batch } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
 import type { Disk, DiskFile, Logger, World } from '../../world/world.ts'
@@ -10,6 +10,7 @@ import type { DataKeys } from '../sealed/keyring.ts'
 import { decodeSegmentHeader, segmentHeaderBytes } from '../sealed/segment-header.ts'
 import { SegmentSeal } from '../sealed/segment-seal.ts'
 import type { LogIdentity } from '../sealed/session.ts'
+import { finishCut } from './cut.ts'
 import { Epochs } from './epochs.ts'
 import { LogState } from './log-state.ts'
 import { Producers } from './producers.ts'
@@ -44,6 +45,7 @@ export async function recover(options: RecoveryOptions): Promise<Recovered> {
   const opened: Segment[] = []
   try {
     const state = await LogState.open({ disk, directory, identity, keys })
+    await finishCut(disk, directory, state)
     const paths = await segmentPaths(options, state.startOffset)
     const recovery = new Recovery(options, state)
     for (const [index, path] of paths.entries()) {
@@ -206,7 +208,8 @@ async function rewrite(file: DiskFile, from: number, end: number): Promise<void>
 
 const copyBytes = 4 * 1024 * 1024
 
-async function quarantine(disk: Disk, directory: string, path: string, source: DiskFile): Promise<string> {
+/** Copies a damaged file aside, durably, unless there is a copy of that name; the copy's path. */
+export async function quarantine(disk: Disk, directory: string, path: string, source: DiskFile): Promise<string> {
   const aside = `${directory}/${quarantineName}`
   const copy = `${aside}/${path.slice(path.lastIndexOf('/') + 1)}`
   await ensureDirectory(disk, aside)

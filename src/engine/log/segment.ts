@@ -3,7 +3,7 @@
 import { Batch } from '../../wire/batch.ts'
 import type { Disk, DiskFile, Random } from '../../world/world.ts'
 import { Damaged } from '../sealed/errors.ts'
-import { crcIsValid, decodeHeader, frameHeaderBytes, frameTypes, tagBytes } from '../sealed/frame.ts'
+import { crcIsValid, decodeHeader, frameHeaderBytes, type FrameHeader, frameTypes, tagBytes } from '../sealed/frame.ts'
 import type { DataKey } from '../sealed/keyring.ts'
 import { segmentHeaderBytes } from '../sealed/segment-header.ts'
 import { SegmentSeal } from '../sealed/segment-seal.ts'
@@ -16,6 +16,26 @@ export interface Group {
   readonly batches: readonly Batch[]
   readonly bytes: number
   readonly leaderEpoch: number
+}
+
+/** A data frame as it lies in its segment, opened. */
+export interface SoughtFrame {
+  readonly position: number
+  readonly baseOffset: number
+  readonly leaderEpoch: number
+  readonly batches: readonly Batch[]
+  /** Its sequence number, and the tag it is chained to. */
+  readonly firstSeq: number
+  readonly previousTag: Buffer
+  /** The end of the data frame before it in the segment; undefined where it is the first. */
+  readonly endBefore: number | undefined
+}
+
+interface SealedFrame {
+  readonly position: number
+  readonly header: FrameHeader
+  readonly frame: Buffer
+  readonly previousTag: Buffer
 }
 
 const baseOffsetDigits = 20
@@ -66,12 +86,12 @@ export class Segment {
     this.#sealedNextOffset = this.#nextOffset
   }
 
-  /** A new segment in `directory`, its header and its name durable. */
+  /** A new segment in `directory`, its header and its name durable. The name is that of its base offset unless a path is given. */
   static async create(options: {
     disk: Disk; directory: string; random: Random; identity: LogIdentity; dataKey: DataKey; baseOffset: number; firstSeq: number; previousTag: Buffer
+    path?: string
   }): Promise<Segment> {
-    const { disk, directory } = options
-    const path = `${directory}/${segmentName(options.baseOffset)}`
+    const { disk, directory, path = `${directory}/${segmentName(options.baseOffset)}` } = options
     const { seal, block } = SegmentSeal.create(options)
     const file = await disk.open(path, 'create')
     await file.write(0, [block])
@@ -177,14 +197,25 @@ export class Segment {
     if (this.#isDoomed) return undefined
     this.#readers++
     try {
-      const start = span.position - tagBytes
-      const bytes = await this.#file.read(start, span.end - start)
-      if (bytes.length < span.end - start) throw new Damaged(`${this.path} ends inside the frames at ${span.position}`)
-      return this.#openFrames(bytes, span)
+      return (await this.#framesOf(span)).flatMap(frame => this.#open(frame))
     } finally {
       this.#readers--
       if (this.#isDoomed && this.#readers === 0) await this.#file.close()
     }
+  }
+
+  /** The first frame with a record at or behind `offset`, of which the segment must have one. */
+  async seekFrame(offset: number): Promise<SoughtFrame> {
+    let endBefore: number | undefined
+    // The frame before it may lie in the span before.
+    for (let index = Math.max((this.index.find(offset)?.index ?? 0) - 1, 0); index < this.index.count; index++) {
+      for (const frame of await this.#framesOf(this.index.span(index)!)) {
+        const { position, header: { seq, leaderEpoch, baseOffset, lastOffset }, previousTag } = frame
+        if (lastOffset >= offset) return { position, baseOffset, leaderEpoch, firstSeq: seq, previousTag, batches: this.#open(frame), endBefore }
+        endBefore = lastOffset + 1
+      }
+    }
+    throw new Damaged(`${this.path} has no frame that reaches offset ${offset}`)
   }
 
   /** Closes the file once nobody reads it any more. */
@@ -199,22 +230,27 @@ export class Segment {
     return this.seal.sealFrame({ parts, bytes, leaderEpoch, baseOffset: batches[0]!.baseOffset, lastOffset, syncedUpTo: this.#syncedUpTo })
   }
 
-  #openFrames(bytes: Buffer, span: Span): Batch[] {
-    const batches: Batch[] = []
+  /** The data frames of a span, whole and still sealed. */
+  async #framesOf(span: Span): Promise<SealedFrame[]> {
+    const start = span.position - tagBytes
+    const bytes = await this.#file.read(start, span.end - start)
+    if (bytes.length < span.end - start) throw new Damaged(`${this.path} ends inside the frames at ${span.position}`)
+    const frames: SealedFrame[] = []
     for (let at = tagBytes; at < bytes.length;) {
       const header = at + frameHeaderBytes <= bytes.length ? decodeHeader(bytes, at) : undefined
       const position = span.position + at - tagBytes
       if (!header || at + header.length > bytes.length) throw new Damaged(`${this.path} has no whole frame at ${position}`)
       const frame = bytes.subarray(at, at + header.length)
       if (!crcIsValid(frame)) throw new Damaged(`${this.path} has a frame with a wrong CRC at ${position}`)
-      if (header.type === frameTypes.data) {
-        const isFirst = position === segmentHeaderBytes
-        const previousTag = isFirst ? this.seal.header.previousTag : bytes.subarray(at - tagBytes, at)
-        batches.push(...Batch.split(this.seal.openFrame(frame, previousTag)))
-      }
+      const previousTag = position === segmentHeaderBytes ? this.seal.header.previousTag : bytes.subarray(at - tagBytes, at)
+      if (header.type === frameTypes.data) frames.push({ position, header, frame, previousTag })
       at += header.length
     }
-    return batches
+    return frames
+  }
+
+  #open({ frame, previousTag }: SealedFrame): Batch[] {
+    return Batch.split(this.seal.openFrame(frame, previousTag))
   }
 }
 

@@ -47,6 +47,16 @@ export class GenerationFile {
     return { file: new GenerationFile(disk, directory, name, 0), found: undefined }
   }
 
+  /** One whose first change takes the place of all that there is, intact or not. */
+  static async anew(disk: Disk, directory: string, name: string): Promise<GenerationFile> {
+    return new GenerationFile(disk, directory, name, generationsOf(name, await disk.list(directory)).at(-1) ?? 0)
+  }
+
+  /** Every generation there is, oldest first. */
+  static async paths(disk: Disk, directory: string, name: string): Promise<string[]> {
+    return generationsOf(name, await disk.list(directory)).map(generation => `${directory}/${fileName(name, generation)}`)
+  }
+
   /**
    * Makes `payload` the newest generation; durable when it resolves. `keepPrevious: false` also removes every older one, durably.
    * `payload` may be a function, asked when its turn has come.

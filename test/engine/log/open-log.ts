@@ -1,7 +1,7 @@
 // Opens logs on the simulated disk for the tests of this folder.
 import { Batch, buildBatch } from '../../../src/wire/batch.ts'
 import type { LogConfig } from '../../../src/engine/log/config.ts'
-import { Log, type LogAppended } from '../../../src/engine/log/log.ts'
+import { Log, type LogAppended, type LogOptions } from '../../../src/engine/log/log.ts'
 import { TailCache } from '../../../src/engine/log/tail-cache.ts'
 import { Keyring } from '../../../src/engine/sealed/keyring.ts'
 import { Refusal } from '../../../src/ports.ts'
@@ -29,6 +29,9 @@ export interface OpenOptions {
   readonly key?: Buffer
   readonly cacheBytes?: number
   readonly identity?: typeof identity
+  readonly eagerBytes?: number
+  /** Instead of Log.open. */
+  readonly how?: (options: LogOptions) => Promise<Log>
 }
 
 /** A log on a disk that takes no time; a new one unless a disk is given. */
@@ -38,8 +41,9 @@ export async function openLog(options: OpenOptions = {}): Promise<Opened> {
   await world.disk.syncDirectory('')
   const keys = await Keyring.open({ world, directory: '/data', source: { type: 'file', key: options.key ?? Buffer.alloc(32, 1) } })
   const config = { ...defaults, ...options.config }
-  const log = await Log.open({
+  const log = await (options.how ?? Log.open)({
     world, directory, identity: options.identity ?? identity, keys, config: () => config, cache: new TailCache(options.cacheBytes ?? 10_000_000), logger: silent,
+    ...(options.eagerBytes !== undefined && { eagerBytes: options.eagerBytes }),
   })
   return { log, world, disk: world.disk, [Symbol.asyncDispose]: () => log.close() }
 }
