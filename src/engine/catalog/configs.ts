@@ -16,10 +16,14 @@ interface Sourced {
 export type DynamicConfigs = ReadonlyMap<string, ReadonlyMap<string, string>>
 
 export interface ConfigsOptions {
-  readonly brokerId: number
+  /** Undefined for the controller, which is no broker: what was set for one broker alone does not count there. */
+  readonly brokerId: number | undefined
   readonly settings: Readonly<Record<string, string | number | boolean>>
   readonly dynamic: () => DynamicConfigs
 }
+
+/** No broker's name, nor that of the default of all. */
+const controller = 'controller'
 
 export class Configs {
   readonly #broker: string
@@ -28,7 +32,7 @@ export class Configs {
 
   /** `settings` are the values given at the start, by Kafka's names; throws a one-line Error for a name or value that is not good. */
   constructor(options: ConfigsOptions) {
-    this.#broker = String(options.brokerId)
+    this.#broker = options.brokerId === undefined ? controller : String(options.brokerId)
     this.#settings = new Map(Object.entries(options.settings).map(([name, value]) => [name, String(value)]))
     this.#dynamic = options.dynamic
     for (const [name, value] of this.#settings) {

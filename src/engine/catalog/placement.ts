@@ -1,10 +1,12 @@
 // Which brokers hold the replicas of new partitions, and whether an assignment that somebody else chose can be. Texts are those of Kafka's controller.
 import { type Broker, type Partition, Refusal } from '../../ports.ts'
+import { born } from './partition-changes.ts'
 
 /** More in one request are refused, as Kafka's controller does, so that one request cannot fill memory or disk with empty partitions. */
 export const partitionsPerRequestMax = 10_000
 
 export interface Placement {
+  readonly topicId: string
   readonly brokers: readonly Broker[]
   readonly firstIndex: number
   readonly count: number
@@ -12,16 +14,25 @@ export interface Placement {
   readonly createdAtMs: number
 }
 
-/** Partitions in turn over the brokers, leaders and followers alike. */
-export function placed({ brokers, firstIndex, count, replicationFactor, createdAtMs }: Placement): Partition[] | Refusal {
+/**
+ * Leaders in turn over the brokers that run, from one that the topic's id decides; the other replicas in racks that have none yet while there are such
+ * (KIP-36), on brokers that run before others. With each round over the brokers the followers of a leader change, so that its load spreads when it fails.
+ */
+export function placed({ topicId, brokers, firstIndex, count, replicationFactor, createdAtMs }: Placement): Partition[] | Refusal {
   if (count > partitionsPerRequestMax) return tooMany(count)
+  const unable = `Unable to replicate the partition ${replicationFactor} time(s): `
   if (replicationFactor > brokers.length) {
-    return new Refusal('invalid-replication-factor', `Unable to replicate the partition ${replicationFactor} time(s): The target replication `
-      + `factor of ${replicationFactor} cannot be reached because only ${brokers.length} broker(s) are registered.`)
+    return new Refusal('invalid-replication-factor', `${unable}The target replication factor of ${replicationFactor} cannot be reached because only `
+      + `${brokers.length} broker(s) are registered.`)
   }
+  const ring = byRackInTurn(brokers)
+  const leaders = ring.filter(isRunning)
+  if (leaders.length === 0) return new Refusal('invalid-replication-factor', `${unable}All brokers are currently fenced.`)
+  const start = Number.parseInt(topicId.slice(0, 8), 16)
   return Array.from({ length: count }, (_, at) => {
-    const index = firstIndex + at
-    return partition(index, Array.from({ length: replicationFactor }, (_unused, turn) => brokers[(index + turn) % brokers.length]!.id), createdAtMs)
+    const turn = start + firstIndex + at
+    const leader = leaders[turn % leaders.length]!
+    return bornOf(firstIndex + at, replicasOf(leader, ring, replicationFactor, Math.floor(turn / leaders.length)), brokers, createdAtMs)!
   })
 }
 
@@ -31,19 +42,28 @@ export function assigned(
 ): Partition[] | Refusal {
   if (assignment.length > partitionsPerRequestMax) return tooMany(assignment.length)
   const factor = at.replicationFactor ?? assignment[0]?.length ?? 0
-  for (const replicas of assignment) {
-    const fault = assignmentFault(replicas, factor, at.brokers)
-    if (fault !== undefined) return new Refusal('invalid-replica-assignment', fault)
+  const partitions: Partition[] = []
+  for (const [nth, replicas] of assignment.entries()) {
+    const index = at.firstIndex + nth
+    const fault = assignmentFault(replicas, at.brokers) ?? factorFault(replicas, factor)
+    const partition = fault === undefined ? bornOf(index, replicas, at.brokers, at.createdAtMs) : undefined
+    const allFenced = `All brokers specified in the manual partition assignment for partition ${index} are fenced or in controlled shutdown.`
+    if (partition === undefined) return new Refusal('invalid-replica-assignment', fault ?? allFenced)
+    partitions.push(partition)
   }
-  return assignment.map((replicas, index) => partition(at.firstIndex + index, replicas, at.createdAtMs))
+  return partitions
 }
 
-function assignmentFault(replicas: readonly number[], factor: number, brokers: readonly Broker[]): string | undefined {
+/** Why these cannot be a partition's replicas; undefined where they can. */
+export function assignmentFault(replicas: readonly number[], brokers: readonly Pick<Broker, 'id'>[]): string | undefined {
   if (replicas.length === 0) return 'The manual partition assignment includes an empty replica list.'
   const stranger = replicas.find(id => !brokers.some(broker => broker.id === id))
   if (stranger !== undefined) return `The manual partition assignment includes broker ${stranger}, but no such broker is registered.`
   const twice = replicas.find((id, at) => replicas.indexOf(id) !== at)
-  if (twice !== undefined) return `The manual partition assignment includes the broker ${twice} more than once.`
+  return twice === undefined ? undefined : `The manual partition assignment includes the broker ${twice} more than once.`
+}
+
+function factorFault(replicas: readonly number[], factor: number): string | undefined {
   if (replicas.length === factor) return undefined
   return `The manual partition assignment includes a partition with ${replicas.length} replica(s), but this is not consistent with previous `
     + `partitions, which have ${factor} replica(s).`
@@ -53,6 +73,34 @@ function tooMany(count: number): Refusal {
   return new Refusal('policy-violation', `Excessively large number of partitions per request: ${count}, at most ${partitionsPerRequestMax}.`)
 }
 
-function partition(index: number, replicas: readonly number[], createdAtMs: number): Partition {
-  return { index, leader: replicas[0]!, leaderEpoch: 0, replicas, inSyncReplicas: replicas, createdAtMs }
+/** The brokers in an order in which neighbours are in different racks, as far as that goes: the first of each rack, then the second of each. */
+function byRackInTurn(brokers: readonly Broker[]): Broker[] {
+  const racks = Map.groupBy(brokers.toSorted((a, b) => a.id - b.id), broker => broker.rack ?? '')
+  const inOrder = [...racks].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, rack]) => rack)
+  const most = Math.max(0, ...inOrder.map(rack => rack.length))
+  return Array.from({ length: most }, (_, at) => inOrder.flatMap(rack => rack.slice(at, at + 1))).flat()
+}
+
+function replicasOf(leader: Broker, ring: readonly Broker[], replicationFactor: number, round: number): number[] {
+  const from = ring.indexOf(leader)
+  const others = [...ring.slice(from + 1), ...ring.slice(0, from)]
+  const shift = others.length === 0 ? 0 : round % others.length
+  const left = [...others.slice(shift), ...others.slice(0, shift)]
+  const taken = [leader]
+  while (taken.length < replicationFactor) {
+    const used = (rack: string | null): number => taken.filter(broker => broker.rack === rack).length
+    const cost = (broker: Broker): number => (isRunning(broker) ? 0 : ring.length) + used(broker.rack)
+    const next = left.reduce((best, broker) => (cost(broker) < cost(best) ? broker : best))
+    left.splice(left.indexOf(next), 1)
+    taken.push(next)
+  }
+  return taken.map(broker => broker.id)
+}
+
+function bornOf(index: number, replicas: readonly number[], brokers: readonly Broker[], createdAtMs: number): Partition | undefined {
+  return born(index, replicas, id => brokers.some(broker => broker.id === id && isRunning(broker)), createdAtMs)
+}
+
+function isRunning(broker: Broker): boolean {
+  return broker.state === 'running'
 }

@@ -81,6 +81,10 @@ export const topicConfigs: ReadonlyMap<string, TopicConfig> = table([
     name: 'sluice.validation.on.invalid', type: 'string', default: 'reject', check: oneOf('reject'), synonyms: [],
     documentation: 'What becomes of a record that does not fit its schema. "reject" refuses it to its producer.',
   },
+  {
+    name: 'unclean.leader.election.enable', type: 'boolean', default: 'false', synonyms: sameAs('unclean.leader.election.enable'),
+    documentation: 'Whether a replica that is not in sync leads where no other can, which loses the records that it does not have.',
+  },
 ])
 
 function table(configs: readonly TopicConfig[]): ReadonlyMap<string, TopicConfig> {

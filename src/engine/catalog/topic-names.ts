@@ -1,4 +1,4 @@
-// Which names a topic may have, in Kafka's words.
+// Which names a topic may have, and what is said of one that there is not, in Kafka's words.
 import { Refusal } from '../../ports.ts'
 
 /** The topics that coordinators keep their state in: made by the engine, written by nobody else. */
@@ -16,6 +16,14 @@ export function topicNameFault(name: string, present: Iterable<string>): Refusal
     if (other !== name && unified(other) === plain) return new Refusal('invalid-topic', `Topic '${name}' collides with existing topic: ${other}`)
   }
   return undefined
+}
+
+export function unknownPartition(topic: string, partition: number): Refusal {
+  return new Refusal('unknown-partition', `This server does not host this topic-partition: topic '${topic}' has no partition ${partition}.`)
+}
+
+export function unknownTopic(name: string): Refusal {
+  return new Refusal('unknown-topic', `This server does not host this topic-partition: there is no topic '${name}'.`)
 }
 
 function faultOf(name: string): string | undefined {

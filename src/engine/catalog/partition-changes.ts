@@ -1,0 +1,164 @@
+// What becomes of one partition's state when brokers come and go, replicas fall behind or catch up, and somebody asks for another leader or other
+// replicas. Plain values in, the next value out, or undefined where nothing changes. The rules are those of Kafka's KRaft controller (KIP-455, KIP-841,
+// KIP-966). Eligible leader replicas are not kept: what is acknowledged is synced on every in-sync replica first, so the last one left has all of it.
+//
+// leaderEpoch grows with every election, also to nobody and of the leader so far, and when a replica is taken away; partitionEpoch with every change.
+import type { Partition } from '../../ports.ts'
+
+/** Which brokers can lead, and how much may be given up to have a leader. */
+export interface Standing {
+  readonly runs: (id: number) => boolean
+  /** unclean.leader.election.enable of the topic: a replica that is not in sync leads rather than none. */
+  readonly isUncleanAllowed: boolean
+}
+
+export const noLeader = -1
+
+type State = Pick<Partition, 'leader' | 'replicas' | 'inSyncReplicas' | 'addingReplicas' | 'removingReplicas'>
+
+/** A new partition: led by the first of its replicas that runs; those that do not run are not in sync. Undefined where none runs. */
+export function born(index: number, replicas: readonly number[], runs: Standing['runs'], createdAtMs: number): Partition | undefined {
+  const inSyncReplicas = replicas.filter(runs)
+  const leader = inSyncReplicas[0]
+  if (leader === undefined) return undefined
+  return { index, leader, leaderEpoch: 0, partitionEpoch: 0, replicas, inSyncReplicas, addingReplicas: [], removingReplicas: [], createdAtMs }
+}
+
+/**
+ * The broker cannot serve it any more: it is led by another in-sync replica, and the broker leaves the in-sync replicas. The last of them stays in,
+ * because nobody else has everything, unless what it had is `lost`.
+ */
+export function without(before: Partition, id: number, standing: Standing, how: { readonly isLost: boolean }): Partition | undefined {
+  const others = before.inSyncReplicas.filter(one => one !== id)
+  const inSyncReplicas = others.length > 0 || how.isLost ? others : before.inSyncReplicas
+  const isLeaderless = before.leader === id || (before.leader === noLeader && inSyncReplicas.length === 0)
+  if (!isLeaderless) return after(before, { ...before, inSyncReplicas })
+  return after(before, elected(before, { ...before, inSyncReplicas }, { ...standing, runs: one => one !== id && standing.runs(one) }))
+}
+
+/** The broker wants to go: it hands over to another in-sync replica that runs, and stays as it is where there is none. */
+export function withoutStopping(before: Partition, id: number, standing: Standing): Partition | undefined {
+  const runs = (one: number): boolean => one !== id && standing.runs(one)
+  return before.inSyncReplicas.includes(id) && before.inSyncReplicas.some(runs) ? without(before, id, { ...standing, runs }, { isLost: false }) : undefined
+}
+
+/**
+ * The brokers `fresh` serve from now on. A partition whose leader serves stays as it is; any other is led by an in-sync replica that runs, the leader so
+ * far if it is one. Where nobody leads, only a fresh one can: others that run and are in sync had their turn, and their storage could not serve it.
+ */
+export function withFresh(before: Partition, fresh: ReadonlySet<number>, standing: Standing & { readonly serves: Standing['runs'] }): Partition | undefined {
+  if (before.leader !== noLeader && !fresh.has(before.leader) && standing.serves(before.leader)) return undefined
+  const runs = before.leader === noLeader ? (id: number) => fresh.has(id) : standing.runs
+  return after(before, elected(before, before, { ...standing, runs }))
+}
+
+/** The in-sync replicas as the leader found them. A reassignment whose replicas are all in sync is complete; a leader that wants to go hands over. */
+export function withInSync(before: Partition, inSyncReplicas: readonly number[], standing: Standing): Partition | undefined {
+  return after(before, settled(before, { ...before, inSyncReplicas }, standing))
+}
+
+/** Led by the preferred replica, where that is in sync and runs; a partition without a leader takes any such replica. */
+export function withPreferredLeader(before: Partition, { runs }: Pick<Standing, 'runs'>): Partition | undefined {
+  const { leader, replicas, inSyncReplicas } = before
+  const candidates = replicas.filter(id => inSyncReplicas.includes(id) && runs(id))
+  const next = leader === noLeader || candidates[0] === replicas[0] ? candidates[0] : undefined
+  return next === undefined || next === leader ? undefined : after(before, { ...before, leader: next, inSyncReplicas: inSyncReplicas.filter(id => runs(id) || id === leader) })
+}
+
+/**
+ * A partition without a leader takes whoever runs, and loses what that one does not have. In-sync replicas that run and yet do not lead could not serve
+ * it: they are taken only where there is nobody else.
+ */
+export function withUncleanLeader(before: Partition, { runs }: Pick<Standing, 'runs'>): Partition | undefined {
+  if (before.leader !== noLeader) return undefined
+  const { replicas, inSyncReplicas } = before
+  const leader = replicas.find(id => runs(id) && !inSyncReplicas.includes(id)) ?? replicas.find(runs)
+  return leader === undefined ? undefined : after(before, { ...before, leader, inSyncReplicas: [leader] })
+}
+
+/** A replica that serves it again leads it, where it is in sync and nobody leads. */
+export function withOnline(before: Partition, id: number, { runs }: Pick<Standing, 'runs'>): Partition | undefined {
+  if (before.leader !== noLeader || !before.inSyncReplicas.includes(id) || !runs(id)) return undefined
+  return after(before, { ...before, leader: id, inSyncReplicas: [id] })
+}
+
+/**
+ * Moves it to the replicas `target` (KIP-455): those that are new are added, those that are not wanted any more go once all that are wanted are in sync.
+ * In place of a reassignment under way, what that one was adding and this one does not want is both coming and going: gone when it ends either way.
+ */
+export function reassigned(before: Partition, target: readonly number[], standing: Standing): Partition | undefined {
+  const original = before.replicas.filter(id => !before.addingReplicas.includes(id))
+  const removingReplicas = before.replicas.filter(id => !target.includes(id)).toSorted((a, b) => a - b)
+  const replicas = [...target, ...removingReplicas]
+  const addingReplicas = replicas.filter(id => !original.includes(id)).toSorted((a, b) => a - b)
+  return after(before, settled(before, { ...before, replicas, addingReplicas, removingReplicas }, standing))
+}
+
+/**
+ * Gives a reassignment under way up. Where only replicas that it was adding are in sync, this would lose records: 'unclean', unless the topic allows
+ * such an election.
+ */
+export function reverted(before: Partition, standing: Standing): Partition | 'unclean' | undefined {
+  const stays = (id: number): boolean => !before.addingReplicas.includes(id)
+  const replicas = before.replicas.filter(stays)
+  const inSyncReplicas = before.inSyncReplicas.filter(stays)
+  if (inSyncReplicas.length === 0 && !standing.isUncleanAllowed) return 'unclean'
+  return after(before, settled(before, { ...before, replicas, inSyncReplicas, addingReplicas: [], removingReplicas: [] }, standing))
+}
+
+export function isReassigning({ addingReplicas, removingReplicas }: Pick<Partition, 'addingReplicas' | 'removingReplicas'>): boolean {
+  return addingReplicas.length > 0 || removingReplicas.length > 0
+}
+
+/** Completes a reassignment if it can be, and finds another leader if the present one is not a replica any more, or is going and another one can take over. */
+function settled(before: Partition, to: State, standing: Standing): State {
+  const next = completed(to)
+  const { leader, replicas, inSyncReplicas } = next
+  if (leader === noLeader) return next
+  const staysIn = replicas.includes(leader) && inSyncReplicas.includes(leader)
+  if (staysIn && (standing.runs(leader) || !inSyncReplicas.some(standing.runs))) return next
+  return elected(before, next, standing)
+}
+
+function completed(state: State): State {
+  if (!isReassigning(state)) return state
+  const stays = (id: number): boolean => !state.removingReplicas.includes(id)
+  const replicas = state.replicas.filter(stays)
+  if (!replicas.every(id => state.inSyncReplicas.includes(id))) return state
+  return { ...state, replicas, inSyncReplicas: state.inSyncReplicas.filter(stays), addingReplicas: [], removingReplicas: [] }
+}
+
+/** With the leader so far if it can lead, else the first replica that is in sync and runs. In-sync replicas that do not run leave, while one of them runs. */
+function elected(before: Partition, to: State, { runs, isUncleanAllowed }: Standing): State & { readonly isElection: true } {
+  const { replicas, inSyncReplicas } = to
+  const candidates = replicas.filter(id => inSyncReplicas.includes(id) && runs(id))
+  const clean = candidates.includes(before.leader) ? before.leader : candidates[0]
+  if (clean !== undefined) return { ...to, leader: clean, inSyncReplicas: inSyncReplicas.filter(runs), isElection: true }
+  const unclean = isUncleanAllowed ? replicas.find(runs) : undefined
+  if (unclean !== undefined) return { ...to, leader: unclean, inSyncReplicas: [unclean], isElection: true }
+  return { ...to, leader: noLeader, isElection: true }
+}
+
+function after(before: Partition, to: State & { readonly isElection?: true }): Partition | undefined {
+  const { leader, replicas, inSyncReplicas, addingReplicas, removingReplicas } = to
+  const isElected = leader !== before.leader || (to.isElection === true && leader !== noLeader)
+  const isFenced = isElected || before.replicas.some(id => !replicas.includes(id))
+  const isSame = sameIds(replicas, before.replicas) && sameIds(inSyncReplicas, before.inSyncReplicas)
+    && sameIds(addingReplicas, before.addingReplicas) && sameIds(removingReplicas, before.removingReplicas)
+  if (isSame && !isFenced) return undefined
+  return {
+    index: before.index,
+    leader,
+    leaderEpoch: before.leaderEpoch + (isFenced ? 1 : 0),
+    partitionEpoch: before.partitionEpoch + 1,
+    replicas,
+    inSyncReplicas,
+    addingReplicas,
+    removingReplicas,
+    createdAtMs: before.createdAtMs,
+  }
+}
+
+function sameIds(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((id, at) => id === b[at])
+}
