@@ -63,7 +63,7 @@ export class Connection {
     this.#requestBudget = options.requestBudget
     this.#closed = options.closed
     this.#frames = new FrameAssembler(options.services.settings.requestBytesMax)
-    this.peer = { ...options.peer, endpointOf: id => options.peer.endpointOf(id), signal: this.#gone.signal }
+    this.peer = { ...options.peer, signal: this.#gone.signal }
     this.#activeAtMs = this.#frameSinceMs = this.#flushedAtMs = options.services.clock.monotonic()
     this.#socket.on('data', chunk => this.#receive(chunk as Buffer))
     this.#socket.on('drain', () => this.#readOn())

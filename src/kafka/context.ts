@@ -3,6 +3,7 @@ import type { Access, AclOperation, Admin, Caller, Groups, Logs, ResourceType, V
 import type { VersionRange } from '../wire/spec.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import type { BytesBudget } from './bytes-budget.ts'
+import type { Reach } from './endpoints.ts'
 import type { KafkaSettings } from './settings.ts'
 
 export interface Endpoint {
@@ -43,8 +44,8 @@ export interface Context extends Services {
   readonly listener: string
   /** Aborts when waiting has no more use: the connection is gone, or the server stops and answers what it has. */
   readonly signal: AbortSignal
-  /** Where this client reaches the broker. */
-  endpointOf(brokerId: number): Endpoint
+  /** Where this client reaches each broker. */
+  readonly reach: Reach
   /** Whether the caller may; a denial is audited. */
   may(operation: AclOperation, type: ResourceType, name: string): boolean
   /** A bit field of the operations the caller may perform on the resource, as Metadata and DescribeCluster show it. */

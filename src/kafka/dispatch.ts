@@ -3,7 +3,8 @@ import type { AclOperation, Caller, ResourceType } from '../ports.ts'
 import { Reader, WireError, Writer } from '../wire/bytes.ts'
 import { defaultOf, inRange } from '../wire/spec.ts'
 import type { Served } from './api.ts'
-import type { Context, Endpoint, Services } from './context.ts'
+import type { Context, Services } from './context.ts'
+import type { Reach } from './endpoints.ts'
 import { ErrorCode } from './errors.ts'
 import { operationBit, operationsOn } from './operations.ts'
 
@@ -12,7 +13,7 @@ export interface Peer {
   readonly caller: Caller
   readonly listener: string
   readonly signal: AbortSignal
-  endpointOf(brokerId: number): Endpoint
+  readonly reach: Reach
 }
 
 /** One request as it was served. Metadata only. */
@@ -82,7 +83,7 @@ export class Dispatcher {
       listener: peer.listener,
       signal: peer.signal,
       startNext,
-      endpointOf: id => peer.endpointOf(id),
+      reach: peer.reach,
       may: (operation, type, name) => this.#services.access.allows(peer.caller, operation, type, name),
       authorizedOperations: (type, name) => this.#authorizedOperations(peer.caller, type, name),
       reserveAnswer: (bytes, atLeast) => {

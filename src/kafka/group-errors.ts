@@ -10,7 +10,10 @@ const translated: Partial<Record<RefusalCode, number>> = {
   'not-enough-replicas': ErrorCode.COORDINATOR_NOT_AVAILABLE,
   'not-enough-replicas-after-append': ErrorCode.COORDINATOR_NOT_AVAILABLE,
   'request-timed-out': ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  'leader-not-available': ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  'broker-not-available': ErrorCode.COORDINATOR_NOT_AVAILABLE,
   'not-leader': ErrorCode.NOT_COORDINATOR,
+  'fenced-leader-epoch': ErrorCode.NOT_COORDINATOR,
   'storage-error': ErrorCode.NOT_COORDINATOR,
 }
 

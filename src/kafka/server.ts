@@ -1,4 +1,4 @@
-// The Kafka facade's listeners: accepts, identifies, counts and limits connections, tells each client where it reaches the broker, and stops in order.
+// The Kafka listeners of one broker: accepts, identifies, counts and limits connections, tells each client where it reaches the brokers, and stops in order.
 import type { Socket } from 'node:net'
 import type { TLSSocket, TlsOptions, SecureContextOptions } from 'node:tls'
 import type { Access, Backend, Principal, Validation } from '../ports.ts'
@@ -9,6 +9,7 @@ import { BytesBudget } from './bytes-budget.ts'
 import { Connection } from './connection.ts'
 import type { Endpoint, Services } from './context.ts'
 import { Dispatcher, type RequestSeen } from './dispatch.ts'
+import { Endpoints } from './endpoints.ts'
 import { defaultSettings, type KafkaSettings } from './settings.ts'
 
 export interface KafkaListenerOptions {
@@ -22,13 +23,15 @@ export interface KafkaListenerOptions {
   readonly tls?: TlsOptions
   /** Judges a peer once, before its first byte is processed; audits what it decides. */
   readonly identify: (socket: Socket) => { readonly principal: Principal } | { readonly rejected: string }
-  /** What clients are told instead of the address they reached. */
+  /** What clients are told instead of the address they reached: the host for all brokers, the port for this one. */
   readonly advertised?: Partial<Endpoint>
 }
 
 export interface KafkaOptions {
   readonly listeners: readonly KafkaListenerOptions[]
   readonly brokerId: number
+  /** Shared by the brokers of a cluster, so that each can tell its clients of the others. Left out: a broker alone. */
+  readonly peers?: Endpoints
   readonly network: Network
   readonly clock: Clock
   readonly logger: Logger
@@ -50,6 +53,8 @@ export interface KafkaServer extends AsyncDisposable {
   setSecureContext(options: SecureContextOptions): void
   /** Answers what is under way, then closes every connection. */
   close(): Promise<void>
+  /** A crash: stops listening and cuts every connection, with nothing answered any more. The ports can be taken again at once, as after `close`. */
+  destroy(): void
 }
 
 const sweepMs = 1_000
@@ -72,6 +77,9 @@ class Server implements KafkaServer {
   readonly #services: Services
   readonly #dispatcher: Dispatcher
   readonly #requestBudget: BytesBudget
+  readonly #peers: Endpoints
+  /** Takes back what the peers were told. */
+  readonly #announced = new DisposableStack()
   readonly #listeners: { readonly listener: Listener; readonly isTls: boolean }[] = []
   readonly #connections = new Set<Connection>()
   readonly #countByHost = new Map<string, number>()
@@ -82,6 +90,7 @@ class Server implements KafkaServer {
     const settings = { ...defaultSettings, ...options.settings }
     const { clock, logger, access, brokerId, backend, validation } = options
     this.#options = options
+    this.#peers = options.peers ?? new Endpoints()
     this.#services = {
       brokerId, clock, logger, access, validation, settings,
       logs: backend.logs, admin: backend.admin, groups: backend.groups,
@@ -119,6 +128,7 @@ class Server implements KafkaServer {
       }
     }
     this.ports.set(how.name, port)
+    this.#announced.use(this.#peers.announce(how.name, this.#options.brokerId, how.advertised?.port ?? port))
   }
 
   setSecureContext(options: SecureContextOptions): void {
@@ -127,9 +137,7 @@ class Server implements KafkaServer {
 
   async close(): Promise<void> {
     if (this.#isClosed) return
-    this.#isClosed = true
-    this.#sweep[Symbol.dispose]()
-    await Promise.all(this.#listeners.map(({ listener }) => listener.close()))
+    await this.#stopListening()
     const { promise: gone, resolve } = Promise.withResolvers<void>()
     this.#whenEmpty = resolve
     if (this.#connections.size === 0) resolve()
@@ -140,8 +148,20 @@ class Server implements KafkaServer {
     await gone
   }
 
+  destroy(): void {
+    void this.#stopListening()
+    for (const connection of this.#connections) connection.destroy()
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  async #stopListening(): Promise<void> {
+    this.#isClosed = true
+    this.#announced.dispose()
+    this.#sweep[Symbol.dispose]()
+    await Promise.all(this.#listeners.map(({ listener }) => listener.close()))
   }
 
   #whenEmpty: () => void = () => {}
@@ -163,10 +183,10 @@ class Server implements KafkaServer {
     if ('rejected' in found) return refuse(found.rejected)
 
     this.#countByHost.set(host, ofHost + 1)
-    const endpoint = endpointFor(socket, how, bound)
+    const reach = this.#peers.reachedBy(how.name, how.advertised?.host ?? hostReached(socket, bound))
     this.#connections.add(new Connection({
       socket,
-      peer: { caller: { principal: found.principal, host }, listener: how.name, endpointOf: () => endpoint },
+      peer: { caller: { principal: found.principal, host }, listener: how.name, reach },
       dispatcher: this.#dispatcher,
       services: this.#services,
       requestBudget: this.#requestBudget,
@@ -192,14 +212,14 @@ class Server implements KafkaServer {
 }
 
 /**
- * Where this client reaches the broker, so that what it is told works wherever it comes from: the name it asked for by SNI, `localhost` if it came over
- * loopback and both loopback addresses answer, else the address its connection ended at. A listener's own setting overrides.
+ * The host by which this client reaches us, so that what it is told works wherever it comes from: the name it asked for by SNI, `localhost` if it came
+ * over loopback and both loopback addresses answer, else the address its connection ended at.
  */
-function endpointFor(socket: Socket, how: KafkaListenerOptions, bound: readonly string[]): Endpoint {
+function hostReached(socket: Socket, bound: readonly string[]): string {
   const address = hostOf(socket.localAddress)
   const byName = (socket as Partial<TLSSocket>).servername
+  if (typeof byName === 'string' && byName !== '') return byName
   const isLoopback = address === '::1' || address.startsWith('127.')
   const answersBoth = bound.includes('::') || (bound.includes('127.0.0.1') && bound.includes('::1'))
-  const reached = typeof byName === 'string' && byName !== '' ? byName : isLoopback && answersBoth ? 'localhost' : address
-  return { host: how.advertised?.host ?? reached, port: how.advertised?.port ?? socket.localPort ?? how.port }
+  return isLoopback && answersBoth ? 'localhost' : address
 }

@@ -6,7 +6,9 @@ import { parsePrincipal } from '../../src/security/principal.ts'
 import type { AclBinding, AclOperation, Admin, Backend, Groups, Logs, ResourceType, Validation } from '../../src/ports.ts'
 import { apis } from '../../src/kafka/apis/index.ts'
 import { BytesBudget } from '../../src/kafka/bytes-budget.ts'
+import type { Endpoint } from '../../src/kafka/context.ts'
 import { Dispatcher } from '../../src/kafka/dispatch.ts'
+import type { Reach } from '../../src/kafka/endpoints.ts'
 import { defaultSettings, type KafkaSettings } from '../../src/kafka/settings.ts'
 import { Reader, Writer } from '../../src/wire/bytes.ts'
 import type { Api, Decoded, Draft, Shape } from '../../src/wire/schema.ts'
@@ -31,9 +33,17 @@ export interface DeskOptions {
   readonly validation?: Validation
   readonly settings?: Partial<KafkaSettings>
   readonly signal?: AbortSignal
+  readonly reach?: Reach
 }
 
 const correlationId = 77
+
+/** `broker-N.test:900N`, whether it is up or not. */
+const everyBroker: Reach = { of: addressOf, lastOf: addressOf }
+
+function addressOf(brokerId: number): Endpoint {
+  return { host: `broker-${brokerId}.test`, port: 9000 + brokerId }
+}
 
 export function kafkaDesk(options: DeskOptions = {}): Desk {
   const backend = memoryBackend()
@@ -59,7 +69,7 @@ export function kafkaDesk(options: DeskOptions = {}): Desk {
     async send(api, version, request, as = 'User:root') {
       const signal = options.signal ?? new AbortController().signal
       const caller = { principal: parsePrincipal(as)!, host: '10.1.2.3' }
-      const peer = { caller, listener: 'test', signal, endpointOf: (id: number) => ({ host: `broker-${id}.test`, port: 9000 + id }) }
+      const peer = { caller, listener: 'test', signal, reach: options.reach ?? everyBroker }
       const { slices } = await dispatcher.dispatch(frameOf(api, version, request), peer, silent)
       const reader = new Reader(Buffer.concat(slices!))
       const length = reader.int32()

@@ -1,10 +1,10 @@
-// A Backend in memory: the simplest thing that keeps the promises of src/ports.ts, for tests of the facades. No durability, no replicas, no group protocol
-// beyond committed offsets; the contract suite holds what it does have equal to the real engine. Time is the test's (`clock`).
+// A Backend in memory: the simplest thing that keeps the promises of src/ports.ts, for tests of the facades. No durability, one broker with one replica of everything, no
+// group protocol beyond committed offsets; the contract suite holds what it does have equal to the real engine. Time is the test's (`clock`).
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import {
   Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
-  type Ends, type Groups, type Logs, type NewTopic, type PartitionRef, type Position, type ReadOptions, type Seen, type Slice, type Topic,
+  type Ends, type EpochEnd, type Groups, type Logs, type NewTopic, type PartitionRef, type Position, type ReadOptions, type Seen, type Slice, type Topic,
 } from '../../src/ports.ts'
 import { Batch } from '../../src/wire/batch.ts'
 
@@ -20,6 +20,11 @@ const defaults: Readonly<Record<string, string>> = {
   'message.timestamp.after.max.ms': '3600000', 'flush.messages': '9223372036854775807', 'confluent.key.schema.validation': 'false', 'confluent.value.schema.validation': 'false',
   'confluent.key.subject.name.strategy': 'TopicName', 'confluent.value.subject.name.strategy': 'TopicName', 'sluice.validation.mode': 'id', 'sluice.validation.on.invalid': 'reject',
 }
+
+/** The only one there ever is: nothing is elected. */
+const leaderEpoch = 0
+const self = 1
+const path = '/memory'
 
 interface MemoryTopic {
   topic: Topic
@@ -38,7 +43,12 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     if (found === undefined) return new Refusal('unknown-topic', `topic '${at.topic}' does not exist`)
     return found.logs[at.partition] ?? new Refusal('unknown-partition', `topic '${at.topic}' has no partition ${at.partition}`)
   }
-  const endsOf = (log: MemoryTopic['logs'][number]): Ends => ({ logStartOffset: log.start, lastStableOffset: log.end, highWatermark: log.end, leaderEpoch: 0 })
+  const endsOf = (log: MemoryTopic['logs'][number]): Ends => ({ logStartOffset: log.start, lastStableOffset: log.end, highWatermark: log.end, logEndOffset: log.end, leaderEpoch })
+  const epochRefusal = (believed: number | undefined): Refusal | undefined => {
+    if (believed === undefined || believed === leaderEpoch) return undefined
+    if (believed < leaderEpoch) return new Refusal('fenced-leader-epoch', `leader epoch ${believed} is over; it is ${leaderEpoch} now`)
+    return new Refusal('unknown-leader-epoch', `leader epoch ${believed} is not known here; it is ${leaderEpoch} now`)
+  }
   const config = (topic: Topic, name: string): string => {
     const value = topic.configs.get(name) ?? defaults[name]
     if (value === undefined) throw new Error(`there is no topic config '${name}'`)
@@ -46,17 +56,19 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   }
 
   const logs: Logs = {
-    async append(at: PartitionRef, batch: Batch, _how: AppendOptions): Promise<Appended | Refusal> {
+    async append(at: PartitionRef, batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
       await setImmediate()
       const log = logOf(at)
       if (log instanceof Refusal) return log
+      const fenced = epochRefusal(how.leaderEpoch)
+      if (fenced !== undefined) return fenced
       const topic = topics.get(at.topic)!.topic
       if (batch.bytes.length > Number(config(topic, 'max.message.bytes'))) {
         return new Refusal('message-too-large', `The request included a message larger than the max message size the server will accept: ${batch.bytes.length}`)
       }
       if (!batch.crcIsValid()) return new Refusal('corrupt-message', 'the CRC of the batch does not match its bytes')
       const kept = Batch.parse(Buffer.from(batch.bytes))
-      kept.assign(log.end, 0)
+      kept.assign(log.end, leaderEpoch)
       const appendTime = config(topic, 'message.timestamp.type') === 'LogAppendTime' ? now() : -1
       if (appendTime >= 0) kept.stampAppendTime(appendTime)
       const baseOffset = log.end
@@ -68,6 +80,10 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     async read(at: PartitionRef, from: number, how: ReadOptions): Promise<Slice | Refusal> {
       const log = logOf(at)
       if (log instanceof Refusal) return log
+      const fenced = epochRefusal(how.leaderEpoch)
+      if (fenced !== undefined) return fenced
+      // Logs of the same single epoch differ only in where they end.
+      if (how.lastFetchedEpoch === leaderEpoch && from > log.end) return { ...endsOf(log), batches: [], diverging: { leaderEpoch, endOffset: log.end } }
       if (from < log.start || from > log.end) return new Refusal('offset-out-of-range', `offset ${from} is outside [${log.start}, ${log.end}]`)
       const batches: Batch[] = []
       let bytes = 0
@@ -88,7 +104,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       if (log instanceof Refusal) return log
       for (const batch of log.batches) {
         for (const record of batch.records()) {
-          if (record.offset >= log.start && record.timestampMs >= timestampMs) return { offset: record.offset, timestampMs: record.timestampMs, leaderEpoch: 0 }
+          if (record.offset >= log.start && record.timestampMs >= timestampMs) return { offset: record.offset, timestampMs: record.timestampMs, leaderEpoch }
         }
       }
       return null
@@ -99,10 +115,15 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       let best: Position | null = null
       for (const batch of log.batches) {
         for (const { offset, timestampMs } of batch.records()) {
-          if (offset >= log.start && (best === null || timestampMs > best.timestampMs)) best = { offset, timestampMs, leaderEpoch: 0 }
+          if (offset >= log.start && (best === null || timestampMs > best.timestampMs)) best = { offset, timestampMs, leaderEpoch }
         }
       }
       return best
+    },
+    async endOfEpoch(at: PartitionRef, epoch: number, how): Promise<EpochEnd | Refusal> {
+      const log = logOf(at)
+      if (log instanceof Refusal) return log
+      return epochRefusal(how.leaderEpoch) ?? (epoch < leaderEpoch ? { leaderEpoch: -1, endOffset: -1 } : { leaderEpoch, endOffset: log.end })
     },
     changed(seen: readonly Seen[], signal: AbortSignal): Promise<void> {
       return new Promise(resolve => {
@@ -124,12 +145,18 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
 
   const shape = (name: string, id: string, createdAtMs: number, count: number, configs: ReadonlyMap<string, string>): Topic => ({
     name, id, internal: name.startsWith('__'), createdAtMs, configs,
-    partitions: Array.from({ length: count }, (_, index) => ({ index, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1], createdAtMs })),
+    partitions: Array.from({ length: count }, (_, index) => ({
+      index, leader: self, leaderEpoch, partitionEpoch: 0, replicas: [self], inSyncReplicas: [self], addingReplicas: [], removingReplicas: [], createdAtMs,
+    })),
   })
+
+  const partitionsOf = (wanted: readonly PartitionRef[] | null): PartitionRef[] =>
+    [...topics.values()].flatMap(({ topic }) => topic.partitions.map(({ index }) => ({ topic: topic.name, partition: index })))
+      .filter(one => wanted === null || wanted.some(at => at.topic === one.topic && at.partition === one.partition))
 
   const admin: Admin = {
     async cluster() {
-      return { id: 'bWVtb3J5LWJhY2tlbmQtMQ', controllerId: 1, brokers: [{ id: 1, rack: 'a' }] }
+      return { id: 'bWVtb3J5LWJhY2tlbmQtMQ', controllerId: self, brokers: [{ id: self, rack: 'a', state: 'running' }] }
     },
     async topics(names?: readonly string[]) {
       const all = [...topics.values()].map(one => one.topic).toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -196,12 +223,63 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       log.start = Math.max(log.start, before)
       return { lowWatermark: log.start }
     },
+    // Of all, none made a difference: the one replica leads already.
+    async electLeaders(_kind, partitions) {
+      return (partitions ?? []).map(at => {
+        const log = logOf(at)
+        return { ...at, refusal: log instanceof Refusal ? log : new Refusal('election-not-needed', `broker ${self} leads ${at.topic}-${at.partition} already`) }
+      })
+    },
+    async reassign(wishes) {
+      return wishes.map(({ replicas, ...at }) => {
+        const log = logOf(at)
+        if (log instanceof Refusal) return log
+        if (replicas === null) return new Refusal('no-reassignment-in-progress', 'No partition reassignment is in progress.')
+        if (replicas.length === 0) return new Refusal('invalid-replica-assignment', 'The manual partition assignment includes an empty replica list.')
+        if (new Set(replicas).size < replicas.length) {
+          return new Refusal('invalid-replica-assignment', `The manual partition assignment includes the broker ${replicas[0]} more than once.`)
+        }
+        const unknown = replicas.find(id => id !== self)
+        if (unknown === undefined) return null
+        return new Refusal('invalid-replica-assignment', `The manual partition assignment includes broker ${unknown}, but no such broker is registered.`)
+      })
+    },
+    reassignments: async () => [],
+    async logDirectories(brokerId, partitions) {
+      if (brokerId !== self) return new Refusal('broker-not-available', `broker ${brokerId} is not there; there is only broker ${self}`)
+      const replicas = partitionsOf(partitions).map(at => {
+        const bytes = topics.get(at.topic)!.logs[at.partition]!.batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
+        return { ...at, bytes, lag: 0, isFuture: false }
+      })
+      return [{ brokerId, path, totalBytes: -1, usableBytes: -1, replicas }]
+    },
+    async moveReplica(brokerId, at, wanted) {
+      if (brokerId !== self) return new Refusal('broker-not-available', `broker ${brokerId} is not there; there is only broker ${self}`)
+      if (wanted !== path) return new Refusal('log-dir-not-found', `broker ${self} has no directory '${wanted}', only '${path}'`)
+      const log = logOf(at)
+      return log instanceof Refusal ? log : null
+    },
+    async quorum() {
+      return { leaderId: self, leaderEpoch: 1, highWatermark: 0, voters: [{ id: self, logEndOffset: 0, lastFetchMs: -1, lastCaughtUpMs: -1 }] }
+    },
+    async unregisterBroker(id) {
+      if (id !== self) return new Refusal('broker-id-not-registered', `Broker ID ${id} is not currently registered`)
+      return new Refusal('invalid-request', `broker ${id} is running; stop it first`)
+    },
+    async replicas(name) {
+      const found = topics.get(name)
+      if (found === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
+      return found.logs.map((log, partition) => ({
+        topic: name, partition, brokerId: self, role: 'leader' as const,
+        logStartOffset: log.start, highWatermark: log.end, lastStableOffset: log.end, logEndOffset: log.end, durableOffset: log.end,
+      }))
+    },
   }
 
   const committed = new Map<string, Map<string, CommittedOffset>>()
   const noProtocol = async (): Promise<Refusal> => new Refusal('coordinator-not-available', 'the in-memory backend has no group protocol')
   const groups: Groups = {
-    coordinator: async () => 1,
+    coordinator: async () => self,
     join: noProtocol, sync: noProtocol, heartbeat: noProtocol, leave: noProtocol,
     async commit(request) {
       const group = committed.get(request.groupId) ?? new Map<string, CommittedOffset>()

@@ -5,7 +5,7 @@
 // - A topic whose records are validated has its batches opened before anything is appended; what does not fit is INVALID_RECORD with the index
 //   and reason of each record (v8+), and nothing of the batch is stored.
 // - Transactions are not offered: a transactional batch is INVALID_TXN_STATE, which producers take as final.
-// - v7 allows zstd, v8 adds record errors and messages, v13 names topics by id.
+// - v7 allows zstd, v8 adds record errors and messages, v10 tells who leads instead (KIP-951), v13 names topics by id.
 import { Refusal, type Appended, type RecordError, type Topic } from '../../ports.ts'
 import { Batch } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
@@ -13,6 +13,7 @@ import { array, defineApi, int16, int32, int64, records, string, struct, uuid, t
 import { byRule } from '../access.ts'
 import { serve, type Fate } from '../api.ts'
 import type { Context } from '../context.ts'
+import { callsForLeader, leaderHints } from '../current-leader.ts'
 import { denialTextOf, ErrorCode, errorCodeOf } from '../errors.ts'
 
 export const Produce = defineApi({
@@ -53,6 +54,12 @@ export const produce = serve(Produce, {
 /** A batch that may be appended, or why not. */
 type Prepared = { readonly topic: string; readonly index: number; readonly batch: Batch } | { readonly index: number; readonly refused: PartitionResponse }
 
+/** A partition's answer, with the topic's name where something was tried. */
+interface Answered {
+  readonly topic: string | undefined
+  readonly response: PartitionResponse
+}
+
 async function handle(request: ProduceRequest, context: Context): Promise<ProduceResponse> {
   if (![-1, 0, 1].includes(request.acks)) {
     return answerAll(request, ErrorCode.INVALID_REQUIRED_ACKS, `acks is ${request.acks}; -1, 0 and 1 are known`)
@@ -65,11 +72,26 @@ async function handle(request: ProduceRequest, context: Context): Promise<Produc
   // Nothing is awaited from the first append to the last: their order is the order of the requests.
   const responses = prepared.map(({ data, partitions }) => ({ data, partitions: partitions.map(one => append(one, request, context)) }))
   context.startNext()
-  return { responses: await Promise.all(responses.map(({ data, partitions }) => topicResponse(data, partitions))) }
+  return withLeaders(await Promise.all(responses.map(async ({ data, partitions }) => ({ data, partitions: await Promise.all(partitions) }))), context)
 }
 
-async function topicResponse({ name, topicId }: TopicData, partitions: readonly Promise<PartitionResponse>[]): Promise<TopicResponse> {
-  return { name, topicId, partitionResponses: await Promise.all(partitions) }
+/** The answers with, since v10, who leads what was refused because this broker does not. */
+async function withLeaders(
+  answers: readonly { readonly data: TopicData; readonly partitions: readonly Answered[] }[], context: Context,
+): Promise<ProduceResponse> {
+  const refused = context.version < 10 ? [] : answers.flatMap(({ partitions }) => partitions.flatMap(({ topic, response }) => (
+    topic !== undefined && callsForLeader(response.errorCode) ? [{ topic, partition: response.index }] : []
+  )))
+  const hints = await leaderHints(refused, context)
+  return {
+    responses: answers.map(({ data: { name, topicId }, partitions }) => ({
+      name, topicId,
+      partitionResponses: partitions.map(({ topic, response }) => (
+        topic !== undefined && callsForLeader(response.errorCode) ? { ...response, currentLeader: hints.of({ topic, partition: response.index }) } : response
+      )),
+    })),
+    nodeEndpoints: hints.nodeEndpoints,
+  }
 }
 
 async function prepareTopic(data: TopicData, request: ProduceRequest, context: Context): Promise<Prepared[]> {
@@ -135,13 +157,14 @@ async function validate(topic: Topic, one: { topic: string; index: number; batch
   return refuse(ErrorCode.INVALID_RECORD, `${errors.length} of ${faults.length} records were refused; record ${first.index}: ${first.message}`, errors)
 }
 
-async function append(one: Prepared, request: ProduceRequest, context: Context): Promise<PartitionResponse> {
-  if ('refused' in one) return one.refused
+async function append(one: Prepared, request: ProduceRequest, context: Context): Promise<Answered> {
+  if ('refused' in one) return { topic: undefined, response: one.refused }
   const acks = request.acks === -1 ? 'all' : request.acks === 1 ? 'leader' : 'none'
   const { topic, index, batch } = one
   const appended: Appended | Refusal = await context.logs.append({ topic, partition: index }, batch, { acks, timeoutMs: request.timeoutMs })
-  if (appended instanceof Refusal) return refusal(index, errorCodeOf(appended), appended.message, appended.recordErrors)
-  return { index, errorCode: ErrorCode.NONE, ...appended }
+  const response = appended instanceof Refusal ? refusal(index, errorCodeOf(appended), appended.message, appended.recordErrors)
+    : { index, errorCode: ErrorCode.NONE, ...appended }
+  return { topic, response }
 }
 
 function refusal(index: number, errorCode: number, errorMessage: string, errors: readonly RecordError[] = []): PartitionResponse {

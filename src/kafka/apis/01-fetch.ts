@@ -3,12 +3,14 @@
 // - Size (KIP-74): partitions in the order asked; the first that has data gives at least one batch whatever its size, the others keep to what is left.
 // - Always sessionless (KIP-227 allows it): session id 0 in every answer, a session id that was never given is FETCH_SESSION_ID_NOT_FOUND.
 // - Records leave as the slices they lie in. The bytes of all answers not yet sent have a bound; when it is reached, an answer holds one batch.
-// - v12 flexible, v13 topics by id.
+// - A reader whose log is not this one any more (lastFetchedEpoch, v12+) is told from where on (divergingEpoch) and gets no records.
+// - v12 flexible, v13 topics by id, v16 tells who leads where this broker does not (KIP-951).
 import { clusterResource, Refusal, type Seen, type Slice } from '../../ports.ts'
 import { array, defineApi, int16, int32, int64, int8, offset, records, string, struct, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
 import { byRule } from '../access.ts'
 import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
+import { callsForLeader, leaderHints } from '../current-leader.ts'
 import { ErrorCode, errorCodeOf } from '../errors.ts'
 
 export const Fetch = defineApi({
@@ -70,7 +72,8 @@ export const fetch = serve(Fetch, { access: byRule('READ Topic; CLUSTER_ACTION C
 interface Pass {
   readonly responses: readonly TopicResponse[]
   readonly bytes: number
-  readonly hasError: boolean
+  /** An error, or a reader to be told that its log diverges: the answer does not wait. */
+  readonly isUrgent: boolean
   /** Where to wait for more. */
   readonly seen: readonly Seen[]
 }
@@ -88,9 +91,30 @@ async function handle(request: FetchRequest, context: Context): Promise<FetchRes
   for (;;) {
     const pass = await readAll(wanted, request, context)
     const leftMs = deadline - context.clock.monotonic()
-    if (pass.hasError || pass.bytes >= request.minBytes || pass.seen.length === 0 || leftMs <= 0 || context.signal.aborted) return { responses: pass.responses }
+    if (pass.isUrgent || pass.bytes >= request.minBytes || pass.seen.length === 0 || leftMs <= 0 || context.signal.aborted) {
+      return withLeaders(pass.responses, wanted, context)
+    }
     context.returnReserved(pass.bytes)
     await waitForMore(pass.seen, leftMs, context)
+  }
+}
+
+/** The answers with, since v16, who leads where this broker does not. `responses` in the order of `wanted`. */
+async function withLeaders(responses: readonly TopicResponse[], wanted: readonly Wanted[], context: Context): Promise<FetchResponse> {
+  const refused = context.version < 16 ? [] : responses.flatMap(({ partitions }, at) => {
+    const topic = wanted[at]!.name
+    return topic === undefined ? [] : partitions.filter(one => callsForLeader(one.errorCode)).map(one => ({ topic, partition: one.partitionIndex }))
+  })
+  if (refused.length === 0) return { responses }
+  const hints = await leaderHints(refused, context)
+  return {
+    responses: responses.map((response, at) => ({
+      ...response,
+      partitions: response.partitions.map(one => (
+        callsForLeader(one.errorCode) ? { ...one, currentLeader: hints.of({ topic: wanted[at]!.name ?? '', partition: one.partitionIndex }) } : one
+      )),
+    })),
+    nodeEndpoints: hints.nodeEndpoints,
   }
 }
 
@@ -104,7 +128,7 @@ async function readAll(wanted: readonly Wanted[], request: FetchRequest, context
   const responses: TopicResponse[] = []
   const seen: Seen[] = []
   let bytes = 0
-  let hasError = false
+  let isUrgent = false
   for (const { request: topic, name } of wanted) {
     const partitions: PartitionResponse[] = []
     for (const partition of topic.partitions) {
@@ -112,7 +136,7 @@ async function readAll(wanted: readonly Wanted[], request: FetchRequest, context
         : await readPartition(name, partition, { bytesLeft: reserved - bytes, isFirst: bytes === 0 }, request, context)
       partitions.push(answer)
       bytes += (answer.records as readonly Buffer[]).reduce((sum, slice) => sum + slice.length, 0)
-      if (answer.errorCode !== ErrorCode.NONE) hasError = true
+      if (answer.errorCode !== ErrorCode.NONE || answer.divergingEpoch != null) isUrgent = true
       else if (name !== undefined) seen.push({ topic: name, partition: partition.partition, highWatermark: answer.highWatermark })
     }
     responses.push({ topic: topic.topic, topicId: topic.topicId, partitions })
@@ -120,7 +144,7 @@ async function readAll(wanted: readonly Wanted[], request: FetchRequest, context
   // A first batch may be larger than what was reserved; then it is what is owed.
   if (bytes > reserved) context.reserveAnswer(bytes - reserved, bytes - reserved)
   else context.returnReserved(reserved - bytes)
-  return { responses, bytes, hasError, seen }
+  return { responses, bytes, isUrgent, seen }
 }
 
 async function readPartition(
@@ -132,6 +156,7 @@ async function readPartition(
     atLeastOne: budget.isFirst,
     committedOnly: isCommittedOnly,
     ...(partition.currentLeaderEpoch < 0 ? undefined : { leaderEpoch: partition.currentLeaderEpoch }),
+    ...(partition.lastFetchedEpoch < 0 ? undefined : { lastFetchedEpoch: partition.lastFetchedEpoch }),
   })
   if (slice instanceof Refusal) return failed(partition, errorCodeOf(slice))
   return {
@@ -142,6 +167,7 @@ async function readPartition(
     logStartOffset: slice.logStartOffset,
     // Null says "not asked for"; nothing is ever aborted, as transactions are not offered.
     abortedTransactions: isCommittedOnly ? [] : null,
+    divergingEpoch: slice.diverging === undefined ? null : { epoch: slice.diverging.leaderEpoch, endOffset: slice.diverging.endOffset },
     records: slice.batches.map(batch => batch.bytes),
   }
 }

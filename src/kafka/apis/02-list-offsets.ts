@@ -1,6 +1,7 @@
 // ListOffsets v1-11. The offset of a point in time, record-precise, or of a named place:
 // -1 the end (the last stable offset for read_committed), -2 the start, -3 the largest timestamp (v7+), -4 the local start (v8+: nothing is tiered,
 // so the start), -5 the last tiered (v9+) and -6 the first to be tiered (v11): there is none. What is not there is offset -1 with no error.
+// A leader that does not know yet how far all replicas are is OFFSET_NOT_AVAILABLE; before v5, LEADER_NOT_AVAILABLE. v4+ tells the epoch at the offset.
 import { Refusal, type Ends, type PartitionRef, type Position } from '../../ports.ts'
 import { array, defineApi, int16, int32, int64, int8, string, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
 import { onEach } from '../access.ts'
@@ -72,13 +73,13 @@ async function find(at: PartitionRef, partition: PartitionRequest, request: List
   const since = sinceVersion.get(timestamp)
   if (timestamp < 0 && (since === undefined || context.version < since)) return { partitionIndex, errorCode: ErrorCode.UNSUPPORTED_VERSION }
   const ends = await context.logs.ends(at)
-  if (ends instanceof Refusal) return { partitionIndex, errorCode: errorCodeOf(ends) }
+  if (ends instanceof Refusal) return { partitionIndex, errorCode: errorOf(ends, context.version) }
   const { currentLeaderEpoch: believed } = partition
   if (believed >= 0 && believed < ends.leaderEpoch) return { partitionIndex, errorCode: ErrorCode.FENCED_LEADER_EPOCH }
   if (believed > ends.leaderEpoch) return { partitionIndex, errorCode: ErrorCode.UNKNOWN_LEADER_EPOCH }
 
   const found = await positionOf(at, timestamp, ends, request, context)
-  if (found instanceof Refusal) return { partitionIndex, errorCode: errorCodeOf(found) }
+  if (found instanceof Refusal) return { partitionIndex, errorCode: errorOf(found, context.version) }
   if (found === null) return { partitionIndex, errorCode: ErrorCode.NONE }
   return { partitionIndex, errorCode: ErrorCode.NONE, offset: found.offset, timestamp: found.timestampMs, leaderEpoch: found.leaderEpoch }
 }
@@ -88,12 +89,25 @@ async function positionOf(at: PartitionRef, timestamp: number, ends: Ends, reque
   const readable = request.isolationLevel === 1 ? ends.lastStableOffset : ends.highWatermark
   switch (timestamp) {
     case latest: return { offset: readable, timestampMs: -1, leaderEpoch }
-    case earliest: case earliestLocal: return { offset: ends.logStartOffset, timestampMs: -1, leaderEpoch }
+    case earliest: case earliestLocal: return startOf(at, ends, context)
     case latestTiered: case earliestPendingUpload: return null
   }
   const found = timestamp === maxTimestamp ? await context.logs.offsetOfMaxTimestamp(at) : await context.logs.offsetForTime(at, timestamp)
   // What the caller may not read yet is not there.
   return found === null || found instanceof Refusal || found.offset < readable ? found : null
+}
+
+/** The log's start, with the epoch of the record that lies there; the leader's own where there is none, or where the version does not tell. */
+async function startOf(at: PartitionRef, { logStartOffset, leaderEpoch }: Ends, context: Context): Promise<Position | Refusal> {
+  const start = { offset: logStartOffset, timestampMs: -1, leaderEpoch }
+  if (context.version < 4) return start
+  const slice = await context.logs.read(at, logStartOffset, { bytesMax: 1, atLeastOne: true, committedOnly: false })
+  if (slice instanceof Refusal) return slice.code === 'offset-out-of-range' ? start : slice
+  return { ...start, leaderEpoch: slice.batches[0]?.leaderEpoch ?? leaderEpoch }
+}
+
+function errorOf(refusal: Refusal, version: number): number {
+  return refusal.code === 'offset-not-available' && version < 5 ? ErrorCode.LEADER_NOT_AVAILABLE : errorCodeOf(refusal)
 }
 
 const latest = -1

@@ -3,7 +3,8 @@
 //   LEADER_NOT_AVAILABLE once, then it is there.
 // - A topic the caller may not describe reads TOPIC_AUTHORIZATION_FAILED if it was named, whether it exists or not, and is left out otherwise.
 //   Asked for by id it reads the same, without its name.
-// - v8+ authorized operations on demand (the cluster's own moved to DescribeCluster after v10), v13 a top-level error code.
+// - Brokers that are fenced or do not listen are not listed; a partition without a leader that is listed is LEADER_NOT_AVAILABLE.
+// - v5+ offline replicas, v8+ authorized operations on demand (the cluster's own moved to DescribeCluster after v10), v13 a top-level error code.
 import { clusterResource, Refusal, type Topic } from '../../ports.ts'
 import { array, boolean, defineApi, int16, int32, string, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
 import { zeroUuid } from '../../wire/spec.ts'
@@ -12,6 +13,7 @@ import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
 import { ErrorCode, errorCodeOf } from '../errors.ts'
 import { notAsked } from '../operations.ts'
+import { topologyOf, type Topology } from '../topology.ts'
 
 export const Metadata = defineApi({
   key: 3, name: 'Metadata', versions: '0-13', flexible: '9+',
@@ -46,36 +48,37 @@ type TopicAnswer = MetadataResponse['topics'][number]
 export const metadata = serve(Metadata, { access: filtered('DESCRIBE Topic; CREATE Topic or Cluster to create one') }, handle)
 
 async function handle(request: MetadataRequest, context: Context): Promise<MetadataResponse> {
-  const { admin, version } = context
-  const cluster = await admin.cluster()
-  const wanted = version === 0 && request.topics?.length === 0 ? null : request.topics
-  const topics = wanted === null ? await everyTopic(context) : await Promise.all(wanted.map(one => namedTopic(one, request, context)))
+  const topology = await topologyOf(context)
+  const wanted = context.version === 0 && request.topics?.length === 0 ? null : request.topics
+  const topics = wanted === null ? await everyTopic(topology, context) : await Promise.all(wanted.map(one => namedTopic(one, request, topology, context)))
   return {
-    brokers: cluster.brokers.map(broker => ({ nodeId: broker.id, ...context.endpointOf(broker.id), rack: broker.rack })),
-    clusterId: cluster.id,
-    controllerId: cluster.controllerId,
+    brokers: topology.brokers.map(({ id, endpoint, rack }) => ({ nodeId: id, ...endpoint, rack })),
+    clusterId: topology.clusterId,
+    controllerId: topology.controllerId,
     topics: topics.map(topic => withOperations(topic, request, context)),
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? context.authorizedOperations('cluster', clusterResource) : notAsked,
   }
 }
 
-async function everyTopic(context: Context): Promise<TopicAnswer[]> {
+async function everyTopic(topology: Topology, context: Context): Promise<TopicAnswer[]> {
   const topics = await context.admin.topics()
-  return topics.filter(topic => context.access.wouldAllow(context.caller, 'describe', 'topic', topic.name)).map(describe)
+  return topics.filter(topic => context.access.wouldAllow(context.caller, 'describe', 'topic', topic.name)).map(topic => describe(topic, topology))
 }
 
-async function namedTopic(wanted: { topicId: string; name: string | null }, request: MetadataRequest, context: Context): Promise<TopicAnswer> {
+async function namedTopic(
+  wanted: { topicId: string; name: string | null }, request: MetadataRequest, topology: Topology, context: Context,
+): Promise<TopicAnswer> {
   if (wanted.name === null) {
     // Before v12 the answer's name cannot be null.
     const unnamed = context.version >= 12 ? null : ''
     const topic = await context.admin.topicById(wanted.topicId)
     if (topic === undefined) return failed(unnamed, ErrorCode.UNKNOWN_TOPIC_ID, wanted.topicId)
-    return context.may('describe', 'topic', topic.name) ? describe(topic) : failed(unnamed, ErrorCode.TOPIC_AUTHORIZATION_FAILED, wanted.topicId)
+    return context.may('describe', 'topic', topic.name) ? describe(topic, topology) : failed(unnamed, ErrorCode.TOPIC_AUTHORIZATION_FAILED, wanted.topicId)
   }
   const { name } = wanted
   if (!context.may('describe', 'topic', name)) return failed(name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
   const [topic] = await context.admin.topics([name])
-  if (topic !== undefined) return describe(topic)
+  if (topic !== undefined) return describe(topic, topology)
   if (!request.allowAutoTopicCreation || !context.settings.autoCreateTopics) return failed(name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   return failed(name, await create(name, context))
 }
@@ -90,20 +93,13 @@ async function create(name: string, context: Context): Promise<number> {
   return ErrorCode.LEADER_NOT_AVAILABLE
 }
 
-function describe(topic: Topic): TopicAnswer {
+function describe(topic: Topic, topology: Topology): TopicAnswer {
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.internal,
-    partitions: topic.partitions.map(partition => ({
-      errorCode: partition.leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
-      partitionIndex: partition.index,
-      leaderId: partition.leader,
-      leaderEpoch: partition.leaderEpoch,
-      replicaNodes: partition.replicas,
-      isrNodes: partition.inSyncReplicas,
-    })),
+    partitions: topic.partitions.map(topology.describe),
   }
 }
 

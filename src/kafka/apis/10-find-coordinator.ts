@@ -1,4 +1,4 @@
-// FindCoordinator v0-6. Which broker coordinates a group, and where this client reaches it.
+// FindCoordinator v0-6. Which broker coordinates a group, and where this client reaches it; COORDINATOR_NOT_AVAILABLE while there is none.
 // - For transactional ids (key type 1) it is this broker, though transactions are not offered: InitProducerId says so in words that clients show, while an
 //   error here shows as "coordinator not found" in kafkajs and as a timeout in librdkafka, which asks again whatever the code is.
 // - Share groups (2) have no coordinator: INVALID_REQUEST, where COORDINATOR_NOT_AVAILABLE would have clients ask for ever.
@@ -64,7 +64,9 @@ async function find(key: string, keyType: number, context: Context): Promise<Fou
 }
 
 function found(nodeId: number, context: Context): Found {
-  return { nodeId, ...context.endpointOf(nodeId), errorCode: ErrorCode.NONE, errorMessage: null }
+  const endpoint = context.reach.of(nodeId)
+  if (endpoint === undefined) return nowhere(ErrorCode.COORDINATOR_NOT_AVAILABLE, `Broker ${nodeId}, the coordinator, does not listen at the moment.`)
+  return { nodeId, ...endpoint, errorCode: ErrorCode.NONE, errorMessage: null }
 }
 
 function nowhere(errorCode: number, errorMessage: string): Found {

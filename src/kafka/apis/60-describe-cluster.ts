@@ -1,6 +1,6 @@
 // DescribeCluster v0-2. The brokers, the controller and the cluster's id; authorized operations on demand.
 // - v1+ may ask for the controllers' endpoints, which a broker's listener does not have: MISMATCHED_ENDPOINT_TYPE.
-// - v2+ may ask for fenced brokers: there are none.
+// - Brokers that serve and listen here; v2+ on demand also those that are fenced, where they last listened (host '' and port -1 if that is not known).
 import { clusterResource } from '../../ports.ts'
 import { array, boolean, defineApi, int16, int32, int8, string, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
 import { open } from '../access.ts'
@@ -8,6 +8,7 @@ import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
 import { ErrorCode } from '../errors.ts'
 import { notAsked } from '../operations.ts'
+import { topologyOf } from '../topology.ts'
 
 export const DescribeCluster = defineApi({
   key: 60, name: 'DescribeCluster', versions: '0-2', flexible: '0+',
@@ -32,17 +33,25 @@ export const describeCluster = serve(DescribeCluster, { access: open() }, handle
 const brokerEndpoints = 1
 
 async function handle(request: DescribeClusterRequest, context: Context): Promise<DescribeClusterResponse> {
-  const { id, controllerId, brokers } = await context.admin.cluster()
+  const topology = await topologyOf(context)
+  const { clusterId, controllerId } = topology
   const { endpointType } = request
   if (endpointType !== brokerEndpoints) {
     const errorMessage = `endpoint type ${endpointType} was asked for on a broker's listener, which has only type ${brokerEndpoints}`
-    return { errorCode: ErrorCode.MISMATCHED_ENDPOINT_TYPE, errorMessage, endpointType, clusterId: id, brokers: [] }
+    return { errorCode: ErrorCode.MISMATCHED_ENDPOINT_TYPE, errorMessage, endpointType, clusterId, brokers: [] }
   }
+  const serving = topology.brokers.map(({ id, endpoint, rack }) => ({ brokerId: id, ...endpoint, rack, isFenced: false }))
+  const fenced = request.includeFencedBrokers ? await fencedBrokers(context) : []
   return {
     errorCode: ErrorCode.NONE,
-    clusterId: id,
+    clusterId,
     controllerId,
-    brokers: brokers.map(broker => ({ brokerId: broker.id, ...context.endpointOf(broker.id), rack: broker.rack })),
+    brokers: [...serving, ...fenced].toSorted((a, b) => a.brokerId - b.brokerId),
     clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? context.authorizedOperations('cluster', clusterResource) : notAsked,
   }
+}
+
+async function fencedBrokers({ admin, reach }: Context): Promise<DescribeClusterResponse['brokers'][number][]> {
+  const { brokers } = await admin.cluster()
+  return brokers.filter(broker => broker.state === 'fenced').map(({ id, rack }) => ({ brokerId: id, ...reach.lastOf(id), rack, isFenced: true }))
 }

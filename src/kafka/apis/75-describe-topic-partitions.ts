@@ -10,6 +10,7 @@ import { serve } from '../api.ts'
 import type { Context } from '../context.ts'
 import { ErrorCode } from '../errors.ts'
 import { notAsked } from '../operations.ts'
+import { topologyOf, type Topology } from '../topology.ts'
 
 export const DescribeTopicPartitions = defineApi({
   key: 75, name: 'DescribeTopicPartitions', versions: '0', flexible: '0+',
@@ -42,6 +43,7 @@ const partitionsMax = 2_000
 
 async function handle(request: DescribeTopicPartitionsRequest, context: Context): Promise<DescribeTopicPartitionsResponse> {
   const { cursor } = request
+  const topology = await topologyOf(context)
   const limit = Math.min(Math.max(1, request.responsePartitionLimit), partitionsMax)
   const topics: TopicAnswer[] = []
   let left = limit
@@ -52,7 +54,7 @@ async function handle(request: DescribeTopicPartitionsRequest, context: Context)
       continue
     }
     const from = cursor?.topicName === name ? Math.max(0, cursor.partitionIndex) : 0
-    const answer = describe(topic, from, left, context)
+    const answer = describe(topic, { from, count: left }, topology, context)
     left -= answer.partitions.length
     const next = from + answer.partitions.length
     if (answer.partitions.length > 0 || next >= topic.partitions.length) topics.push(answer)
@@ -78,23 +80,16 @@ async function missing(name: string, context: Context): Promise<TopicAnswer> {
   return { errorCode, name, topicId: zeroUuid, partitions: [] }
 }
 
-function describe(topic: Topic, from: number, count: number, context: Context): TopicAnswer {
+function describe(
+  topic: Topic, { from, count }: { readonly from: number; readonly count: number }, topology: Topology, context: Context,
+): TopicAnswer {
   return {
     errorCode: ErrorCode.NONE,
     name: topic.name,
     topicId: topic.id,
     isInternal: topic.internal,
-    partitions: topic.partitions.slice(from, from + count).map(partition => ({
-      errorCode: partition.leader < 0 ? ErrorCode.LEADER_NOT_AVAILABLE : ErrorCode.NONE,
-      partitionIndex: partition.index,
-      leaderId: partition.leader,
-      leaderEpoch: partition.leaderEpoch,
-      replicaNodes: partition.replicas,
-      isrNodes: partition.inSyncReplicas,
-      eligibleLeaderReplicas: [],
-      lastKnownElr: [],
-      offlineReplicas: [],
-    })),
+    partitions: topic.partitions.slice(from, from + count)
+      .map(partition => ({ ...topology.describe(partition), eligibleLeaderReplicas: [], lastKnownElr: [] })),
     topicAuthorizedOperations: context.authorizedOperations('topic', topic.name),
   }
 }

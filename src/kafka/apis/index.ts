@@ -17,18 +17,27 @@ import { apiVersions } from './18-api-versions.ts'
 import { createTopics } from './19-create-topics.ts'
 import { deleteTopics } from './20-delete-topics.ts'
 import { initProducerId } from './22-init-producer-id.ts'
+import { offsetForLeaderEpoch } from './23-offset-for-leader-epoch.ts'
 import { describeAcls } from './29-describe-acls.ts'
 import { createAcls } from './30-create-acls.ts'
 import { deleteAcls } from './31-delete-acls.ts'
 import { describeConfigs } from './32-describe-configs.ts'
+import { alterReplicaLogDirs } from './34-alter-replica-log-dirs.ts'
+import { describeLogDirs } from './35-describe-log-dirs.ts'
 import { createPartitions } from './37-create-partitions.ts'
 import { deleteGroups } from './42-delete-groups.ts'
+import { electLeaders } from './43-elect-leaders.ts'
 import { incrementalAlterConfigs } from './44-incremental-alter-configs.ts'
+import { alterPartitionReassignments } from './45-alter-partition-reassignments.ts'
+import { listPartitionReassignments } from './46-list-partition-reassignments.ts'
+import { describeQuorum } from './55-describe-quorum.ts'
 import { describeCluster } from './60-describe-cluster.ts'
+import { unregisterBroker } from './64-unregister-broker.ts'
 import { describeTopicPartitions } from './75-describe-topic-partitions.ts'
 
 export const apis: readonly Served[] = [
   produce, fetch, listOffsets, metadata, offsetCommit, offsetFetch, findCoordinator, joinGroup, heartbeat, leaveGroup, syncGroup,
-  describeGroups, listGroups, apiVersions, createTopics, deleteTopics, initProducerId, describeAcls, createAcls, deleteAcls,
-  describeConfigs, createPartitions, deleteGroups, incrementalAlterConfigs, describeCluster, describeTopicPartitions,
+  describeGroups, listGroups, apiVersions, createTopics, deleteTopics, initProducerId, offsetForLeaderEpoch, describeAcls, createAcls, deleteAcls,
+  describeConfigs, alterReplicaLogDirs, describeLogDirs, createPartitions, deleteGroups, electLeaders, incrementalAlterConfigs,
+  alterPartitionReassignments, listPartitionReassignments, describeQuorum, describeCluster, unregisterBroker, describeTopicPartitions,
 ]

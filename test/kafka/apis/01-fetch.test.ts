@@ -54,7 +54,7 @@ describe('Fetch', () => {
     const asked: ReadOptions[] = []
     const read = async (_at: unknown, _from: number, how: ReadOptions): Promise<Slice> => {
       asked.push(how)
-      return { batches: [], logStartOffset: 0, lastStableOffset: 3, highWatermark: 5, leaderEpoch: 0 }
+      return { batches: [], logStartOffset: 0, lastStableOffset: 3, highWatermark: 5, logEndOffset: 6, leaderEpoch: 0 }
     }
     const desk = kafkaDesk({ logs: { read } })
     const wish = [{ topic: 'orders', partitions: [{ currentLeaderEpoch: 4 }] }]

@@ -57,7 +57,7 @@ describe('ListOffsets', () => {
   })
 
   it('shows those who read committed records only what lies below the last stable offset', async () => {
-    const ends = async () => ({ logStartOffset: 0, lastStableOffset: 2, highWatermark: 3, leaderEpoch: 6 })
+    const ends = async () => ({ logStartOffset: 0, lastStableOffset: 2, highWatermark: 3, logEndOffset: 4, leaderEpoch: 6 })
     const desk = kafkaDesk({ logs: { ends, offsetForTime: async () => ({ offset: 2, timestampMs: 9, leaderEpoch: 6 }) } })
     const offsetOf = async (timestamp: number, isolationLevel: number) => (await desk.send(ListOffsets, 5, request(timestamp, { isolationLevel }))).topics[0]!.partitions[0]
     expect(await offsetOf(-1, 0)).toMatchObject({ offset: 3, leaderEpoch: 6 })
