@@ -1,7 +1,8 @@
 // The decide/apply runtime. A command decides records, a reply and timers and changes nothing; the records are appended as one batch to the
 // partition of an internal topic; `apply` is the only thing that changes state; the reply waits for the commit; recovery is replay.
 // Everything up to and including `apply` runs without an await, so commands of one machine are served strictly one after the other, while
-// their commits overlap. A commit that fails is final: nothing more is decided until the next start replays what the disk holds.
+// their commits overlap. A commit that fails is final: nothing more is decided until the next start replays what the disk holds. A log that refuses an
+// append has changed nothing, and neither does the runtime: no state, no timers; only a timer whose command was refused is set anew.
 import { assert } from '../base/assert.ts'
 import { Refusal } from '../ports.ts'
 import { type Batch, buildBatch, type RecordDraft, type RecordView } from '../wire/batch.ts'
@@ -55,6 +56,10 @@ export interface TimerChange<Command> {
 export interface MachineLog {
   readonly startOffset: number
   readonly endOffset: number
+  /**
+   * `durable` rejects where the records will not be committed, and always settles. With a Refusal (a leadership that was lost) that is what callers
+   * are told from then on; with an Error, that the log could not be written.
+   */
   append(batch: Batch): { readonly durable: Promise<void> } | Refusal
   /** Whole batches from `from` on, at least one where there is any. */
   read(from: number, bytesMax: number): Promise<readonly Batch[] | Refusal>
@@ -70,12 +75,19 @@ export interface MachineOptions<Command, Rec, Reply> {
   readonly logger: Logger
   /** A snapshot is written once the log holds more than this many records, and four times as many as the state. */
   readonly snapshotRecordsMin?: number
+  /**
+   * Told of each decision's stored records once they are committed, in the order of their commits and before its caller is answered. `position` is the
+   * offset behind them; not every offset is one, because snapshots take some.
+   */
+  readonly committed?: (records: readonly Rec[], position: number) => void
 }
 
 const replayBytesMax = 1024 * 1024
 const snapshotBatchBytes = 256 * 1024
 const snapshotRecordsMinDefault = 10_000
 const snapshotFactor = 4
+/** A timer whose command the log refused is tried again after this. */
+const timerRetryMs = 1000
 
 export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
   readonly #name: string
@@ -84,14 +96,17 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
   readonly #clock: Clock
   readonly #logger: Logger
   readonly #snapshotRecordsMin: number
+  readonly #onCommitted: MachineOptions<Command, Rec, Reply>['committed']
   readonly #parked = new ParkedCallers<Reply>()
   readonly #timers = new Map<string, Timer>()
   /** Settles with the commit of everything appended so far; never rejects. */
   #committed: Promise<void> = Promise.resolve()
   #recordsInLog = 0
+  #position: number
   #snapshot: Promise<void> | undefined
   #failure: Refusal | undefined
-  #closed = false
+  /** Why nothing is accepted any more. */
+  #closed: Refusal | undefined
 
   private constructor(options: MachineOptions<Command, Rec, Reply>) {
     this.#name = options.name
@@ -100,6 +115,8 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     this.#clock = options.clock
     this.#logger = options.logger
     this.#snapshotRecordsMin = options.snapshotRecordsMin ?? snapshotRecordsMinDefault
+    this.#onCommitted = options.committed
+    this.#position = options.log.endOffset
   }
 
   /** Replays the log, a piece at a time, and starts the timers that the state asks for. */
@@ -111,16 +128,28 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     return runtime
   }
 
+  /** The position behind the last decision that wrote records; read right after `submit` was called, the one that its reply rests on. */
+  get position(): number {
+    return this.#position
+  }
+
   /**
    * Decides, appends and applies at once, and resolves with the reply once what it rests on is committed. A signal that aborts gives a
    * parked wait up; what was decided stands.
    */
-  async submit(command: Command, signal?: AbortSignal): Promise<Reply | Refusal> {
-    if (this.#failure !== undefined) return this.#failure
-    if (this.#closed) return closing(this.#name)
+  submit(command: Command, signal?: AbortSignal): Promise<Reply | Refusal> {
+    return this.#submit(command, signal)
+  }
+
+  async #submit(command: Command, signal?: AbortSignal, refusedByLog?: () => void): Promise<Reply | Refusal> {
+    const reason = this.#failure ?? this.#closed
+    if (reason !== undefined) return reason
     const decision = this.#machine.decide(command, this.#clock.now())
     const refusal = this.#commit(decision.records ?? [])
-    if (refusal !== undefined) return refusal
+    if (refusal !== undefined) {
+      refusedByLog?.()
+      return refusal
+    }
     const { reply } = decision
     const waiting = reply instanceof Parked ? this.#parked.park(reply.key, signal) : undefined
     this.#setTimers(decision.timers ?? [])
@@ -138,13 +167,18 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     return this.#failure ?? answer
   }
 
-  /** Cancels the timers, refuses who still waits, and lets the commits under way end. */
-  async close(): Promise<void> {
-    if (this.#closed) return
-    this.#closed = true
-    for (const timer of this.#timers.values()) timer.cancel()
-    this.#timers.clear()
-    this.#parked.release(closing(this.#name))
+  /**
+   * Cancels the timers, refuses who still waits, and lets the commits under way end. With a reason, such as a lost leadership, that is what everybody is
+   * told, also whose commit was under way.
+   */
+  async close(reason?: Refusal): Promise<void> {
+    if (this.#closed === undefined) {
+      this.#closed = reason ?? new Refusal('coordinator-not-available', `${this.#name} is shutting down`)
+      this.#failure ??= reason
+      for (const timer of this.#timers.values()) timer.cancel()
+      this.#timers.clear()
+      this.#parked.release(this.#closed)
+    }
     await this.#committed
     await this.#snapshot
   }
@@ -176,44 +210,65 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
 
   /** Appends and applies; a refusal of the log means that nothing was. */
   #commit(records: readonly Rec[]): Refusal | undefined {
-    const drafts = records.map(record => this.#machine.encode(record)).filter(draft => draft !== undefined)
+    const drafts: RecordDraft[] = []
+    const stored: Rec[] = []
+    for (const record of records) {
+      const draft = this.#machine.encode(record)
+      if (draft === undefined) continue
+      drafts.push(draft)
+      stored.push(record)
+    }
     if (drafts.length > 0) {
       const appended = this.#log.append(buildBatch(drafts, { timestampMs: this.#clock.now() }))
       if (appended instanceof Refusal) return appended
       this.#recordsInLog += drafts.length
-      this.#committed = this.#watch(appended.durable)
+      const position = this.#log.endOffset
+      this.#position = position
+      this.#committed = this.#watch(appended.durable, () => this.#onCommitted?.(stored, position))
     }
     for (const record of records) this.#machine.apply(record)
     return undefined
   }
 
-  async #watch(durable: Promise<void>): Promise<void> {
+  async #watch(durable: Promise<void>, committed?: () => void): Promise<void> {
     const before = this.#committed
+    let isDurable = true
     try {
       await durable
     } catch (error) {
-      this.#failure ??= new Refusal('storage-error', `${this.#name} could not be written: ${error instanceof Error ? error.message : String(error)}`)
-      this.#logger.error({ machine: this.#name, error: String(error) }, 'an internal topic could not be written; nothing more is accepted until the next start')
-      this.#parked.release(this.#failure)
+      isDurable = false
+      this.#fail(error)
     }
     await before
+    if (isDurable && this.#failure === undefined) committed?.()
+  }
+
+  #fail(error: unknown): void {
+    if (this.#failure !== undefined) return
+    if (error instanceof Refusal) {
+      this.#failure = error
+    } else {
+      this.#failure = new Refusal('storage-error', `${this.#name} could not be written: ${error instanceof Error ? error.message : String(error)}`)
+      this.#logger.error({ machine: this.#name, error: String(error) }, 'an internal topic could not be written; nothing more is accepted until the next start')
+    }
+    this.#parked.release(this.#failure)
   }
 
   #setTimers(changes: readonly TimerChange<Command>[]): void {
     for (const { key, afterMs = 0, command } of changes) {
       this.#timers.get(key)?.cancel()
       this.#timers.delete(key)
-      if (command === undefined || this.#closed) continue
+      if (command === undefined || this.#closed !== undefined) continue
       const timer = this.#clock.after(afterMs, () => {
         if (this.#timers.get(key) === timer) this.#timers.delete(key)
-        void this.submit(command)
+        void this.#submit(command, undefined, () => this.#setTimers([{ key, afterMs: timerRetryMs, command }]))
       })
       this.#timers.set(key, timer)
     }
   }
 
   #maybeSnapshot(): void {
-    if (this.#snapshot !== undefined || this.#closed || this.#failure !== undefined) return
+    if (this.#snapshot !== undefined || this.#closed !== undefined || this.#failure !== undefined) return
     if (this.#recordsInLog <= Math.max(this.#snapshotRecordsMin, snapshotFactor * this.#machine.size)) return
     this.#snapshot = this.#writeSnapshot().finally(() => { this.#snapshot = undefined })
   }
@@ -227,7 +282,7 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     const from = this.#log.endOffset
     for (const drafts of portions(this.#machine)) {
       // Not finished, and so nothing is deleted: the next start begins again.
-      if (this.#closed) return
+      if (this.#closed !== undefined) return
       const appended = this.#log.append(buildBatch(drafts, { timestampMs: this.#clock.now() }))
       if (appended instanceof Refusal) {
         this.#logger.warn({ machine: this.#name, reason: appended.message }, 'no snapshot could be written; the log keeps growing')
@@ -245,10 +300,6 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
       this.#logger.warn({ machine: this.#name, error: String(error) }, 'records before a snapshot could not be deleted')
     }
   }
-}
-
-function closing(name: string): Refusal {
-  return new Refusal('coordinator-not-available', `${name} is shutting down`)
 }
 
 /** A snapshot in batches of about `snapshotBatchBytes`; the state may change between two of them. */

@@ -12,7 +12,7 @@ type Command =
   | { readonly type: 'note'; readonly name: string; readonly value: number }
   | { readonly type: 'wait'; readonly key: string }
   | { readonly type: 'answer'; readonly answers: readonly Answer<number>[] }
-  | { readonly type: 'timer'; readonly key: string; readonly afterMs: number; readonly name: string | undefined }
+  | { readonly type: 'timer'; readonly key: string; readonly afterMs: number; readonly name: string | undefined; readonly stored?: boolean }
   | { readonly type: 'many'; readonly count: number }
 interface Rec { readonly name: string; readonly value: number; readonly stored: boolean }
 
@@ -26,7 +26,7 @@ class Numbers implements Machine<Command, Rec, number> {
       case 'note': return { records: [{ name: command.name, value: command.value, stored: false }], reply: 0 }
       case 'wait': return { reply: new Parked(command.key) }
       case 'answer': return { records: [{ name: 'answered', value: 1, stored: true }], reply: 0, answers: command.answers }
-      case 'timer': return { reply: 0, timers: [{ key: command.key, afterMs: command.afterMs, command: command.name === undefined ? undefined : { type: 'set', name: command.name, value: 1 } }] }
+      case 'timer': return { ...(command.stored === true && { records: [{ name: 'timer', value: 1, stored: true }] }), reply: 0, timers: [{ key: command.key, afterMs: command.afterMs, command: command.name === undefined ? undefined : { type: 'set', name: command.name, value: 1 } }] }
       case 'many': return { records: Array.from({ length: command.count }, (_, value) => ({ name: 'many', value, stored: true })), reply: 0 }
     }
   }
@@ -38,7 +38,7 @@ class Numbers implements Machine<Command, Rec, number> {
   resume(): readonly TimerChange<Command>[] { return [] }
 }
 
-async function start(log = new MemoryLog(), options: { snapshotRecordsMin?: number } = {}) {
+async function start(log = new MemoryLog(), options: { snapshotRecordsMin?: number; committed?: (records: readonly Rec[], position: number) => void } = {}) {
   const machine = new Numbers()
   const clock = new SimClock()
   const runtime = await MachineRuntime.open<Command, Rec, number>({ name: 'numbers', machine, log, clock, logger: silent, ...options })
@@ -124,6 +124,67 @@ describe('a state machine over its log', () => {
   })
 })
 
+describe('what is committed', () => {
+  it('is told in order, stored records only, before the caller is answered', async () => {
+    const told: string[] = []
+    const { runtime, log, clock } = await start(new MemoryLog({ commits: 'when told' }), {
+      committed: (records, position) => told.push(`${records.map(({ name }) => name).join(',')}@${position}`),
+    })
+    void runtime.submit({ type: 'set', name: 'a', value: 1 }).then(() => told.push('answered'))
+    expect(runtime.position).toBe(1)
+    void runtime.submit({ type: 'note', name: 'passing', value: 1 })
+    expect(runtime.position).toBe(1)
+    void runtime.submit({ type: 'many', count: 2 })
+    expect(runtime.position).toBe(3)
+    await clock.advance(0)
+    expect(told).toEqual([])
+    log.commit()
+    await clock.advance(0)
+    expect(told.filter(one => one !== 'answered')).toEqual(['a@1', 'many,many@3'])
+    expect(told.indexOf('a@1')).toBeLessThan(told.indexOf('answered'))
+  })
+
+  it('is neither what failed nor a snapshot', async () => {
+    const told: number[] = []
+    const { runtime, log, clock } = await start(new MemoryLog({ commits: 'when told' }), { committed: (_, position) => told.push(position), snapshotRecordsMin: 5 })
+    for (let value = 0; value < 7; value++) void runtime.submit({ type: 'set', name: 'a', value })
+    log.commit()
+    await clock.advance(0)
+    log.commit()
+    await clock.advance(0)
+    expect(log.startOffset).toBeGreaterThan(0)
+    void runtime.submit({ type: 'set', name: 'a', value: 8 })
+    log.commit(new Error('EIO'))
+    await clock.advance(0)
+    expect(told).toEqual([1, 2, 3, 4, 5, 6, 8])
+  })
+})
+
+describe('a machine whose log lost its leadership', () => {
+  const lost = new Refusal('not-coordinator', 'broker 2 leads it now')
+
+  it('tells so to whoever waits, for others or for a commit, and to whoever comes later', async () => {
+    const { runtime, log, clock } = await start(new MemoryLog({ commits: 'when told' }))
+    const waiting = runtime.submit({ type: 'wait', key: 'w' })
+    const writing = runtime.submit({ type: 'set', name: 'a', value: 1 })
+    const closed = runtime.close(lost)
+    log.commit(new Error('given up'))
+    await clock.advance(0)
+    await closed
+    expect([await waiting, await writing, await runtime.submit({ type: 'note', name: 'b', value: 1 })]).toEqual([lost, lost, lost])
+  })
+
+  it('hears of it from the log, too', async () => {
+    const { runtime, log, clock } = await start(new MemoryLog({ commits: 'when told' }))
+    const waiting = runtime.submit({ type: 'wait', key: 'w' })
+    const writing = runtime.submit({ type: 'set', name: 'a', value: 1 })
+    log.commit(lost)
+    await clock.advance(0)
+    expect([await waiting, await writing, await runtime.submit({ type: 'note', name: 'b', value: 1 })]).toEqual([lost, lost, lost])
+    await runtime.close(lost)
+  })
+})
+
 describe('a parked caller', () => {
   it('is answered by a later command, once that is committed', async () => {
     const { runtime, log, clock } = await start(new MemoryLog({ commits: 'when told' }))
@@ -185,6 +246,38 @@ describe('a keyed timer', () => {
     await runtime.submit({ type: 'timer', key: 'u', afterMs: 0, name: undefined })
     await clock.advance(1000)
     expect([...machine.values.keys()]).toEqual(['second'])
+  })
+
+  it('of a decision that the log refused is not set', async () => {
+    const { machine, runtime, log, clock } = await start()
+    log.refusal = new Refusal('storage-error', 'no room')
+    expect(await runtime.submit({ type: 'timer', key: 't', afterMs: 100, name: 'late', stored: true })).toMatchObject({ code: 'storage-error' })
+    await clock.advance(10_000)
+    expect(machine.values.size).toBe(0)
+  })
+
+  it('whose command the log refused fires again, until it is taken', async () => {
+    const { machine, runtime, log, clock } = await start()
+    await runtime.submit({ type: 'timer', key: 't', afterMs: 100, name: 'late' })
+    for (let attempt = 0; attempt < 3; attempt++) {
+      log.refusal = new Refusal('storage-error', 'no room')
+      await clock.advance(attempt === 0 ? 100 : 1000)
+      expect(log.refusal).toBeUndefined()
+      expect(machine.values.size).toBe(0)
+    }
+    await clock.advance(1000)
+    expect([...machine.values.keys()]).toEqual(['late'])
+    expect(log.records.length).toBe(1)
+  })
+
+  it('that is cancelled while it waits to fire again does not', async () => {
+    const { machine, runtime, log, clock } = await start()
+    await runtime.submit({ type: 'timer', key: 't', afterMs: 100, name: 'late' })
+    log.refusal = new Refusal('storage-error', 'no room')
+    await clock.advance(100)
+    await runtime.submit({ type: 'timer', key: 't', afterMs: 0, name: undefined })
+    await clock.advance(5000)
+    expect(machine.values.size).toBe(0)
   })
 
   it('does not fire after the close', async () => {

@@ -51,7 +51,7 @@ export class MemoryLog implements MachineLog {
   }
 
   /** Everything appended so far is durable, or its sync failed. */
-  commit(error?: Error): void {
+  commit(error?: Error | Refusal): void {
     for (const one of this.#waiting?.splice(0) ?? []) {
       if (error === undefined) one.resolve()
       else one.reject(error)
