@@ -53,6 +53,8 @@ export class SimDisk implements Disk {
   readonly #faults: { operation: DiskOperation; fault: Fault; after: number; path: string }[] = []
   /** Of all operations so far: two runs that agree here did the same. */
   #trace = 0
+  /** What all files together may hold: a write that would pass it is cut short with ENOSPC. More room, or fewer files, and there is space again. */
+  limitBytes = Infinity
   /** Called when an operation begins and when it has ended. */
   onOperation: ((operation: DiskOperation, path: string) => void) | undefined
 
@@ -133,6 +135,11 @@ export class SimDisk implements Disk {
     this.onOperation?.('sync-directory', path)
   }
 
+  async space(): Promise<{ totalBytes: number; freeBytes: number }> {
+    const totalBytes = Math.min(this.limitBytes, Number.MAX_SAFE_INTEGER)
+    return { totalBytes, freeBytes: Math.max(totalBytes - this.usedBytes, 0) }
+  }
+
   async readSecret(path: string): Promise<Buffer> {
     await using file = await this.open(path, 'read')
     return file.read(0, await file.size())
@@ -201,6 +208,13 @@ export class SimDisk implements Disk {
     return inode.content.subarray(0, inode.size)
   }
 
+  /** The sizes of all files together. */
+  get usedBytes(): number {
+    let bytes = 0
+    for (const { size } of this.#names.values()) bytes += size
+    return bytes
+  }
+
   get files(): string[] {
     return [...this.#names].filter(([, inode]) => !inode.isDirectory).map(([path]) => path).sort()
   }
@@ -218,15 +232,23 @@ export class SimDisk implements Disk {
       write: async (position, buffers) => {
         const bytes = Buffer.concat(buffers)
         const fault = this.#faultFor('write', path)
-        const written = fault === undefined ? bytes : bytes.subarray(0, fault === 'short-write' ? bytes.length >> 1 : 0)
+        const written = fault === 'EIO' ? bytes.subarray(0, 0) : this.#fitting(inode, position, bytes, fault)
         if (written.length > 0) write(inode, position, Buffer.from(written))
         await this.#operate('write', path, position, crc32c(bytes))
         this.onOperation?.('write', path)
-        if (fault !== undefined) throw errno(fault === 'short-write' ? 'ENOSPC' : fault, path)
+        if (fault === 'EIO') throw errno('EIO', path)
+        if (written.length < bytes.length) throw errno('ENOSPC', path)
       },
       writeDurably: async (position, buffers) => {
         const bytes = Buffer.concat(buffers)
         const fault = this.#faultFor('write', path) ?? this.#faultFor('sync', path)
+        const written = this.#fitting(inode, position, bytes, fault)
+        if (written.length < bytes.length) {
+          if (written.length > 0) write(inode, position, Buffer.from(written))
+          await this.#operate('write', path, position, crc32c(bytes))
+          this.onOperation?.('write', path)
+          throw errno('ENOSPC', path)
+        }
         write(inode, position, bytes)
         const own = inode.pending.at(-1)!
         await this.#operate('write', path, position, crc32c(bytes))
@@ -259,6 +281,15 @@ export class SimDisk implements Disk {
       close,
       [Symbol.asyncDispose]: close,
     }
+  }
+
+  /** What of the bytes there is room for. */
+  #fitting(inode: Inode, position: number, bytes: Buffer, fault: Fault | undefined): Buffer {
+    if (fault === 'ENOSPC') return bytes.subarray(0, 0)
+    if (fault === 'short-write') return bytes.subarray(0, bytes.length >> 1)
+    const growth = position + bytes.length - inode.size
+    if (this.limitBytes === Infinity || growth <= 0) return bytes
+    return bytes.subarray(0, Math.max(bytes.length - Math.max(growth - Math.max(this.limitBytes - this.usedBytes, 0), 0), 0))
   }
 
   #change(kind: PendingName['kind'], path: string, inode: Inode, from = ''): void {

@@ -22,6 +22,7 @@ export class Gate {
       remove: path => pass(() => disk.remove(path)),
       removeDirectory: path => pass(() => disk.removeDirectory(path)),
       syncDirectory: path => pass(() => disk.syncDirectory(path)),
+      space: path => disk.space(path),
       readSecret: path => disk.readSecret(path),
       lock: path => pass(() => disk.lock(path)),
     }

@@ -33,7 +33,7 @@ async function tenBatches(options: { together: boolean; segmentBytes?: number })
 
 const upTo = (end: number): string[] => Array.from({ length: end }, (_, index) => `${index}`)
 
-describe.each([
+describe.each<[name: string, how: { together: boolean; segmentBytes?: number }]>([
   ['in frames of their own', { together: false }], ['in one frame', { together: true }], ['in small segments', { together: false, segmentBytes: 5_000 }],
 ])('batches %s', (_, how) => {
   const config = { segmentBytes: how.segmentBytes ?? 1_000_000 }
