@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { Command, InvalidArgumentError } from 'commander'
 import { settings } from '../config.ts'
-import { addHostnames, ensureCertificates, leafDays, localHostnames } from '../pki/certificates.ts'
+import { addHostnames, adminName, ensureCertificates, leafDays, localHostnames } from '../pki/certificates.ts'
 import type { KnownCertificate } from '../pki/clients.ts'
 import { issue, listCertificates } from '../pki/clients.ts'
 import { CertificateError } from '../pki/error.ts'
@@ -35,6 +35,8 @@ export function certsCommand(): Command {
   subcommand('list', 'list the certificates').action(list)
   subcommand('show <name>', 'show one certificate').action(show)
   subcommand('revoke <name-or-serial-number>', 'withdraw a certificate: no listener accepts it any more, and connections made with it are ended')
+    .option('--yes', 'also the administrator\'s')
+    .addHelpText('after', '\nExample: sluice certs revoke alice')
     .action(revokeOne)
   return command
 }
@@ -73,10 +75,21 @@ async function show(name: string, options: Where): Promise<void> {
   printTable(describe(known))
 }
 
-async function revokeOne(nameOrSerial: string, options: Where): Promise<void> {
+async function revokeOne(nameOrSerial: string, options: Where & { readonly yes?: boolean }): Promise<void> {
+  if (options.yes !== true && await isAdministrators(nameOrSerial, options)) {
+    throw new CertificateError('that is the administrator\'s certificate: every command and client that uses it is shut out until `sluice certs init` or the next start makes '
+      + 'a new one; say --yes to withdraw it all the same')
+  }
   const { name, serialNumber, revokedAt } = await revoke(world, options.certsDir, nameOrSerial)
   console.log(`${name || 'the certificate'} (serial number ${serialNumber}) is withdrawn since ${revokedAt}`)
   console.error('access keys for the Kinesis API go on without a certificate: see `sluice access-keys list`, and delete those of the same principal')
+}
+
+/** Whether it is the certificate that the administrative commands use, and still good: one withdrawn or replaced before takes nothing away. */
+async function isAdministrators(nameOrSerial: string, { certsDir }: Where): Promise<boolean> {
+  const known = await listCertificates(world, certsDir)
+  const admin = known.find(one => one.name === adminName)
+  return admin?.state === 'valid' && (nameOrSerial === adminName || nameOrSerial.toUpperCase() === admin.certificate.serialNumber)
 }
 
 function describe({ name, kind, state, certificate }: KnownCertificate): string[][] {

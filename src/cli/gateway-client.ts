@@ -9,6 +9,7 @@ import { settings } from '../config.ts'
 
 const answerBytesMax = 64 * 1024 * 1024
 const timeoutMs = 30_000
+const patientTimeoutMs = 600_000
 
 export interface GatewayOptions {
   readonly gateway: string
@@ -38,9 +39,34 @@ export function withGateway(command: Command): Command {
 /** A request to the gateway and its answer; undefined for one without a body. Rejects with an Error of one line for anything but a 2xx. */
 export async function askGateway(options: GatewayOptions, method: string, path: string, body?: Body): Promise<unknown> {
   const url = new URL(path, addressOf(options.gateway))
-  const { status, text } = await exchange(url, method, options, body)
+  const { status, text } = await exchange(url, { method, body, timeoutMs }, options)
   const answer = parse(text)
   if (status >= 200 && status < 300) return answer
+  throw new Error(`${method} ${url.pathname}: ${messageOf(answer) ?? `the gateway answered ${status}`}`)
+}
+
+/** `askGateway` without a body, for what may take minutes. */
+export async function askPatiently(options: GatewayOptions, method: string, path: string): Promise<unknown> {
+  return await followGateway(options, method, path, () => {})
+}
+
+/**
+ * `askGateway` for an answer that comes line by line while the work goes on (application/x-ndjson): each line but the last goes to `onLine`, the last is the answer. A
+ * gateway that answers in one piece is waited for just as long.
+ */
+export async function followGateway(options: GatewayOptions, method: string, path: string, onLine: (line: object) => void): Promise<unknown> {
+  const url = new URL(path, addressOf(options.gateway))
+  let pending = ''
+  const { status, text } = await exchange(url, {
+    method, body: undefined, timeoutMs: patientTimeoutMs, accept: 'application/x-ndjson, application/json;q=0.5',
+    onText: chunk => {
+      const lines = (pending + chunk).split('\n')
+      pending = lines.pop()!
+      for (const line of lines) onLine(parse(line) as object)
+    },
+  }, options)
+  const answer = parse(text.trimEnd().split('\n').at(-1)!)
+  if (status >= 200 && status < 300 && !isProblem(answer)) return answer
   throw new Error(`${method} ${url.pathname}: ${messageOf(answer) ?? `the gateway answered ${status}`}`)
 }
 
@@ -74,12 +100,21 @@ function addressOf(text: string): URL {
   return url
 }
 
-function exchange(url: URL, method: string, options: GatewayOptions, body: Body | undefined): Promise<{ status: number; text: string }> {
+interface Exchange {
+  readonly method: string
+  readonly body: Body | undefined
+  /** How long nothing may come. */
+  readonly timeoutMs: number
+  readonly accept?: string
+  readonly onText?: (chunk: string) => void
+}
+
+function exchange(url: URL, { method, body, timeoutMs: timeout, accept, onText }: Exchange, options: GatewayOptions): Promise<{ status: number; text: string }> {
   const isSecure = url.protocol === 'https:'
   const how: RequestOptions = {
     method,
-    timeout: timeoutMs,
-    headers: { accept: 'application/json', ...body && { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) } },
+    timeout,
+    headers: { accept: accept ?? 'application/json', ...body && { 'content-type': body.type, 'content-length': Buffer.byteLength(body.text) } },
     ...isSecure && certificates(options),
   }
   return new Promise((resolve, reject) => {
@@ -90,6 +125,8 @@ function exchange(url: URL, method: string, options: GatewayOptions, body: Body 
         bytes += chunk.length
         if (bytes > answerBytesMax) request.destroy(new Error(`its answer is larger than ${answerBytesMax} bytes`))
         chunks.push(chunk)
+        // Lines of JSON are ASCII but for names, and a character that is cut in two spoils only the progress shown.
+        if (response.headers['content-type']?.startsWith('application/x-ndjson') === true) onText?.(chunk.toString())
       })
       response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }))
       response.on('error', failed)
@@ -98,7 +135,7 @@ function exchange(url: URL, method: string, options: GatewayOptions, body: Body 
       reject(new Error(`cannot reach the gateway at ${url.origin}: ${reasonOf(error)}`, { cause: error }))
     }
     request.on('error', failed)
-    request.on('timeout', () => request.destroy(new Error(`it did not answer within ${timeoutMs / 1000} s`)))
+    request.on('timeout', () => request.destroy(new Error(`it did not answer within ${timeout / 1000} s`)))
     request.end(body?.text)
   })
 }
@@ -136,6 +173,10 @@ function parse(text: string): unknown {
   } catch {
     return { message: text.slice(0, 200) }
   }
+}
+
+function isProblem(answer: unknown): boolean {
+  return typeof answer === 'object' && answer !== null && 'error_code' in answer
 }
 
 function messageOf(answer: unknown): string | undefined {

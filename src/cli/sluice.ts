@@ -14,7 +14,8 @@ const commands = {
   certs: { sentence: 'make and show certificates of the private CA', load: async () => (await import('./certs.ts')).certsCommand() },
   acls: { sentence: 'list, add and remove ACLs', load: async () => (await import('./acls.ts')).aclsCommand() },
   'access-keys': { sentence: 'create, list and delete access keys for the Kinesis API', load: async () => (await import('./access-keys.ts')).accessKeysCommand() },
-  topics: { sentence: 'list, describe, create, change and delete topics', load: async () => (await import('./topics.ts')).topicsCommand() },
+  topics: { sentence: 'list, describe, create, change, move and delete topics', load: async () => (await import('./topics.ts')).topicsCommand() },
+  broker: { sentence: 'look at, stop, start, add and remove brokers while clients run', load: async () => (await import('./broker.ts')).brokerCommand() },
   token: { sentence: 'get a short-lived token that is bound to a certificate', load: async () => (await import('./token.ts')).tokenCommand() },
   compare: { sentence: 'run the same task through Kafka and Kinesis and show both side by side', load: async () => (await import('./compare.ts')).compareCommand() },
 } as const

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, Option } from 'commander'
 import { ConfigError, parseConfig, settings, variableOf, type Config } from '../config.ts'
+import { themeOf } from './setting-themes.ts'
 
 /** The subcommand. Every setting of src/config.ts is an option of the same name. */
 export function startCommand(): Command {
@@ -10,7 +11,7 @@ export function startCommand(): Command {
   for (const [name, { fallback, sentence }] of Object.entries(settings)) {
     const flag = `--${name.replaceAll('.', '-')}`
     const shown = `${sentence} [${variableOf(name)}, default ${fallback === '' ? 'empty' : String(fallback)}]`
-    command.addOption(new Option(typeof fallback === 'boolean' ? `${flag} [true|false]` : `${flag} <value>`, shown))
+    command.addOption(new Option(typeof fallback === 'boolean' ? `${flag} [true|false]` : `${flag} <value>`, shown).helpGroup(`${themeOf(name)}:`))
   }
   command.option('--json', 'print one line of JSON when ready, in place of the lines for people')
   return command.action(async (options: Record<string, unknown>) => {

@@ -1,6 +1,8 @@
 // `sluice topics`: topics (streams, to Kinesis) of a running server.
 import { Command } from 'commander'
 import { askGateway, printTable, queryOf, sendJson, withGateway, type GatewayOptions } from './gateway-client.ts'
+import { counted } from './numbers.ts'
+import { electCommand, reassignCommand } from './topic-moves.ts'
 
 interface ShownPartition {
   readonly partition: number
@@ -8,9 +10,22 @@ interface ShownPartition {
   readonly leaderEpoch: number
   readonly replicas: readonly number[]
   readonly inSyncReplicas: readonly number[]
+  readonly addingReplicas: readonly number[]
+  readonly removingReplicas: readonly number[]
   readonly logStartOffset?: number
   readonly highWatermark?: number
-  readonly error?: string
+}
+
+/** Offsets are null while the replica's broker is down. */
+interface ShownReplica {
+  readonly broker: number
+  readonly role: string
+  readonly isInSync: boolean
+  readonly logStartOffset: number | null
+  readonly lastStableOffset: number | null
+  readonly highWatermark: number | null
+  readonly logEndOffset: number | null
+  readonly durableOffset: number | null
 }
 
 interface ShownTopic {
@@ -21,6 +36,11 @@ interface ShownTopic {
   readonly configs?: Readonly<Record<string, { readonly value: string | null; readonly source: string }>> | null
 }
 
+interface ChangedTopic {
+  readonly configs: readonly { readonly name: string; readonly from: string | null; readonly to: string | null }[]
+  readonly partitions: { readonly from: number; readonly to: number } | null
+}
+
 interface ChangeOptions extends GatewayOptions {
   readonly partitions?: string
   readonly replicationFactor?: string
@@ -29,20 +49,25 @@ interface ChangeOptions extends GatewayOptions {
 }
 
 export function topicsCommand(): Command {
-  const command = new Command('topics').description('list, describe, create, change and delete topics')
-  withGateway(command.command('list').description('list topics').option('--internal', 'with the server\'s own')).action(list)
-  withGateway(command.command('describe <topic>').description('show a topic\'s partitions, offsets and configs')).action(describe)
-  withGateway(command.command('create <topic>').description('create a topic'))
+  const command = new Command('topics').description('list, describe, create, change, move and delete topics')
+  const subcommand = (usage: string, sentence: string, example: string): Command =>
+    withGateway(command.command(usage).description(sentence)).addHelpText('after', `\nExample: sluice topics ${example}`)
+
+  subcommand('list', 'list topics', 'list --internal').option('--internal', 'with the server\'s own').action(list)
+  subcommand('describe <topic>', 'show a topic\'s partitions, the offsets of each replica, and configs', 'describe orders').action(describe)
+  subcommand('create <topic>', 'create a topic', 'create orders --partitions 3 --config retention.ms=3600000')
     .option('--partitions <n>', 'how many partitions (shards, to Kinesis)')
     .option('--replication-factor <n>', 'how many replicas of each')
     .option('--config <name=value...>', 'settings, as in retention.ms=3600000')
     .action(create)
-  withGateway(command.command('alter <topic>').description('change a topic\'s settings, or give it more partitions'))
+  subcommand('alter <topic>', 'change a topic\'s settings, or give it more partitions', 'alter orders --partitions 6 --reset retention.ms')
     .option('--partitions <n>', 'how many partitions it is to have')
     .option('--config <name=value...>', 'settings to set')
     .option('--reset <name...>', 'settings to take back to their defaults')
     .action(alter)
-  withGateway(command.command('delete <topic>').description('delete a topic and its records, for good')).action(remove)
+  subcommand('delete <topic>', 'delete a topic and its records, for good', 'delete orders').action(remove)
+  command.addCommand(reassignCommand())
+  command.addCommand(electCommand())
   return command
 }
 
@@ -63,13 +88,25 @@ async function list(options: GatewayOptions & { readonly internal?: boolean }): 
 }
 
 async function describe(name: string, options: GatewayOptions): Promise<void> {
-  const topic = await askGateway(options, 'GET', `/kafka/topics/${encodeURIComponent(name)}`) as ShownTopic
-  if (options.json === true) return console.log(JSON.stringify(topic, null, 2))
+  const path = encodeURIComponent(name)
+  const topic = await askGateway(options, 'GET', `/kafka/topics/${path}`) as ShownTopic
+  const seen = await askGateway(options, 'GET', `/admin/topics/${path}/replicas`) as { partitions: { partition: number; replicas: ShownReplica[] }[] }
+  const partitions = topic.partitions.map(one => ({ ...one, replicaStatus: seen.partitions.find(other => other.partition === one.partition)?.replicas ?? [] }))
+  if (options.json === true) return console.log(JSON.stringify({ ...topic, partitions }, null, 2))
   console.log(`${topic.name}  (id ${topic.id})\n`)
-  printTable([['PARTITION', 'LEADER', 'EPOCH', 'REPLICAS', 'IN SYNC', 'START OFFSET', 'HIGH WATERMARK'], ...topic.partitions.map(one => [
-    one.partition, one.leader, one.leaderEpoch, one.replicas.join(','), one.inSyncReplicas.join(','),
-    one.logStartOffset ?? one.error ?? '', one.highWatermark ?? '',
-  ].map(String))])
+  const offset = (value: number | null): string => (value === null ? '-' : String(value))
+  printTable([
+    ['PARTITION', 'LEADER', 'EPOCH', 'IN SYNC', 'REPLICA', 'ROLE', 'LOG START', 'LAST STABLE', 'HIGH WATERMARK', 'LOG END', 'ON DISK'],
+    ...partitions.flatMap(one => one.replicaStatus.map((replica, at) => [
+      // What is said of the partition stands before its first replica only.
+      ...at > 0 ? ['', '', '', ''] : [String(one.partition), one.leader < 0 ? 'none' : String(one.leader), String(one.leaderEpoch), one.inSyncReplicas.join(',')],
+      String(replica.broker), replica.isInSync ? replica.role : `${replica.role}, out of sync`,
+      ...[replica.logStartOffset, replica.lastStableOffset, replica.highWatermark, replica.logEndOffset, replica.durableOffset].map(offset),
+    ])),
+  ])
+  for (const { partition, addingReplicas, removingReplicas } of partitions.filter(one => one.addingReplicas.length + one.removingReplicas.length > 0)) {
+    console.log(`\npartition ${partition} is being moved: ${addingReplicas.join(',') || 'none'} coming, ${removingReplicas.join(',') || 'none'} going`)
+  }
   const own = Object.entries(topic.configs ?? {}).filter(([, config]) => config.source === 'topic')
   if (own.length > 0) {
     console.log()
@@ -83,20 +120,23 @@ async function create(name: string, options: ChangeOptions): Promise<void> {
     ...count(options.replicationFactor, 'replicationFactor', '--replication-factor'),
   }) as { id: string; partitions: number }
   if (options.json === true) return console.log(JSON.stringify(topic, null, 2))
-  console.log(`${name} is created with ${topic.partitions} partition${topic.partitions === 1 ? '' : 's'}`)
+  console.log(`${name} is created with ${counted(topic.partitions, 'partition')}`)
 }
 
 async function alter(name: string, options: ChangeOptions): Promise<void> {
   const configs = { ...configsOf(options), ...Object.fromEntries((options.reset ?? []).map(config => [config, null])) }
   const change = { ...Object.keys(configs).length > 0 && { configs }, ...count(options.partitions, 'partitions', '--partitions') }
   if (Object.keys(change).length === 0) throw new Error('say what to change: --config, --reset or --partitions')
-  await sendJson(options, 'PATCH', `/admin/topics/${encodeURIComponent(name)}`, change)
-  console.log(options.json === true ? JSON.stringify({ changed: name }) : `${name} is changed`)
+  const changed = await sendJson(options, 'PATCH', `/admin/topics/${encodeURIComponent(name)}`, change) as ChangedTopic
+  if (options.json === true) return console.log(JSON.stringify(changed, null, 2))
+  const shown = (value: string | null): string => value ?? 'its default'
+  if (changed.partitions !== null) console.log(`${name}: partitions ${changed.partitions.from} → ${changed.partitions.to}`)
+  for (const { name: config, from, to } of changed.configs) console.log(`${name}: ${config} ${shown(from)} → ${shown(to)}`)
 }
 
 async function remove(name: string, options: GatewayOptions): Promise<void> {
-  await askGateway(options, 'DELETE', `/admin/topics/${encodeURIComponent(name)}`)
-  console.log(options.json === true ? JSON.stringify({ deleted: name }) : `${name} is deleted`)
+  const gone = await askGateway(options, 'DELETE', `/admin/topics/${encodeURIComponent(name)}`) as { id: string; partitions: number }
+  console.log(options.json === true ? JSON.stringify(gone, null, 2) : `${name} (id ${gone.id}) is deleted: ${counted(gone.partitions, 'partition')} and the records in ${gone.partitions === 1 ? 'it' : 'them'}`)
 }
 
 function configsOf(options: ChangeOptions): Record<string, string> {

@@ -77,11 +77,22 @@ describe('/admin/topics', () => {
     const created = await client.post('/admin/topics').send({ name: 'orders', partitions: 2, configs: { 'retention.ms': 1000 } })
     expect([created.status, created.body]).toEqual([201, { name: 'orders', id: expect.any(String), partitions: 2, replicationFactor: 1, configs: { 'retention.ms': '1000' } }])
     expect((await client.post('/admin/topics').send({ name: 'orders' })).status).toBe(409)
-    expect((await client.patch('/admin/topics/orders').send({ configs: { 'retention.ms': null, 'segment.ms': '5' }, partitions: 3 })).status).toBe(204)
+    const changed = await client.patch('/admin/topics/orders').send({ configs: { 'retention.ms': null, 'segment.ms': '5' }, partitions: 3 })
+    expect([changed.status, changed.body]).toEqual([200, {
+      name: 'orders', partitions: { from: 2, to: 3 }, configs: [{ name: 'retention.ms', from: '1000', to: null }, { name: 'segment.ms', from: null, to: '5' }],
+    }])
     const [topic] = await gateway.backend.admin.topics(['orders'])
     expect([topic!.partitions.length, [...topic!.configs]]).toEqual([3, [['segment.ms', '5']]])
-    expect((await client.delete('/admin/topics/orders')).status).toBe(204)
+    const deleted = await client.delete('/admin/topics/orders')
+    expect([deleted.status, deleted.body]).toEqual([200, { name: 'orders', id: topic!.id, partitions: 3 }])
     expect((await client.delete('/admin/topics/orders')).body).toMatchObject({ error_code: 40401 })
+    const by = { kind: 'change', outcome: 'allowed', principal: 'User:CN=admin', resource: 'topic:orders' }
+    expect(gateway.audited).toMatchObject([
+      { ...by, operation: 'create-topic', reason: 'partitions 2, replication factor 1' },
+      { ...by, operation: 'alter-topic', reason: 'partitions 2 → 3' },
+      { ...by, operation: 'alter-topic', reason: 'retention.ms at its default, segment.ms = 5' },
+      { ...by, operation: 'delete-topic', reason: `id ${topic!.id}, partitions 3` },
+    ])
   })
 
   it('asks for the right to create on the cluster or on the topic, and audits only the lack of both', async () => {
@@ -98,6 +109,25 @@ describe('/admin/topics', () => {
     const gateway = await testGateway()
     expect((await gateway.as(admin).post('/admin/topics').send({ name: 'orders', validateOnly: true })).status).toBe(200)
     expect(await gateway.backend.admin.topics()).toEqual([])
+    expect(gateway.audited).toEqual([])
+  })
+
+  it('are listed with leaders and in-sync replicas, in pages', async () => {
+    const gateway = await testGateway({}, { brokerIds: [1, 2, 3] })
+    for (const name of ['a', 'b', '__internal']) await gateway.createTopic(name)
+    const client = gateway.as(admin)
+    expect((await client.post('/admin/brokers/1/stop')).status).toBe(200)
+    const first = (await client.get('/admin/topics?limit=1')).body as { topics: { id: string }[]; next: string | null }
+    expect(first).toEqual({
+      topics: [{
+        name: 'a', id: expect.any(String), internal: false, underReplicated: 1, offline: 0,
+        partitions: [{ partition: 0, leader: 2, leaderEpoch: 1, replicas: [1, 2, 3], inSyncReplicas: [2, 3], addingReplicas: [], removingReplicas: [], isUnderReplicated: true }],
+      }],
+      next: 'a',
+    })
+    expect((await client.get('/admin/topics?after=a')).body).toMatchObject({ topics: [{ name: 'b' }], next: null })
+    expect((await client.get('/admin/topics?internal=true')).body).toMatchObject({ topics: [{ name: '__internal' }, {}, {}] })
+    expect((await client.get('/admin/topics?limit=0')).status).toBe(400)
   })
 
   it.each([
@@ -139,6 +169,20 @@ describe('who may administer', () => {
     ['GET', '/admin/access-keys', undefined, [['describe', 'cluster', 'kafka-cluster']]],
     ['POST', '/admin/access-keys', { principal: 'User:CN=x' }, [['alter', 'cluster', 'kafka-cluster']]],
     ['GET', '/admin/overview', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/topics', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/topics/orders/replicas', undefined, [['describe', 'cluster', 'kafka-cluster'], ['describe', 'topic', 'orders']]],
+    ['GET', '/admin/brokers', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/brokers', {}, [['alter', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/brokers/1', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['DELETE', '/admin/brokers/2', undefined, [['alter', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/brokers/2/stop', undefined, [['alter', 'cluster', 'kafka-cluster']]],
+    ['PUT', '/admin/brokers/1/storage', { limitBytes: 1 }, [['alter', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/brokers/1/log-dirs', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/brokers/1/log-dirs/move', { topic: 'orders', partition: 0, path: '/data/broker-1' }, [['alter', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/reassignments', undefined, [['describe', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/reassignments', { partitions: [{ topic: 'orders', partition: 0, replicas: [2] }] }, [['alter', 'cluster', 'kafka-cluster']]],
+    ['POST', '/admin/elections', { kind: 'preferred' }, [['alter', 'cluster', 'kafka-cluster']]],
+    ['GET', '/admin/quorum', undefined, [['describe', 'cluster', 'kafka-cluster']]],
     ['POST', '/admin/topics', { name: 'new' }, [['create', 'cluster', 'kafka-cluster'], ['create', 'topic', 'new']]],
     ['PATCH', '/admin/topics/orders', { configs: { 'retention.ms': 1 } }, [['alter-configs', 'topic', 'orders']]],
     ['PATCH', '/admin/topics/orders', { partitions: 2 }, [['alter', 'topic', 'orders']]],
@@ -147,16 +191,19 @@ describe('who may administer', () => {
 
   it.each(requests)('%s %s is for whom an ACL allows it, and for nobody else', async (method, path, body, permissions) => {
     for (const [operation, resourceType, resourceName] of permissions) {
-      const gateway = await testGateway()
+      const gateway = await testGateway({}, { brokerIds: [1, 2] })
       await gateway.createTopic('orders')
       const ask = async (name?: string): Promise<number> => {
-        const request = gateway.as(name)[method.toLowerCase() as 'get' | 'post' | 'patch' | 'delete'](path)
+        const request = gateway.as(name)[method.toLowerCase() as 'get' | 'post' | 'put' | 'patch' | 'delete'](path)
         return (await (body === undefined ? request : request.send(body))).status
       }
-      const before = JSON.stringify([await gateway.backend.admin.topics(), gateway.backend.acls.all(), gateway.backend.accessKeys.all()])
+      const state = async (): Promise<string> => JSON.stringify([
+        await gateway.cluster.admin.topics(), await gateway.cluster.brokers.list(), gateway.backend.acls.all(), gateway.backend.accessKeys.all(),
+      ])
+      const before = await state()
       expect(await ask()).toBe(401)
       expect(await ask('bob')).toBe(403)
-      expect(JSON.stringify([await gateway.backend.admin.topics(), gateway.backend.acls.all(), gateway.backend.accessKeys.all()])).toBe(before)
+      expect(await state()).toBe(before)
       expect(gateway.audited).toContainEqual(expect.objectContaining({ kind: 'access', outcome: 'denied', principal: 'User:CN=bob' }))
       await gateway.allow('bob', operation, resourceType, resourceName)
       expect(await ask('bob')).toBeLessThan(300)

@@ -9,14 +9,84 @@ describe('the management app', () => {
   it('is alive, and ready once nothing stands against it', async () => {
     using metrics = new Metrics()
     let reason: string | undefined = 'the log is being recovered'
-    const client = supertest(createManagement({ metrics, notReady: () => reason, logger }))
+    const client = supertest(createManagement({ metrics, ...(await testGateway()).cluster, notReady: () => reason, logger }))
     expect([(await client.get('/livez')).status, (await client.get('/livez')).text]).toEqual([200, 'ok\n'])
     const waiting = await client.get('/readyz')
     expect([waiting.status, waiting.text]).toEqual([503, 'the log is being recovered\n'])
     reason = undefined
-    expect((await client.get('/readyz')).status).toBe(200)
+    expect((await client.get('/readyz')).text).toBe('ok\n')
     expect((await client.post('/livez')).status).toBe(405)
     expect((await client.get('/debug')).status).toBe(404)
+  })
+
+  it('stays ready while brokers are down, and names them', async () => {
+    using metrics = new Metrics()
+    const { cluster, createTopic } = await testGateway({}, { brokerIds: [1, 2, 3] })
+    await createTopic('orders')
+    await createTopic('__consumer_offsets')
+    const client = supertest(createManagement({ metrics, ...cluster, notReady: () => undefined, logger }))
+    const ready = async (): Promise<unknown> => {
+      const { status, text } = await client.get('/readyz')
+      return [status, text]
+    }
+    await cluster.brokers.stop(3)
+    cluster.breakDown(2, 'its disk failed: EIO')
+    expect(await ready()).toEqual([200, 'ok\nbroker 2 is down: its disk failed: EIO\nbroker 3 is down\n'])
+  })
+
+  it('is not ready where nobody leads what it lives on itself', async () => {
+    using metrics = new Metrics()
+    const { cluster, createTopic } = await testGateway({}, { brokerIds: [1, 2] })
+    await createTopic('orders', { partitions: 8 })
+    await createTopic('_schemas')
+    const client = supertest(createManagement({ metrics, ...cluster, notReady: () => undefined, logger }))
+    await cluster.brokers.stop(1)
+    expect((await client.get('/readyz')).status).toBe(200)
+    await cluster.brokers.stop(2)
+    const down = await client.get('/readyz')
+    expect([down.status, down.text.split('\n')]).toEqual([503, [
+      'no broker is running', 'no leader: _schemas-0', 'broker 1 is down', 'broker 2 is down', 'no leader: orders-0, orders-1, orders-2, orders-3, orders-4 and 3 more', '',
+    ]])
+    await cluster.brokers.start(2)
+    expect((await client.get('/readyz')).text).toBe('ok\nbroker 1 is down\n')
+  })
+
+  it('shows where partitions and brokers stand', async () => {
+    using metrics = new Metrics()
+    const gateway = await testGateway({}, { brokerIds: [1, 2, 3] })
+    const { cluster } = gateway
+    await gateway.createTopic('orders', { partitions: 2, configs: { 'min.insync.replicas': '3' } })
+    metrics.watch(cluster)
+    await gateway.as(admin).post('/topics/orders').type('application/vnd.kafka.json.v2+json').send({ records: [{ value: 1, partition: 1 }] })
+    await cluster.brokers.setStorageLimit(2, 5_000)
+    await cluster.brokers.stop(1)
+    const lines = new Set((await metrics.text()).split('\n'))
+    for (const line of [
+      'sluice_log_start_offset{topic="orders",partition="1"} 0', 'sluice_last_stable_offset{topic="orders",partition="1"} 1',
+      'sluice_high_watermark{topic="orders",partition="1"} 1', 'sluice_log_end_offset{topic="orders",partition="1"} 1', 'sluice_log_end_offset{topic="orders",partition="0"} 0',
+      'sluice_under_replicated_partitions 2', 'sluice_under_min_isr_partitions 2', 'sluice_offline_partitions 0', 'sluice_reassigning_partitions 0',
+      'sluice_broker_up{broker="1"} 0', 'sluice_broker_up{broker="2"} 1', 'sluice_broker_state{broker="1",state="fenced"} 1', 'sluice_broker_state{broker="2",state="running"} 1',
+      'sluice_broker_leaders{broker="2"} 2', 'sluice_broker_replicas{broker="2"} 2', 'sluice_broker_replicas_out_of_sync{broker="1"} 2',
+      'sluice_broker_storage_bytes{broker="2"} 100', 'sluice_broker_storage_limit_bytes{broker="2"} 5000', 'sluice_active_controller{broker="2"} 1',
+    ]) expect(lines).toContain(line)
+    const text = [...lines].join('\n')
+    expect(text).not.toMatch(/sluice_broker_storage_bytes\{broker="1"\}|sluice_broker_storage_limit_bytes\{broker="3"\}|sluice_active_controller\{broker="1"\}|state="running"\} 0/)
+
+    await cluster.brokers.stop(2)
+    await cluster.brokers.stop(3)
+    expect(await metrics.text()).toContain('sluice_offline_partitions 2\n')
+    expect(await metrics.text()).not.toContain('sluice_high_watermark{')
+  })
+
+  it('shows the first two thousand partitions and counts them all', async () => {
+    using metrics = new Metrics()
+    const gateway = await testGateway({}, { brokerIds: [1, 2] })
+    await gateway.createTopic('many', { partitions: 2_100 })
+    metrics.watch(gateway.cluster)
+    await gateway.cluster.brokers.stop(2)
+    const lines = (await metrics.text()).split('\n')
+    expect(lines.filter(line => line.startsWith('sluice_log_end_offset{'))).toHaveLength(2_000)
+    expect(lines).toContain('sluice_under_replicated_partitions 2100')
   })
 
   it('counts what went to the audit log', async () => {
@@ -32,12 +102,12 @@ describe('the management app', () => {
     using metrics = new Metrics()
     const gateway = await testGateway({ observe: metrics.observe })
     await gateway.createTopic('orders')
-    metrics.watch(gateway.backend)
+    metrics.watch(gateway.cluster)
     const body = { records: [{ value: 1 }, { value: 2 }] }
     await gateway.as(admin).post('/topics/orders').type('application/vnd.kafka.json.v2+json').send(body)
     await gateway.as('bob').post('/topics/orders').type('application/vnd.kafka.json.v2+json').send(body)
     metrics.observe({ facade: 'kafka', operation: 'Produce', failed: false, durationMs: 3, bytesIn: 100, bytesOut: 50 })
-    const { text } = await supertest(createManagement({ metrics, notReady: () => undefined, logger })).get('/metrics')
+    const { text } = await supertest(createManagement({ metrics, ...gateway.cluster, notReady: () => undefined, logger })).get('/metrics')
     expect(text).toContain('sluice_requests_total{facade="gateway",operation="POST /topics/:topic",outcome="ok"} 1')
     expect(text).toContain('sluice_requests_total{facade="gateway",operation="POST /topics/:topic",outcome="error"} 1')
     expect(text).toContain('sluice_request_seconds_count{facade="kafka",operation="Produce"} 1')

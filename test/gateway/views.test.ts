@@ -24,8 +24,8 @@ describe('GET /kafka/topics', () => {
       topics: [{
         name: 'orders', internal: false,
         partitions: [
-          { partition: 0, leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1], logStartOffset: 0, highWatermark: 0, lastStableOffset: 0 },
-          { partition: 1, logStartOffset: 0, highWatermark: 3 },
+          { partition: 0, leader: 1, leaderEpoch: 0, replicas: [1], partitionEpoch: 0, inSyncReplicas: [1], addingReplicas: [], removingReplicas: [], logStartOffset: 0, lastStableOffset: 0, highWatermark: 0, logEndOffset: 0 },
+          { partition: 1, logStartOffset: 0, highWatermark: 3, logEndOffset: 3 },
         ],
       }],
       next: null,

@@ -12,9 +12,11 @@ import { Authorizer } from '../../src/security/authorizer.ts'
 import { TokenService } from '../../src/security/jwt.ts'
 import { anonymous } from '../../src/security/principal.ts'
 import { memoryBackend } from './memory-backend.ts'
+import { memoryCluster, type MemoryCluster } from './memory-brokers.ts'
 
 export interface TestGateway {
   readonly backend: Backend
+  readonly cluster: MemoryCluster
   readonly audited: AuditEvent[]
   readonly logged: object[]
   /** Milliseconds since the epoch; moves only when a test moves it. */
@@ -32,9 +34,10 @@ export const admin = 'admin'
 
 export const validatesNothing: Validation = { appliesTo: () => false, check: async (_topic, records) => records.map(() => null) }
 
-export async function testGateway(overrides: Partial<GatewayParts> = {}): Promise<TestGateway> {
+export async function testGateway(overrides: Partial<GatewayParts> = {}, { brokerIds = [1] }: { brokerIds?: readonly number[] } = {}): Promise<TestGateway> {
   const time = { now: 1_700_000_000_000 }
   const backend = memoryBackend({ now: () => time.now })
+  const cluster = memoryCluster(backend, brokerIds)
   const audited: AuditEvent[] = []
   const logged: object[] = []
   const audit = { record: (event: AuditEvent): void => void audited.push(event) }
@@ -46,7 +49,7 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}): Promis
   const access = new Authorizer({ store: backend.acls, audit, superUsers: [`User:CN=${admin}`], allowEveryoneIfNoAcl: false })
   const tokens = new TokenService({ key: tokenKey, issuer: 'sluice-test', audience: 'sluice-test', now: () => time.now })
   const parts: GatewayParts = {
-    logs: backend.logs, admin: backend.admin, groups: backend.groups, accessKeys: backend.accessKeys, access,
+    logs: cluster.logs, admin: cluster.admin, brokers: cluster.brokers, groups: backend.groups, accessKeys: backend.accessKeys, access,
     validation: validatesNothing,
     // A backend of its own, so that _schemas is not among the topics that tests count.
     registry: overrides.registry ?? await openRegistry({ ...memoryBackend(), clock, logger }),
@@ -65,7 +68,7 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}): Promis
     tokens, tokenTtlS: 300, audit,
   })
   return {
-    backend, audited, logged, time, parts,
+    backend, cluster, audited, logged, time, parts,
     as: name => supertest(createGateway({ ...parts, door: doorOf(name) })),
     async createTopic(name, { partitions = 1, configs = {} } = {}) {
       const topic: NewTopic = { name, partitions, replicationFactor: -1, configs: new Map(Object.entries(configs)) }
