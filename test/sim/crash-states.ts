@@ -1,16 +1,19 @@
 // Crash states of one log: a seeded workload runs on the simulated disk, and at every disk operation the power is cut in several ways. Each
 // image that is left is recovered and held against what the workload had been told: nothing acknowledged is lost, nothing appears that was
-// not written, nothing torn is called damage, and a second recovery, even after a cut during the first, finds the same.
+// not written, nothing torn is called damage, and a second recovery, even after a cut during the first, finds the same. The workload leads and
+// follows in turn, with a growing leader epoch; it runs out of disk space, abandons its log, cuts it, and begins it anew.
 import { createHash, type Hash } from 'node:crypto'
 import { Prng } from '../../src/base/prng.ts'
 import type { LogConfig } from '../../src/engine/log/config.ts'
-import { Log } from '../../src/engine/log/log.ts'
+import { Log, type LogOptions, type Progress } from '../../src/engine/log/log.ts'
 import { TailCache } from '../../src/engine/log/tail-cache.ts'
 import { Keyring } from '../../src/engine/sealed/keyring.ts'
 import { Refusal } from '../../src/ports.ts'
 import { buildBatch } from '../../src/wire/batch.ts'
 import type { World } from '../../src/world/world.ts'
+import type { SimClock } from './clock.ts'
 import { SimDisk, type Survives } from './disk.ts'
+import { cutTo, emptyAt, endAfterCut, type Entry, type Known, nextSequence, nothingKnown, verified } from './known-log.ts'
 import { delays, silent, SimWorld } from './world.ts'
 
 export interface CrashStatesOptions {
@@ -30,17 +33,6 @@ export interface CrashStates {
   readonly acknowledged: number
 }
 
-/** What the workload has been told, at one moment. */
-interface Known {
-  /** Values by offset: what was handed to the log. */
-  readonly written: readonly string[]
-  /** Every offset below was acknowledged. */
-  readonly durableEnd: number
-  /** Where the log was told to begin: asked for, and confirmed. */
-  readonly startAsked: number
-  readonly startConfirmed: number
-}
-
 interface Image {
   readonly disk: SimDisk
   readonly known: Known
@@ -54,6 +46,10 @@ const keySource = { type: 'file' as const, key: Buffer.alloc(32, 7) }
 const logDirectory = '/data/logs/topic/3'
 const violationsMax = 20
 const epochCount = 4
+const producerCount = 3
+/** What a power cut may leave, and what the death of the process alone does. */
+type Cut = Survives | 'kill'
+const cuts: readonly Cut[] = ['nothing', 'everything', 'some', 'some', 'some', 'kill']
 const statesPerImage = 3
 
 /** Runs epochs of workload, cut and recovery from one seed until it has seen `statesMax` states or its epochs are over. */
@@ -99,14 +95,14 @@ class Run {
 
   async epochs(): Promise<void> {
     let disk: SimDisk | undefined
-    let known: Known = { written: [], durableEnd: 0, startAsked: 0, startConfirmed: 0 }
-    const imagesMax = Math.ceil(this.#statesMax / epochCount / statesPerImage)
+    let known = nothingKnown
+    const imagesMax = Math.max(Math.ceil(this.#statesMax / epochCount / statesPerImage) - cuts.length, 1)
     for (let epoch = 0; epoch < epochCount && !this.#isDone(); epoch++) {
-      const images = await this.#workload(disk, known, epoch)
-      for (const image of sample(images, imagesMax, this.#random)) if (!this.#isDone()) await this.#check(image)
+      const images = await this.#workload(disk, known, { epoch, imagesMax })
+      for (const image of images) if (!this.#isDone()) await this.#check(image)
       const next = this.#random.pick(images)
       disk = next.disk
-      known = await this.#settled(next)
+      known = next.known
     }
   }
 
@@ -114,74 +110,37 @@ class Run {
     return this.#states >= this.#statesMax || this.#violations.length >= violationsMax
   }
 
-  /** Appends, waits, cuts off the head, closes; returns what the power cuts left. */
-  async #workload(disk: SimDisk | undefined, before: Known, epoch: number): Promise<Image[]> {
+  /**
+   * What one process does until it dies, and what power cuts on its way leave: as many as asked for, any moment as likely as any other, and those of
+   * the end, where a fault may have ended it.
+   */
+  async #workload(disk: SimDisk | undefined, before: Known, { epoch, imagesMax }: { epoch: number; imagesMax: number }): Promise<Image[]> {
     const random = this.#random
     const sim = new SimWorld(random.uint32())
     const world = disk ? new SimWorld(random.uint32(), { disk: disk.kill({ delay: delays(sim.clock, random.fork()) }) }) : sim
-    const known = { ...before, written: [...before.written] }
+    const life = new Life({
+      random, clock: sim.clock, disk: world.disk, known: before, retentionBytes: this.#config.retentionBytes,
+      open: how => this.#open({ clock: sim.clock, disk: world.disk, random: world.random, network: sim.network }, how),
+    })
+    const image = (cut: Cut, moment: string): Image => ({
+      disk: cut === 'kill' ? world.disk.kill() : world.disk.crash(random, cut), known: life.known, isKill: cut === 'kill',
+      cut: `epoch ${epoch}, ${moment}, ${cut === 'kill' ? 'process killed' : `${cut} survives`}`,
+    })
     const images: Image[] = []
+    let seen = 0
     world.disk.onOperation = (operation, path) => {
       this.#hash.update(`${operation} ${path}`)
-      const take = (disk: SimDisk, cut: string, isKill: boolean) => {
-        images.push({ disk, known: { ...known, written: known.written.slice() }, cut: `epoch ${epoch}, ${operation} ${path}, ${cut}`, isKill })
+      for (const cut of cuts) {
+        seen++
+        if (images.length < imagesMax) images.push(image(cut, `${operation} ${path}`))
+        else if (random.chance(imagesMax / seen)) images[random.below(imagesMax)] = image(cut, `${operation} ${path}`)
       }
-      for (const survives of ['nothing', 'everything', 'some', 'some', 'some'] as Survives[]) take(world.disk.crash(random, survives), `${survives} survives`, false)
-      take(world.disk.kill(), 'process killed', true)
     }
-    await sim.run(async () => {
-      const log = await this.#open({ clock: sim.clock, disk: world.disk, random: world.random, network: sim.network })
-      if (random.chance(0.25)) {
-        const [operation, fault] = random.pick([['sync', 'EIO'], ['write', 'EIO'], ['write', 'ENOSPC'], ['write', 'short-write']] as const)
-        world.disk.fail(operation, fault, { after: 1 + random.below(12), path: '.segment' })
-      }
-      for (let step = 0; step < 4 + random.below(6); step++) {
-        await this.#step(log, known, sim).catch(error => this.#expectFailed(log, error))
-        if (log.failed ?? log.full) break
-      }
-      if (random.chance(0.5)) await log.close().catch(error => this.#expectFailed(log, error))
-    })
+    await sim.run(() => life.run())
     world.disk.onOperation = undefined
+    this.#acknowledged += life.acknowledged
     this.#hash.update(String(world.disk.trace))
-    return images
-  }
-
-  async #step(log: Log, known: { -readonly [K in keyof Known]: Known[K] } & { written: string[] }, sim: SimWorld): Promise<void> {
-    const random = this.#random
-    const waits: Promise<void>[] = []
-    for (let count = 1 + random.below(5); count > 0; count--) {
-      const repeatsMax = random.chance(0.1) ? 150 : 40
-      const values = Array.from({ length: 1 + random.below(3) }, () => `${random.uint32().toString(36)}-`.repeat(1 + random.below(repeatsMax)))
-      const batch = buildBatch(values.map(value => ({ key: null, value: Buffer.from(value) })), { timestampMs: sim.clock.now() })
-      const appended = log.append(batch, 0)
-      if (appended instanceof Refusal) throw new Error(appended.message)
-      known.written.splice(appended.baseOffset, Infinity, ...values)
-      const end = appended.baseOffset + values.length
-      waits.push(appended.durable.then(() => {
-        this.#acknowledged += values.length
-        known.durableEnd = Math.max(known.durableEnd, end)
-      }))
-      waits.at(-1)!.catch(() => {})
-      if (random.chance(0.3)) await new Promise<void>(resolve => sim.clock.after(random.float() * 4, resolve))
-    }
-    if (random.chance(0.8)) await Promise.all(waits)
-    if (random.chance(0.15)) await log.checkpoint()
-    if (random.chance(0.15)) {
-      const start = random.below(known.durableEnd + 1)
-      known.startAsked = Math.max(known.startAsked, start)
-      await log.deleteBefore(start)
-      known.startConfirmed = Math.max(known.startConfirmed, start)
-    }
-    if (random.chance(0.15)) {
-      if (this.#config.retentionBytes >= 0) known.startAsked = known.durableEnd
-      await log.applyRetention()
-    }
-  }
-
-  #expectFailed(log: Log, error: unknown): void {
-    if (!(log.failed ?? log.full)) throw error
-    const answer = log.append(buildBatch([{ key: null, value: null }], { timestampMs: 0 }), 0)
-    if (!(answer instanceof Refusal) || answer.code !== 'storage-error') throw new Error('a log whose disk has failed takes another batch')
+    return [...cuts.map(cut => image(cut, 'at the end')), ...images]
   }
 
   /** Three states: the image, what a cut right after its recovery leaves, and what a cut during its recovery leaves. */
@@ -207,53 +166,34 @@ class Run {
   /** Opens the log, checks it against what is known, closes it; says what it held. */
   async #recovered(disk: SimDisk, { known }: Image): Promise<string> {
     const log = await this.#open(instantWorld(this.#random.uint32(), disk))
+    await verified(log, known)
     const { startOffset, endOffset } = log
-    if (endOffset < known.durableEnd) throw new Error(`ends at ${endOffset}; offsets up to ${known.durableEnd} were acknowledged`)
-    if (endOffset > known.written.length) throw new Error(`ends at ${endOffset}; offsets up to ${known.written.length} were written`)
-    if (startOffset > known.startAsked) throw new Error(`begins at ${startOffset}; nobody asked for more than ${known.startAsked}`)
-    if (startOffset < known.startConfirmed) throw new Error(`begins at ${startOffset}; ${known.startConfirmed} had been confirmed`)
-    for (let offset = startOffset; offset < endOffset;) {
-      const batches = await log.read(offset, { bytesMax: 1_000_000, atLeastOne: true, upTo: endOffset })
-      if (batches instanceof Refusal) throw new Error(batches.message)
-      if (batches.length === 0) throw new Error(`offset ${offset} of ${endOffset} is missing`)
-      for (const record of batches.flatMap(batch => batch.records())) {
-        if (record.offset < offset) continue
-        if (record.offset !== offset) throw new Error(`offset ${record.offset} where ${offset} is next`)
-        const value = record.value?.toString()
-        if (value !== known.written[offset]) throw new Error(`offset ${offset} holds ${value}; ${known.written[offset]} was written`)
-        offset++
-      }
-    }
     await log.close()
     return `${startOffset}-${endOffset}`
   }
 
-  /** What a power cut at a random disk operation of a recovery leaves. */
+  /** What a power cut at a random disk operation of a recovery leaves, on a disk that may be full. */
   async #cutDuringRecovery(disk: SimDisk): Promise<SimDisk> {
     let image = disk
     let left = this.#random.below(12)
     disk.onOperation = () => {
       if (left-- === 0) image = disk.crash(this.#random, 'some')
     }
-    await this.#open(instantWorld(this.#random.uint32(), disk))
+    if (this.#random.chance(0.2)) disk.limitBytes = disk.usedBytes
+    await this.#open(instantWorld(this.#random.uint32(), disk)).catch(error => {
+      if ((error as { code?: unknown }).code !== 'ENOSPC' || disk.limitBytes === Infinity) throw error
+    })
     disk.onOperation = undefined
+    disk.limitBytes = Infinity
     return image
   }
 
-  /** The state the next epoch goes on from. */
-  async #settled({ disk, known }: Image): Promise<Known> {
-    const log = await this.#open(instantWorld(this.#random.uint32(), disk.kill()))
-    const { startOffset, endOffset } = log
-    await log.close()
-    return { ...known, written: known.written.slice(0, endOffset), startAsked: Math.max(startOffset, known.startConfirmed) }
-  }
-
-  async #open(base: World): Promise<Log> {
+  async #open(base: World, how: (options: LogOptions) => Promise<Log> = Log.open): Promise<Log> {
     const world = this.#tamper(base)
     await world.disk.makeDirectory('/keys')
     const keys = await Keyring.open({ world, directory: '/keys', source: keySource })
     const cache = new TailCache(1_000_000)
-    return Log.open({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache, logger: silent, eagerBytes: this.#eagerBytes })
+    return how({ world, directory: logDirectory, identity, keys, config: () => this.#config, cache, logger: silent, eagerBytes: this.#eagerBytes })
   }
 
   violation(text: string): void {
@@ -261,12 +201,171 @@ class Run {
   }
 }
 
-/** Spread over all, and always those of the last operation: where a fault has ended the run. */
-function sample(images: readonly Image[], countMax: number, random: Prng): Image[] {
-  const last = images.slice(-6)
-  const step = Math.max((images.length - last.length) / Math.max(countMax - last.length, 1), 1)
-  for (let at = random.float() * step; at < images.length - 6; at += step) last.push(images[Math.floor(at)]!)
-  return last
+interface LifeOptions {
+  readonly random: Prng
+  readonly clock: SimClock
+  readonly disk: SimDisk
+  readonly known: Known
+  readonly retentionBytes: number
+  /** Opens the log in one way or another. */
+  readonly open: (how?: (options: LogOptions) => Promise<Log>) => Promise<Log>
+}
+
+/** One process's dealings with the log, and what it has been told so far. */
+class Life {
+  readonly #random: Prng
+  readonly #options: LifeOptions
+  #known: Known
+  acknowledged = 0
+
+  constructor(options: LifeOptions) {
+    this.#random = options.random
+    this.#options = options
+    this.#known = options.known
+  }
+
+  get known(): Known { return this.#known }
+
+  async run(): Promise<void> {
+    const { disk, open } = this.#options
+    const random = this.#random
+    let log = await open()
+    this.#known = await verified(log, this.#known)
+    if (random.chance(0.2)) {
+      const [operation, fault] = random.pick([['sync', 'EIO'], ['write', 'EIO'], ['write', 'ENOSPC'], ['write', 'short-write']] as const)
+      disk.fail(operation, fault, { after: 1 + random.below(12), path: '.segment' })
+    }
+    if (random.chance(0.2)) disk.limitBytes = disk.usedBytes + random.below(12_000)
+    for (let step = 0; step < 3 + random.below(6); step++) {
+      await this.#step(log).catch(error => this.#expectStopped(log, error))
+      if (log.failed) return
+      if (!log.full && !random.chance(0.25)) continue
+      const isOrderly = await this.#letGo(log)
+      // There is room again.
+      disk.limitBytes = Infinity
+      if (!isOrderly && log.failed) return
+      log = await this.#again()
+    }
+    if (random.chance(0.5)) await log.close().catch(error => this.#expectStopped(log, error))
+  }
+
+  /** Appends as a leader or a follower, waits for it or not, cuts off the head. */
+  async #step(log: Log): Promise<void> {
+    const random = this.#random
+    const epoch = Math.max(log.latestEpoch, 0) + (random.chance(0.2) ? 1 + random.below(2) : 0)
+    const waits: Promise<void>[] = []
+    for (let count = 1 + random.below(5); count > 0; count--) {
+      waits.push(this.#append(log, epoch))
+      waits.at(-1)!.catch(() => {})
+      if (random.chance(0.3)) await this.#pause(4)
+    }
+    if (random.chance(0.8)) await Promise.all(waits)
+    if (random.chance(0.3)) log.noteHighWatermark(this.#note())
+    if (random.chance(0.15)) {
+      const { noted, durableEnd } = this.#known
+      await log.checkpoint()
+      this.#learn({ kept: Math.max(this.#known.kept, Math.min(noted, durableEnd)) })
+    }
+    if (random.chance(0.15)) {
+      const start = random.below(this.#known.durableEnd + 1)
+      this.#learn({ startAsked: Math.max(this.#known.startAsked, start) })
+      await log.deleteBefore(start)
+      this.#learn({ startConfirmed: Math.max(this.#known.startConfirmed, start) })
+    }
+    if (random.chance(0.15)) {
+      if (this.#options.retentionBytes >= 0) this.#learn({ startAsked: this.#known.durableEnd })
+      await log.applyRetention()
+      this.#learn({ startAsked: log.startOffset, startConfirmed: log.startOffset })
+    }
+    // What is under way may be cut off by an end that is not orderly.
+    if (random.chance(0.1)) log.checkpoint().catch(() => {})
+  }
+
+  /** Resolves when what it has appended was acknowledged. */
+  #append(log: Log, epoch: number): Promise<void> {
+    const random = this.#random
+    const repeatsMax = random.chance(0.1) ? 150 : 40
+    const values = Array.from({ length: 1 + random.below(3) }, () => `${random.uint32().toString(36)}-`.repeat(1 + random.below(repeatsMax)))
+    const id = random.below(producerCount)
+    const mark = random.chance(0.4) ? { id, baseSequence: nextSequence(this.#known, id) } : undefined
+    const isFollower = random.chance(0.5)
+    // A leader's log may have lost offsets to compaction.
+    const base = log.endOffset + (isFollower && random.chance(0.1) ? 1 + random.below(3) : 0)
+    const batch = buildBatch(values.map(value => ({ key: null, value: Buffer.from(value) })), {
+      timestampMs: this.#options.clock.now(), ...(mark && { producer: { ...mark, epoch: 0 } }), ...(isFollower && { baseOffset: base, leaderEpoch: epoch }),
+    })
+    const appended: Progress | Refusal = isFollower ? log.appendReplicated([batch]) : log.append(batch, epoch)
+    if (appended instanceof Refusal) return Promise.reject(new Error(appended.message))
+    const end = base + values.length
+    const gap = Array.from({ length: base - this.#known.written.length }, () => undefined)
+    this.#learn({ written: [...this.#known.written, ...gap, ...values.map((value): Entry => ({ value, epoch, base, end, mark }))] })
+    return appended.durable.then(() => {
+      this.acknowledged += values.length
+      this.#learn({ durableEnd: Math.max(this.#known.durableEnd, end) })
+    })
+  }
+
+  /** Ends the log in an orderly way or not. Whether it was. */
+  async #letGo(log: Log): Promise<boolean> {
+    const random = this.#random
+    if (random.chance(0.4)) {
+      const { noted } = this.#known
+      try {
+        await log.close()
+        if (!log.full && !log.failed) this.#learn({ kept: Math.max(this.#known.kept, Math.min(noted, this.#known.durableEnd)) })
+        return true
+      } catch (error) {
+        this.#expectStopped(log, error)
+        return false
+      }
+    }
+    if (random.chance(0.5)) await this.#pause(2)
+    if (random.chance(0.2)) log.close().catch(() => {})
+    await log.abandon()
+    return true
+  }
+
+  /** Opens the log again, and cuts it or empties it on the way. */
+  async #again(): Promise<Log> {
+    const random = this.#random
+    const { written, startAsked } = this.#known
+    let how: ((options: LogOptions) => Promise<Log>) | undefined
+    const offset = random.chance(0.7) ? Math.max(written.length - random.below(12), 0) : random.below(written.length + 1)
+    const end = endAfterCut(this.#known, offset)
+    if (random.chance(0.5) && end > startAsked) {
+      how = options => Log.truncate(options, offset)
+      this.#learn({ next: cutTo(this.#known, end) })
+    } else if (random.chance(0.1)) {
+      const start = random.below(300)
+      how = options => Log.reset(options, start)
+      this.#learn({ next: emptyAt(start) })
+    }
+    const log = await this.#options.open(how)
+    this.#known = await verified(log, this.#known.next ?? this.#known)
+    return log
+  }
+
+  /** A high watermark, not below the one before. */
+  #note(): number {
+    const { noted, durableEnd } = this.#known
+    const offset = Math.max(noted, this.#random.below(durableEnd + 1))
+    this.#learn({ noted: offset })
+    return offset
+  }
+
+  #learn(news: Partial<Known>): void {
+    this.#known = { ...this.#known, ...news }
+  }
+
+  #pause(msMax: number): Promise<void> {
+    return new Promise(resolve => this.#options.clock.after(this.#random.float() * msMax, resolve))
+  }
+
+  #expectStopped(log: Log, error: unknown): void {
+    if (!(log.failed ?? log.full)) throw error
+    const answer = log.append(buildBatch([{ key: null, value: null }], { timestampMs: 0 }), log.latestEpoch + 1)
+    if (!(answer instanceof Refusal) || answer.code !== 'storage-error') throw new Error('a log that has stopped takes another batch')
+  }
 }
 
 function instantWorld(seed: number, disk: SimDisk): World {
