@@ -1,5 +1,6 @@
 // A Kafka facade on a free loopback port, for tests: by default in front of a Backend in memory, open to everybody.
 import type { Access, Backend, Principal, Validation } from '../../src/ports.ts'
+import type { Endpoints } from '../../src/kafka/endpoints.ts'
 import { startKafka, type KafkaListenerOptions, type KafkaServer } from '../../src/kafka/server.ts'
 import type { RequestSeen } from '../../src/kafka/dispatch.ts'
 import type { KafkaSettings } from '../../src/kafka/settings.ts'
@@ -27,6 +28,8 @@ export interface TestBrokerOptions {
   readonly settings?: Partial<KafkaSettings>
   readonly principal?: Principal
   readonly listener?: Partial<KafkaListenerOptions>
+  readonly brokerId?: number
+  readonly peers?: Endpoints
 }
 
 export async function startBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -41,7 +44,8 @@ export async function startBroker(options: TestBrokerOptions = {}): Promise<Test
   const { network, clock } = nodeWorld()
   const server = await startKafka({
     listeners: [{ name: 'test', host: '127.0.0.1', port: 0, identify: () => ({ principal: options.principal ?? anonymous }), ...options.listener }],
-    brokerId: 1, network, clock, logger, backend, access: options.access ?? everythingAllowed,
+    brokerId: options.brokerId ?? 1, network, clock, logger, backend, access: options.access ?? everythingAllowed,
+    ...(options.peers === undefined ? undefined : { peers: options.peers }),
     ...(options.validation === undefined ? undefined : { validation: options.validation }),
     ...(options.settings === undefined ? undefined : { settings: options.settings }),
     observe: one => { seen.push(one) },

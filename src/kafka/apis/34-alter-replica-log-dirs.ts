@@ -25,19 +25,20 @@ export const alterReplicaLogDirs = serve(AlterReplicaLogDirs, {
   )),
 }, handle)
 
-interface Move extends PartitionRef {
+interface Move {
+  readonly at: PartitionRef
   readonly path: string
 }
 
 async function handle(request: AlterReplicaLogDirsRequest, { admin, brokerId }: Context): Promise<AlterReplicaLogDirsResponse> {
   const answers: (Move & { readonly errorCode: number })[] = []
-  for (const move of movesOf(request)) answers.push({ ...move, errorCode: errorOf(await admin.moveReplica(brokerId, move, move.path)) })
+  for (const move of movesOf(request)) answers.push({ ...move, errorCode: errorOf(await admin.moveReplica(brokerId, move.at, move.path)) })
   return answerOf(answers)
 }
 
 function movesOf({ dirs }: AlterReplicaLogDirsRequest): readonly Move[] {
-  const moves = dirs.flatMap(({ path, topics }) => topics.flatMap(({ name, partitions }) => partitions.map((partition): Move => ({ topic: name, partition, path }))))
-  return [...new Map(moves.map(move => [`${move.topic}/${move.partition}`, move])).values()]
+  const moves = dirs.flatMap(({ path, topics }) => topics.flatMap(({ name, partitions }) => partitions.map((partition): Move => ({ at: { topic: name, partition }, path }))))
+  return [...new Map(moves.map(move => [`${move.at.topic}/${move.at.partition}`, move])).values()]
 }
 
 /** A broker without the replica is REPLICA_NOT_AVAILABLE, as this API has always called it. */
@@ -46,10 +47,10 @@ function errorOf(moved: Refusal | null): number {
 }
 
 function answerOf(answers: readonly (Move & { readonly errorCode: number })[]): AlterReplicaLogDirsResponse {
-  const byTopic = Map.groupBy(answers, answer => answer.topic)
+  const byTopic = Map.groupBy(answers, answer => answer.at.topic)
   return {
     results: [...byTopic].map(([topicName, ofTopic]) => ({
-      topicName, partitions: ofTopic.map(({ partition, errorCode }) => ({ partitionIndex: partition, errorCode })),
+      topicName, partitions: ofTopic.map(({ at, errorCode }) => ({ partitionIndex: at.partition, errorCode })),
     })),
   }
 }

@@ -6,6 +6,7 @@ import { type AppendOptions, type PartitionRef, Refusal, type RefusalCode, type 
 import { Batch, buildBatch, type Codec } from '../../../src/wire/batch.ts'
 import { startBroker } from '../broker.ts'
 import { RawClient } from '../raw-client.ts'
+import { threeBrokers, topicId } from '../three-brokers.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'
@@ -230,6 +231,21 @@ describe('Produce over a connection', () => {
       const { records } = fetched.responses[0]!.partitions[0]!
       expect(records!.subarray(16).equals(sent.subarray(16)), codec).toBe(true)
       expect(Batch.parse(records!).baseOffset).toBe(baseOffset)
+    }
+  })
+
+  it('tells from v10 on who leads instead, and where', async () => {
+    const { admin, reach } = threeBrokers([{ leader: 2, leaderEpoch: 9 }, { leader: -1 }, { leader: 1 }])
+    const answers = [new Refusal('not-leader', 'broker 1 does not lead'), new Refusal('fenced-leader-epoch', 'over'), new Refusal('not-enough-replicas', 'only 1 in sync')]
+    const desk = kafkaDesk({ admin, reach, logs: { append: async at => answers[at.partition]! } })
+    for (const version of versionsOf(Produce)) {
+      const partitionData = answers.map((_, index) => ({ index, records: batchOf(['a']) }))
+      const { responses, nodeEndpoints } = await desk.send(Produce, version, { acks: -1, timeoutMs: 1000, topicData: [{ name: 'orders', topicId, partitionData }] })
+      const partitions = responses[0]!.partitionResponses
+      expect(partitions.map(one => one.errorCode), `v${version}`).toEqual([6, 74, 19])
+      expect(partitions.map(one => one.currentLeader)).toEqual([version >= 10 ? { leaderId: 2, leaderEpoch: 9 } : null, null, null])
+      expect(nodeEndpoints).toEqual(version >= 10 ? [{ nodeId: 2, host: 'here.test', port: 9002, rack: 'b' }] : [])
+      if (version >= 8) expect(partitions[2]!.errorMessage).toBe('only 1 in sync')
     }
   })
 })

@@ -5,6 +5,7 @@ import { type ReadOptions, Refusal, type RefusalCode, type Slice } from '../../.
 import { Batch, buildBatch } from '../../../src/wire/batch.ts'
 import { startBroker } from '../broker.ts'
 import { RawClient } from '../raw-client.ts'
+import { threeBrokers, topicId } from '../three-brokers.ts'
 import { kafkaDesk, versionsOf, type Desk } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'
@@ -12,7 +13,7 @@ const alice = 'User:CN=alice'
 interface Wish {
   readonly topic?: string
   readonly topicId?: string
-  readonly partitions?: readonly Partial<Record<'partition' | 'fetchOffset' | 'partitionMaxBytes' | 'currentLeaderEpoch', number>>[]
+  readonly partitions?: readonly Partial<Record<'partition' | 'fetchOffset' | 'partitionMaxBytes' | 'currentLeaderEpoch' | 'lastFetchedEpoch', number>>[]
 }
 
 type Limits = Partial<Record<'maxWaitMs' | 'minBytes' | 'maxBytes' | 'isolationLevel' | 'replicaId' | 'sessionId', number>>
@@ -188,5 +189,39 @@ describe('Fetch that waits', () => {
     client[Symbol.dispose]()
     while (broker.server.connectionCount > 0) await new Promise(resolve => setImmediate(resolve))
     expect(signals[0]!.aborted).toBe(true)
+  })
+
+  it('tells from v16 on who leads instead, and where', async () => {
+    const { admin, reach } = threeBrokers([{ leader: 2, leaderEpoch: 9 }, { leader: 3, leaderEpoch: 7 }, {}])
+    const answers: RefusalCode[] = ['not-leader', 'fenced-leader-epoch', 'unknown-leader-epoch']
+    const desk = kafkaDesk({ admin, reach, logs: { read: async at => new Refusal(answers[at.partition]!, '') } })
+    for (const version of versionsOf(Fetch)) {
+      const wish = { ...(version < 13 ? { topic: 'orders' } : { topicId }), partitions: [0, 1, 2].map(partition => ({ partition })) }
+      const { responses, nodeEndpoints } = await desk.send(Fetch, version, request([wish]))
+      expect(responses[0]!.partitions.map(one => one.errorCode), `v${version}`).toEqual([6, 74, 75])
+      // The leader of the second is known, though it cannot be reached.
+      const hints = version >= 16 ? [{ leaderId: 2, leaderEpoch: 9 }, { leaderId: 3, leaderEpoch: 7 }, null] : [null, null, null]
+      expect(responses[0]!.partitions.map(one => one.currentLeader)).toEqual(hints)
+      expect(nodeEndpoints).toEqual(version >= 16 ? [{ nodeId: 2, host: 'here.test', port: 9002, rack: 'b' }] : [])
+    }
+  })
+
+  it('tells a reader whose log is another one where it diverges, at once and without records', async () => {
+    const asked: (number | undefined)[] = []
+    const read = async (_at: unknown, _from: number, how: ReadOptions): Promise<Slice> => {
+      asked.push(how.lastFetchedEpoch)
+      const ends = { logStartOffset: 0, lastStableOffset: 5, highWatermark: 5, logEndOffset: 5, leaderEpoch: 8 }
+      return { ...ends, batches: [], ...(how.lastFetchedEpoch === 6 ? { diverging: { leaderEpoch: 4, endOffset: 3 } } : undefined) }
+    }
+    const changed = async (): Promise<void> => { throw new Error('nothing is to be waited for') }
+    const desk = kafkaDesk({ logs: { read, changed } })
+    await desk.topic('orders')
+    const ask = async (lastFetchedEpoch: number, maxWaitMs: number) => (
+      (await desk.send(Fetch, 12, request([{ topic: 'orders', partitions: [{ fetchOffset: 5, lastFetchedEpoch }] }], { maxWaitMs }))).responses[0]!.partitions[0]!
+    )
+    expect(await ask(6, 60_000)).toMatchObject({ errorCode: 0, divergingEpoch: { epoch: 4, endOffset: 3 }, records: Buffer.alloc(0), highWatermark: 5 })
+    expect((await ask(8, 0)).divergingEpoch).toBeNull()
+    expect((await ask(-1, 0)).divergingEpoch).toBeNull()
+    expect(asked).toEqual([6, 8, undefined])
   })
 })

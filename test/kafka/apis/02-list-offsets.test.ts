@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ListOffsets } from '../../../src/kafka/apis/02-list-offsets.ts'
 import { ErrorCode } from '../../../src/kafka/errors.ts'
+import { Refusal } from '../../../src/ports.ts'
 import { buildBatch } from '../../../src/wire/batch.ts'
 import { kafkaDesk, versionsOf, type Desk } from '../../support/kafka-desk.ts'
 
@@ -84,5 +85,24 @@ describe('ListOffsets', () => {
     }
     await desk.grant(alice, 'describe', 'topic', 'orders')
     expect((await desk.send(ListOffsets, 5, request(-1), alice)).topics[0]!.partitions[0]!.errorCode).toBe(0)
+  })
+
+  it('tells from v4 on the leader epoch of the record that lies at the offset', async () => {
+    const batch = buildBatch([{ key: null, value: Buffer.from('a') }], { timestampMs: 1, leaderEpoch: 2 })
+    const ends = { logStartOffset: 0, lastStableOffset: 9, highWatermark: 9, logEndOffset: 9, leaderEpoch: 6 }
+    let batches = [batch]
+    const desk = kafkaDesk({ logs: { ends: async () => ends, read: async () => ({ ...ends, batches }), offsetForTime: async () => ({ offset: 4, timestampMs: 7, leaderEpoch: 3 }) } })
+    const epochOf = async (version: number, timestamp: number) => (await desk.send(ListOffsets, version, request(timestamp))).topics[0]!.partitions[0]!.leaderEpoch
+    for (const version of versionsOf(ListOffsets)) {
+      expect([await epochOf(version, -2), await epochOf(version, -1), await epochOf(version, 5)], `v${version}`).toEqual(version >= 4 ? [2, 6, 3] : [-1, -1, -1])
+    }
+    batches = []
+    expect(await epochOf(11, -2), 'of an empty log the leader\'s own').toBe(6)
+  })
+
+  it('has clients ask again while the leader does not know how far its replicas are', async () => {
+    const desk = kafkaDesk({ logs: { ends: async () => new Refusal('offset-not-available', 'not yet') } })
+    const codeOf = async (version: number) => (await desk.send(ListOffsets, version, request(-1))).topics[0]!.partitions[0]!.errorCode
+    expect([await codeOf(1), await codeOf(4), await codeOf(5), await codeOf(11)]).toEqual([5, 5, 78, 78])
   })
 })

@@ -4,6 +4,7 @@ import { ErrorCode } from '../../../src/kafka/errors.ts'
 import { notAsked } from '../../../src/kafka/operations.ts'
 import { Refusal } from '../../../src/ports.ts'
 import { zeroUuid } from '../../../src/wire/spec.ts'
+import { threeBrokers } from '../three-brokers.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'
@@ -93,5 +94,27 @@ describe('Metadata', () => {
     // WRITE is bit 4, DESCRIBE, which it implies, bit 8.
     expect([told.topics[0]!.topicAuthorizedOperations, told.clusterAuthorizedOperations]).toEqual([(1 << 4) | (1 << 8), 0])
     expect(desk.audited).toHaveLength(before)
+  })
+
+  it('lists the brokers that serve and listen, and says of each partition who of them leads and which replicas are missing', async () => {
+    const { admin, reach } = threeBrokers([{}, { leader: -1, leaderEpoch: 6 }, { leader: 3 }, { replicas: [2, 1], inSyncReplicas: [2] }])
+    const desk = kafkaDesk({ admin, reach })
+    for (const version of versionsOf(Metadata)) {
+      const answer = await desk.send(Metadata, version, named('orders'))
+      expect(answer.brokers).toEqual([1, 2].map(id => ({ nodeId: id, host: 'here.test', port: 9000 + id, rack: version >= 1 ? 'abc'[id - 1] : null })))
+      expect(answer.controllerId).toBe(version >= 1 ? 2 : -1)
+      expect(answer.topics[0]!.partitions.map(one => [one.errorCode, one.leaderId, one.leaderEpoch, one.isrNodes, one.offlineReplicas]), `v${version}`).toEqual([
+        [0, 1, version >= 7 ? 5 : -1, [1, 2], version >= 5 ? [3] : []],
+        [ErrorCode.LEADER_NOT_AVAILABLE, -1, version >= 7 ? 6 : -1, [1, 2], version >= 5 ? [3] : []],
+        [ErrorCode.LEADER_NOT_AVAILABLE, -1, version >= 7 ? 5 : -1, [1, 2], version >= 5 ? [3] : []],
+        [0, 1, version >= 7 ? 5 : -1, [2], []],
+      ])
+    }
+  })
+
+  it('still lists a broker that is stopping while it listens, and none that does not', async () => {
+    const { admin, reach } = threeBrokers([], { states: ['running', 'stopping', 'running'], listening: [1, 2] })
+    const { brokers } = await kafkaDesk({ admin, reach }).send(Metadata, 9, { topics: null })
+    expect(brokers.map(broker => broker.nodeId)).toEqual([1, 2])
   })
 })

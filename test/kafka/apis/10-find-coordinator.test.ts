@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { FindCoordinator } from '../../../src/kafka/apis/10-find-coordinator.ts'
 import { Refusal } from '../../../src/ports.ts'
+import { threeBrokers } from '../three-brokers.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
 
 const alice = 'User:CN=alice'
@@ -38,5 +39,13 @@ describe('FindCoordinator', () => {
     const desk = kafkaDesk()
     expect((await desk.send(FindCoordinator, 6, { coordinatorKeys: ['g:t:0'], keyType: 2 })).coordinators[0]).toMatchObject({ errorCode: 42 })
     expect((await desk.send(FindCoordinator, 6, { coordinatorKeys: ['x'], keyType: 9 })).coordinators[0]).toMatchObject({ errorCode: 42 })
+  })
+
+  it('has clients ask again while the coordinator does not listen', async () => {
+    const { reach } = threeBrokers([])
+    const desk = kafkaDesk({ reach, groups: { coordinator: async group => (group === 'up' ? 2 : 3) } })
+    const { coordinators } = await desk.send(FindCoordinator, 4, { coordinatorKeys: ['up', 'down'] })
+    expect(coordinators.map(one => [one.key, one.nodeId, one.port, one.errorCode])).toEqual([['up', 2, 9002, 0], ['down', -1, -1, 15]])
+    expect(coordinators[1]!.errorMessage).toContain('Broker 3')
   })
 })

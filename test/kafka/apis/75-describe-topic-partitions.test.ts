@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { DescribeTopicPartitions } from '../../../src/kafka/apis/75-describe-topic-partitions.ts'
+import { threeBrokers } from '../three-brokers.ts'
 import { kafkaDesk, type Desk } from '../../support/kafka-desk.ts'
 
 type Cursor = { topicName: string; partitionIndex: number } | null
@@ -61,5 +62,13 @@ describe('DescribeTopicPartitions', () => {
     expect(all.topics.map(topic => topic.name)).toEqual(['mine'])
     const named = await desk.send(DescribeTopicPartitions, 0, { topics: [{ name: 'yours' }, { name: 'nowhere' }] }, 'User:CN=alice')
     expect(named.topics.map(topic => [topic.name, topic.errorCode, topic.partitions])).toEqual([['nowhere', 29, []], ['yours', 29, []]])
+  })
+
+  it('says who leads of those that can be reached, and which replicas are missing', async () => {
+    const { admin, reach } = threeBrokers([{}, { leader: -1, leaderEpoch: 6 }, { leader: 3 }])
+    const { topics } = await kafkaDesk({ admin, reach }).send(DescribeTopicPartitions, 0, { topics: [{ name: 'orders' }] })
+    expect(topics[0]!.partitions.map(one => [one.errorCode, one.leaderId, one.leaderEpoch, one.isrNodes, one.offlineReplicas])).toEqual([
+      [0, 1, 5, [1, 2], [3]], [5, -1, 6, [1, 2], [3]], [5, -1, 5, [1, 2], [3]],
+    ])
   })
 })
