@@ -80,6 +80,8 @@ export interface MachineOptions<Command, Rec, Reply> {
    * offset behind them; not every offset is one, because snapshots take some.
    */
   readonly committed?: (records: readonly Rec[], position: number) => void
+  /** Told once, when a commit has failed: nothing is decided any more, and whoever wants to go on replays what the log holds. */
+  readonly failed?: () => void
 }
 
 const replayBytesMax = 1024 * 1024
@@ -97,6 +99,7 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
   readonly #logger: Logger
   readonly #snapshotRecordsMin: number
   readonly #onCommitted: MachineOptions<Command, Rec, Reply>['committed']
+  readonly #onFailed: MachineOptions<Command, Rec, Reply>['failed']
   readonly #parked = new ParkedCallers<Reply>()
   readonly #timers = new Map<string, Timer>()
   /** Settles with the commit of everything appended so far; never rejects. */
@@ -116,13 +119,14 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     this.#logger = options.logger
     this.#snapshotRecordsMin = options.snapshotRecordsMin ?? snapshotRecordsMinDefault
     this.#onCommitted = options.committed
+    this.#onFailed = options.failed
     this.#position = options.log.endOffset
   }
 
   /** Replays the log, a piece at a time, and starts the timers that the state asks for. */
   static async open<Command, Rec, Reply>(options: MachineOptions<Command, Rec, Reply>): Promise<MachineRuntime<Command, Rec, Reply>> {
     const runtime = new MachineRuntime(options)
-    await runtime.#replay()
+    runtime.#recordsInLog = await replay(options)
     runtime.#maybeSnapshot()
     runtime.#setTimers(options.machine.resume(options.clock.now()))
     return runtime
@@ -187,27 +191,6 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
     await this.close()
   }
 
-  async #replay(): Promise<void> {
-    let offset = this.#log.startOffset
-    let unknown = 0
-    while (offset < this.#log.endOffset) {
-      const batches = await this.#log.read(offset, replayBytesMax)
-      if (batches instanceof Refusal) throw new Error(`${this.#name} cannot be replayed from offset ${offset}: ${batches.message}`)
-      assert(batches.length > 0, `${this.#name} ends at ${offset}, before its end offset ${this.#log.endOffset}`)
-      for (const batch of batches) {
-        for (const view of batch.records()) {
-          if (view.offset < offset) continue
-          const record = this.#machine.decode(view)
-          if (record === undefined) unknown++
-          else this.#machine.apply(record)
-          this.#recordsInLog++
-        }
-        offset = Math.max(offset, batch.nextOffset)
-      }
-    }
-    if (unknown > 0) this.#logger.warn({ machine: this.#name, records: unknown }, 'records of an unknown kind were passed over')
-  }
-
   /** Appends and applies; a refusal of the log means that nothing was. */
   #commit(records: readonly Rec[]): Refusal | undefined {
     const drafts: RecordDraft[] = []
@@ -252,6 +235,7 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
       this.#logger.error({ machine: this.#name, error: String(error) }, 'an internal topic could not be written; nothing more is accepted until the next start')
     }
     this.#parked.release(this.#failure)
+    this.#onFailed?.()
   }
 
   #setTimers(changes: readonly TimerChange<Command>[]): void {
@@ -300,6 +284,32 @@ export class MachineRuntime<Command, Rec, Reply> implements AsyncDisposable {
       this.#logger.warn({ machine: this.#name, error: String(error) }, 'records before a snapshot could not be deleted')
     }
   }
+}
+
+/** Applies every record of the log, a piece at a time, and counts them. Rejects where it cannot be read. */
+export async function replay<Command, Rec, Reply>(
+  { name, machine, log, logger }: Pick<MachineOptions<Command, Rec, Reply>, 'name' | 'machine' | 'logger'> & { readonly log: Pick<MachineLog, 'startOffset' | 'endOffset' | 'read'> },
+): Promise<number> {
+  let offset = log.startOffset
+  let count = 0
+  let unknown = 0
+  while (offset < log.endOffset) {
+    const batches = await log.read(offset, replayBytesMax)
+    if (batches instanceof Refusal) throw new Error(`${name} cannot be replayed from offset ${offset}: ${batches.message}`)
+    assert(batches.length > 0, `${name} ends at ${offset}, before its end offset ${log.endOffset}`)
+    for (const batch of batches) {
+      for (const view of batch.records()) {
+        if (view.offset < offset) continue
+        const record = machine.decode(view)
+        if (record === undefined) unknown++
+        else machine.apply(record)
+        count++
+      }
+      offset = Math.max(offset, batch.nextOffset)
+    }
+  }
+  if (unknown > 0) logger.warn({ machine: name, records: unknown }, 'records of an unknown kind were passed over')
+  return count
 }
 
 /** A snapshot in batches of about `snapshotBatchBytes`; the state may change between two of them. */
