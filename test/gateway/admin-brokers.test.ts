@@ -1,5 +1,9 @@
 // Administration of brokers: what is shown, what each operation does, what is said to one that cannot be, and what is left in the audit log.
-import { describe, expect, it } from 'vitest'
+import { setTimeout as delay } from 'node:timers/promises'
+import { describe, expect, it, vi } from 'vitest'
+import { createGateway } from '../../src/gateway/app.ts'
+import { startGateway } from '../../src/gateway/server.ts'
+import { allowAll } from '../../src/security/authorizer.ts'
 import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
 
 const threeBrokers = (): Promise<TestGateway> => testGateway({}, { brokerIds: [1, 2, 3] })
@@ -108,6 +112,43 @@ describe('DELETE /admin/brokers/{id}', () => {
       })
     expect([response.status, response.type]).toEqual([200, 'application/x-ndjson'])
     expect((response.body as string).trimEnd().split('\n').map(line => JSON.parse(line) as unknown)).toEqual([{ left: 3 }, { left: 2 }, { left: 1 }, { removed: 2 }])
+  })
+
+  it('repeats its last line while nothing moves, until it is done', async () => {
+    const due: { task: () => void; isCancelled: boolean }[] = []
+    const clock = {
+      now: () => 0, monotonic: () => 0,
+      after(_delayMs: number, task: () => void) {
+        const timer = { task, isCancelled: false }
+        due.push(timer)
+        const cancel = (): void => { timer.isCancelled = true }
+        return { cancel, [Symbol.dispose]: cancel }
+      },
+    }
+    const gateway = await testGateway({ clock }, { brokerIds: [1, 2, 3, 4] })
+    await gateway.createTopic('orders')
+    const moved = Promise.withResolvers<void>()
+    gateway.cluster.beforeMove = () => moved.promise
+    let text = ''
+    const response = gateway.as(admin).delete('/admin/brokers/2').set('accept', 'application/x-ndjson').buffer(true).parse((answer, done) => {
+      answer.on('data', (chunk: Buffer) => { text += chunk.toString() })
+      answer.on('end', () => done(null, text))
+    }).then(answer => answer)
+    await vi.waitFor(() => expect(text).toBe('{"left":1}\n'), { timeout: 30_000 })
+    due.shift()!.task()
+    await vi.waitFor(() => expect(text).toBe('{"left":1}\n{"left":1}\n'), { timeout: 30_000 })
+    moved.resolve()
+    expect((await response).body).toBe('{"left":1}\n{"left":1}\n{"removed":2}\n')
+    expect(due.map(one => one.isCancelled)).toEqual([true])
+  })
+
+  it('may take longer than a connection may be idle', async () => {
+    const gateway = await testGateway({}, { brokerIds: [1, 2, 3, 4] })
+    await gateway.createTopic('orders')
+    gateway.cluster.beforeMove = () => delay(1_500)
+    const app = createGateway({ ...gateway.parts, access: allowAll(gateway.parts.audit) })
+    await using server = await startGateway({ app, host: '127.0.0.1', port: 0, limits: { idleTimeoutMs: 300 } })
+    expect((await fetch(`http://127.0.0.1:${server.port}/admin/brokers/2`, { method: 'DELETE' })).status).toBe(204)
   })
 
   it('says at the end what stood in its way', async () => {

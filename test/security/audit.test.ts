@@ -67,9 +67,9 @@ describe('the audit log', () => {
     expect(lines).toHaveLength(4)
   })
 
-  it('writes every change of authority, however many are equal', () => {
+  it.each(['authority', 'credential', 'change'] as const)('writes every event of kind %s, however many are equal', kind => {
     const { log, lines } = start()
-    for (let time = 0; time < 50; time++) log.record(change)
+    for (let time = 0; time < 50; time++) log.record({ ...change, kind })
     expect(lines).toHaveLength(50)
   })
 
