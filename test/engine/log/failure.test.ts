@@ -1,6 +1,7 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Refusal } from '../../../src/ports.ts'
+import { SimWorld } from '../../sim/world.ts'
 import { append, batchOf, openLog, valuesOf } from './open-log.ts'
 
 test.each([['sync', 'EIO'], ['write', 'EIO']] as const)('a %s that fails with %s is final', async (operation, fault) => {
@@ -18,6 +19,86 @@ test.each([['sync', 'EIO'], ['write', 'EIO']] as const)('a %s that fails with %s
   await opened.log.close()
   await using again = await openLog({ disk: opened.disk.kill() })
   expect((await valuesOf(again.log))[0]).toBe('kept')
+})
+
+test.each(['ENOSPC', 'short-write'] as const)('a log whose write fails with %s takes no more until it is opened again, and the disk is not blamed', async fault => {
+  for (const eagerBytes of [0, 100_000]) {
+    const told: string[] = []
+    const opened = await openLog({ eagerBytes, onFailure: () => told.push('failed'), onFull: error => told.push(`full: ${(error as { code?: string }).code}`) })
+    const { log, disk } = opened
+    await append(log, batchOf(['kept']))
+    disk.fail('write', fault)
+    const lost = log.append(batchOf(['lost']), 0)
+    if (lost instanceof Refusal) throw new Error(lost.message)
+    await expect(lost.durable).rejects.toThrow('ENOSPC')
+    expect(told).toEqual(['full: ENOSPC'])
+    expect([log.failed, log.full]).toEqual([undefined, expect.objectContaining({ code: 'ENOSPC' })])
+    expect(log.append(batchOf(['never']), 0)).toMatchObject({ code: 'storage-error', message: expect.stringContaining('no room') })
+    expect(log.appendReplicated([batchOf(['never'], 0, { baseOffset: 2, leaderEpoch: 0 })])).toMatchObject({ code: 'storage-error' })
+    expect(await log.read(0, { bytesMax: 1000, atLeastOne: true, upTo: log.durableEndOffset })).toHaveLength(1)
+    await log.close()
+    await using again = await openLog({ disk })
+    expect(await valuesOf(again.log)).toEqual(['kept'])
+    expect((await append(again.log, batchOf(['goes on']))).baseOffset).toBe(1)
+  }
+})
+
+test('a log fills its disk, loses nothing that was acknowledged, and goes on when there is room', async () => {
+  const config = { segmentBytes: 9_000 }
+  let opened = await openLog({ config })
+  const { disk } = opened
+  const acknowledged: string[] = []
+  for (let index = 0; index < 40; index++) {
+    if (index % 10 === 5) disk.limitBytes = disk.usedBytes + 3_000
+    const value = `${index}:${'x'.repeat(700)}`
+    const appended = opened.log.append(batchOf([value]), 0)
+    if (!(appended instanceof Refusal) && await appended.durable.then(() => true, () => false)) {
+      acknowledged.push(value)
+      continue
+    }
+    expect(opened.log.failed).toBeUndefined()
+    await opened.log.close()
+    disk.limitBytes = Infinity
+    opened = await openLog({ config, disk, seed: 2 + index })
+  }
+  expect(acknowledged.length).toBeLessThan(40)
+  expect(await valuesOf(opened.log)).toEqual(acknowledged)
+  await opened.log.close()
+})
+
+test('a file that cannot be opened for want of a handle is not the disk\'s failure', async () => {
+  const told: string[] = []
+  const opened = await openLog({ config: { segmentBytes: 6_000 }, onFailure: () => told.push('failed'), onFull: () => told.push('full') })
+  const { log, disk } = opened
+  await append(log, batchOf(['x'.repeat(1500)]))
+  const open = vi.spyOn(disk, 'open').mockRejectedValue(Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' }))
+  await expect(append(log, batchOf(['y'.repeat(1500)]))).rejects.toThrow('EMFILE')
+  expect([told, log.failed, log.append(batchOf(['z']), 0)]).toEqual([['full'], undefined, expect.objectContaining({ code: 'storage-error' })])
+  await log.close()
+  await expect(openLog({ disk })).rejects.toThrow('EMFILE')
+  open.mockRestore()
+  await using again = await openLog({ disk })
+  expect(await valuesOf(again.log)).toEqual(['x'.repeat(1500)])
+})
+
+test('a disk that fails closes no file under a call that is under way', async () => {
+  const world = new SimWorld(3)
+  const opened = await world.run(() => openLog({ disk: world.disk, eagerBytes: 0 }))
+  const open: string[] = []
+  world.disk.onOperation = (operation, path) => {
+    if (!path.endsWith('.segment')) return
+    if (open.at(-1) === operation) open.pop()
+    else open.push(operation)
+  }
+  world.disk.fail('write', 'EIO', { path: '.segment', after: 2 })
+  await world.run(async () => {
+    for (let index = 0; index < 3; index++) {
+      const appended = opened.log.append(batchOf(['x'.repeat(1000)]), 0)
+      if (!(appended instanceof Refusal)) await appended.written.catch(() => {})
+    }
+    await opened.log.close()
+    expect([opened.log.failed, open]).toEqual([expect.any(Error), []])
+  })
 })
 
 test('bytes whose sync had failed are written again before a restart shows them', async () => {

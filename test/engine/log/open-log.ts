@@ -30,13 +30,17 @@ export interface OpenOptions {
   readonly cacheBytes?: number
   readonly identity?: typeof identity
   readonly eagerBytes?: number
+  /** Of the world's chance: keys are never the same twice where it is another each time. */
+  readonly seed?: number
+  readonly onFailure?: (error: Error) => void
+  readonly onFull?: (error: Error) => void
   /** Instead of Log.open. */
   readonly how?: (options: LogOptions) => Promise<Log>
 }
 
 /** A log on a disk that takes no time; a new one unless a disk is given. */
 export async function openLog(options: OpenOptions = {}): Promise<Opened> {
-  const world = new SimWorld(1, { disksTakeTime: false, ...(options.disk && { disk: options.disk }) })
+  const world = new SimWorld(options.seed ?? 1, { disksTakeTime: false, ...(options.disk && { disk: options.disk }) })
   await world.disk.makeDirectory('/data')
   await world.disk.syncDirectory('')
   const keys = await Keyring.open({ world, directory: '/data', source: { type: 'file', key: options.key ?? Buffer.alloc(32, 1) } })
@@ -44,6 +48,7 @@ export async function openLog(options: OpenOptions = {}): Promise<Opened> {
   const log = await (options.how ?? Log.open)({
     world, directory, identity: options.identity ?? identity, keys, config: () => config, cache: new TailCache(options.cacheBytes ?? 10_000_000), logger: silent,
     ...(options.eagerBytes !== undefined && { eagerBytes: options.eagerBytes }),
+    ...(options.onFailure && { onFailure: options.onFailure }), ...(options.onFull && { onFull: options.onFull }),
   })
   return { log, world, disk: world.disk, [Symbol.asyncDispose]: () => log.close() }
 }

@@ -1,8 +1,10 @@
 // Logs that are cut, emptied and written on, held against a plain list of what they must hold.
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Log } from '../../../src/engine/log/log.ts'
 import { LogDamaged, WrongKey } from '../../../src/engine/sealed/errors.ts'
+import { decodeHeader } from '../../../src/engine/sealed/frame.ts'
+import { Session } from '../../../src/engine/sealed/session.ts'
 import { Refusal } from '../../../src/ports.ts'
 import type { Batch } from '../../../src/wire/batch.ts'
 import type { SimDisk } from '../../sim/disk.ts'
@@ -11,6 +13,8 @@ import { append, batchOf, directory, openLog, valuesOf } from './open-log.ts'
 const seed = Number(process.env['SEED'] ?? 1)
 const seeds = Array.from({ length: Number(process.env['TEST_SEEDS'] ?? 12) }, (_, index) => seed + index)
 const all = { bytesMax: 10_000_000, atLeastOne: true, upTo: Infinity }
+
+afterEach(() => void vi.restoreAllMocks())
 
 const truncated = (offset: number) => (options: Parameters<typeof Log.open>[0]) => Log.truncate(options, offset)
 const emptied = (offset: number) => (options: Parameters<typeof Log.open>[0]) => Log.reset(options, offset)
@@ -182,7 +186,8 @@ test.each(seeds)('a log of seed %i, appended to, cut, emptied, abandoned and ope
   const model: Model = { start: 0, batches: [] }
   const sequences = new Map<number, number>()
   let epoch = 0
-  let opened = await openLog({ config, eagerBytes })
+  const nonces = countNonces()
+  let opened = await openLog({ config, eagerBytes, seed: random.uint32() })
   const endOf = (): number => model.batches.at(-1)?.nextOffset ?? model.start
   for (let step = 0; step < 60; step++) {
     const { log, disk } = opened
@@ -224,7 +229,7 @@ test.each(seeds)('a log of seed %i, appended to, cut, emptied, abandoned and ope
         how = emptied(offset)
         Object.assign(model, { start: offset, batches: [] })
       }
-      opened = await openLog({ disk: random.chance(0.5) ? disk : disk.crash(random, 'nothing'), config, eagerBytes, ...(how && { how }) })
+      opened = await openLog({ disk: random.chance(0.5) ? disk : disk.crash(random, 'nothing'), config, eagerBytes, seed: random.uint32(), ...(how && { how }) })
       // What producers sent and lost, they send again under the numbers that the log now expects.
       sequences.clear()
       for (const { producerId, baseSequence, count } of model.batches) if (producerId >= 0) sequences.set(producerId, baseSequence + count)
@@ -232,7 +237,21 @@ test.each(seeds)('a log of seed %i, appended to, cut, emptied, abandoned and ope
     await holds(opened.log, model)
   }
   await opened.log.close()
+  expect(nonces.sealed).toBeGreaterThan(20)
+  expect(nonces.distinct.size).toBe(nonces.sealed)
 })
+
+/** Every salt and counter that a frame is sealed with from now on. */
+function countNonces(): { sealed: number; readonly distinct: Set<string> } {
+  const nonces = { sealed: 0, distinct: new Set<string>() }
+  const { seal } = Session.prototype
+  vi.spyOn(Session.prototype, 'seal').mockImplementation(function (this: Session, header, parts, previousTag) {
+    nonces.sealed++
+    nonces.distinct.add(`${this.salt.toString('hex')} ${decodeHeader(header, 0).seq - this.firstSeq}`)
+    return seal.call(this, header, parts, previousTag)
+  })
+  return nonces
+}
 
 async function holds(log: Log, { start, batches }: Model): Promise<void> {
   const end = batches.at(-1)?.nextOffset ?? start

@@ -1,0 +1,63 @@
+// A log that is let go of as a crash would.
+import { expect, test } from 'vitest'
+import { Refusal } from '../../../src/ports.ts'
+import { SimWorld } from '../../sim/world.ts'
+import { append, batchOf, openLog, valuesOf } from './open-log.ts'
+
+test('a log that is abandoned rejects what waits, tells nobody, and leaves its disk alone', async () => {
+  for (const eagerBytes of [0, 100_000]) {
+    const world = new SimWorld(5)
+    const told: string[] = []
+    const outcomes: string[] = []
+    await world.run(async () => {
+      const { log } = await openLog({ disk: world.disk, eagerBytes, onFailure: () => told.push('failed'), onFull: () => told.push('full') })
+      await append(log, batchOf(['kept']))
+      log.onDurable(end => told.push(`durable ${end}`))
+      for (let index = 0; index < 5; index++) {
+        const appended = log.append(batchOf([`${index}`.repeat(1000)]), 0)
+        if (appended instanceof Refusal) throw new Error(appended.message)
+        appended.durable.then(() => outcomes.push('durable'), error => outcomes.push(error.message))
+        await Promise.resolve()
+      }
+      const upkeep = [log.checkpoint(), log.deleteBefore(1), log.applyRetention()].map(done => done.then(() => 'done', () => 'rejected'))
+      await log.abandon()
+      // Every call has returned.
+      const { trace } = world.disk
+      await new Promise<void>(resolve => world.clock.after(60_000, resolve))
+      expect(world.disk.trace).toBe(trace)
+      expect(outcomes).toEqual(Array.from({ length: 5 }, () => 'the log in /data/topic/0 was abandoned'))
+      expect(await Promise.all(upkeep)).toContain('rejected')
+      expect([told, log.failed, log.full, log.append(batchOf(['x']), 0)]).toEqual([[], undefined, undefined, expect.objectContaining({ code: 'not-leader' })])
+      await log.close()
+      await log.abandon()
+      const again = await openLog({ disk: world.disk })
+      expect((await valuesOf(again.log))[0]).toBe('kept')
+      await again.log.close()
+    })
+  }
+})
+
+test('a log may be abandoned while it closes, and be destroyed afterwards', async () => {
+  const world = new SimWorld(6)
+  await world.run(async () => {
+    const { log } = await openLog({ disk: world.disk })
+    await append(log, batchOf(['a']))
+    let isAsked = false
+    world.disk.onOperation = () => void (isAsked = true)
+    const closing = log.close().then(() => 'closed', (error: Error) => error.message)
+    while (!isAsked) await Promise.resolve()
+    await log.abandon()
+    expect(await closing).toContain('was abandoned')
+    await log.destroy()
+    expect(world.disk.files.filter(path => path.startsWith('/data/topic'))).toEqual([])
+  })
+})
+
+test('readers of an abandoned log get an end, not an error', async () => {
+  const { log } = await openLog({ cacheBytes: 0 })
+  for (const value of ['a', 'b']) await append(log, batchOf([value]))
+  const reading = log.read(0, { bytesMax: 1000, atLeastOne: true, upTo: 2 })
+  await log.abandon()
+  expect(await reading).not.toBeInstanceOf(Refusal)
+  expect(await log.read(0, { bytesMax: 1000, atLeastOne: true, upTo: 2 })).toEqual([])
+})
