@@ -11,7 +11,7 @@ export interface InstalledClient {
 }
 
 /** Debian's Python, for which the client packages are made; a machine's own python3 may be another. */
-const python = '/usr/bin/python3'
+export const python = '/usr/bin/python3'
 
 export const kcat = probe('kcat', ['-V'], 'apt-get install kcat')
 export const kafkaPython = probe(python, ['-c', 'import kafka'], 'apt-get install python3-kafka')
