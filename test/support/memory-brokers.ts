@@ -1,7 +1,7 @@
 // Several brokers in memory, over a Backend in memory: placements, leaders and in-sync replicas as an operator sees them, none of the replication. A broker that is down
 // is in sync with nothing; one that comes back is in sync at once. A reassignment stays under way until `finishReassignments`.
 import {
-  Refusal, type Admin, type Backend, type Broker, type Brokers, type BrokerStatus, type Ends, type LogDirectory, type Logs, type Partition, type PartitionRef, type Reassignment, type Topic,
+  Refusal, type Admin, type Backend, type Broker, type Brokers, type BrokerStatus, type LogDirectory, type Logs, type Partition, type PartitionRef, type Reassignment, type Topic,
 } from '../../src/ports.ts'
 
 export interface MemoryCluster {
@@ -154,10 +154,6 @@ export function memoryCluster(backend: Backend, ids: readonly number[] = [1]): M
     lead(place, running)
     return null
   }
-  const endsOf = async (at: PartitionRef): Promise<Ends | Refusal> => {
-    const ends = await backend.logs.ends(at)
-    return ends instanceof Refusal ? ends : { ...ends, logEndOffset: ends.highWatermark }
-  }
 
   const admin: Admin = {
     ...backend.admin,
@@ -196,7 +192,7 @@ export function memoryCluster(backend: Backend, ids: readonly number[] = [1]): M
       return await Promise.all(broker.directories.map(async (path): Promise<LogDirectory> => ({
         brokerId: id, path, totalBytes: diskBytes, usableBytes: diskBytes / 2, ...broker.limitBytes === undefined ? {} : { limitBytes: broker.limitBytes },
         replicas: await Promise.all(here.filter(at => (placeOf(at).directories.get(id) ?? broker.directories[0]) === path).map(async at => {
-          const ends = await endsOf(at)
+          const ends = await backend.logs.ends(at)
           return { ...at, bytes: ends instanceof Refusal ? 0 : ends.logEndOffset * bytesPerRecord, lag: 0, isFuture: false }
         })),
       })))
@@ -218,7 +214,7 @@ export function memoryCluster(backend: Backend, ids: readonly number[] = [1]): M
       const [topic] = await backend.admin.topics([name])
       if (topic === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
       const statuses = await Promise.all(topic.partitions.map(async ({ index: partition }) => {
-        const ends = await endsOf({ topic: name, partition })
+        const ends = await backend.logs.ends({ topic: name, partition })
         if (ends instanceof Refusal) throw new Error(ends.message)
         const { leader, replicas } = placeOf({ topic: name, partition })
         const { logStartOffset, lastStableOffset, highWatermark, logEndOffset } = ends
@@ -232,7 +228,7 @@ export function memoryCluster(backend: Backend, ids: readonly number[] = [1]): M
   }
 
   const cluster: MemoryCluster = {
-    logs: { ...backend.logs, ends: endsOf },
+    logs: backend.logs,
     admin,
     brokers: {
       async list() {
