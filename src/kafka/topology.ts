@@ -5,6 +5,7 @@ import { ErrorCode } from './errors.ts'
 
 export interface Topology {
   readonly clusterId: string
+  /** A broker that takes administrative requests, as every one does: the cluster's own choice where the client can reach that one. */
   readonly controllerId: number
   /** Brokers that serve and have an endpoint on the client's listener, by id. */
   readonly brokers: readonly (Broker & { readonly endpoint: Endpoint })[]
@@ -32,7 +33,7 @@ export async function topologyOf(context: Context): Promise<Topology> {
   const reachable = new Set(brokers.map(broker => broker.id))
   return {
     clusterId: cluster.id,
-    controllerId: cluster.controllerId,
+    controllerId: reachable.has(cluster.controllerId) ? cluster.controllerId : brokers[0]?.id ?? -1,
     brokers,
     describe({ index, leader, leaderEpoch, replicas, inSyncReplicas }) {
       const hasLeader = reachable.has(leader)

@@ -117,4 +117,12 @@ describe('Metadata', () => {
     const { brokers } = await kafkaDesk({ admin, reach }).send(Metadata, 9, { topics: null })
     expect(brokers.map(broker => broker.nodeId)).toEqual([1, 2])
   })
+
+  it('names as controller a broker that can be reached', async () => {
+    const controllerOf = async (...listening: readonly number[]): Promise<number> => {
+      const { admin, reach } = threeBrokers([], { states: ['running', 'running', 'running'], listening })
+      return (await kafkaDesk({ admin, reach }).send(Metadata, 9, { topics: [] })).controllerId
+    }
+    expect([await controllerOf(1, 2, 3), await controllerOf(1, 3), await controllerOf(3), await controllerOf()]).toEqual([2, 1, 3, -1])
+  })
 })
