@@ -50,6 +50,12 @@ describe('/admin/reassignments', () => {
     expect([again.status, again.body]).toEqual([200, { partitions: [] }])
   })
 
+  it('does not spread more partitions than one request may move', async () => {
+    const gateway = await fourBrokers(10_001)
+    expect((await gateway.as(admin).post('/admin/reassignments').send({ topics: ['orders'], brokers: [1, 2, 3] })).body)
+      .toEqual({ error_code: 422, message: '\'topics\' have 10001 partitions, which is more than 10000; name fewer at a time' })
+  })
+
   it.each([
     [{}, 422, '\'partitions\' must be given, or topics and brokers in its place'],
     [{ partitions: [], topics: ['orders'] }, 422, '\'partitions\' must be given, or topics and brokers in its place'],

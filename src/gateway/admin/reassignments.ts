@@ -85,6 +85,7 @@ async function spreadWishes(admin: Admin, body: Readonly<Record<string, unknown>
   if (missing !== undefined) throw new Problem(404, `Topic '${missing}' not found.`, { errorCode: 40401 })
 
   const present = topics.flatMap(topic => topic.partitions.map(one => ({ topic: topic.name, partition: one.index, replicas: settledReplicas(one) })))
+  if (present.length > partitionsPerRequestMax) throw wrongMember('topics', `have ${present.length} partitions, which is more than ${partitionsPerRequestMax}; name fewer at a time`)
   const widest = present.find(one => one.replicas.length > ids.length)
   if (widest !== undefined) {
     throw wrongMember('brokers', `names ${ids.length}, which is fewer than the ${widest.replicas.length} replicas of partition ${widest.partition} of topic '${widest.topic}'`)

@@ -7,24 +7,19 @@ export interface Placed extends PartitionRef {
   readonly replicas: readonly number[]
 }
 
-interface Spreading {
-  readonly brokers: readonly Broker[]
-  /** How many replicas each broker has so far. */
-  readonly load: Map<number, number>
-}
-
 /**
  * Each partition gets as many replicas as it has now, all on `brokers`, which must be at least as many.
  * Zones come first: no two replicas share one while a zone is left. Within that, replicas and leaders are evened out by single moves until none helps.
  */
 export function spread(partitions: readonly Placed[], brokers: readonly Broker[]): Placed[] {
-  const spreading: Spreading = { brokers: brokers.toSorted((a, b) => a.id - b.id), load: new Map(brokers.map(one => [one.id, 0])) }
-  const wanted = partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: kept(replicas, spreading) }))
-  for (const { replicas } of wanted) for (const id of replicas) add(spreading.load, id, 1)
-  wanted.forEach(({ replicas }, at) => fill(replicas, partitions[at]!.replicas.length, spreading))
-  while (wanted.filter(one => evenOut(one.replicas, spreading)).length > 0) { /* until no move helps */ }
+  const zones = new Zones(brokers)
+  const load = new Map(zones.ids.map(id => [id, 0]))
+  const wanted = partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: kept(replicas, zones) }))
+  for (const { replicas } of wanted) for (const id of replicas) add(load, id, 1)
+  wanted.forEach(({ replicas }, at) => fill(replicas, partitions[at]!.replicas.length, zones, load))
+  while (wanted.filter(one => evenOut(one.replicas, zones, load)).length > 0) { /* until no move helps */ }
   wanted.forEach(({ replicas }, at) => keepOrder(replicas, partitions[at]!.replicas))
-  const leaders = new Map(brokers.map(one => [one.id, 0]))
+  const leaders = new Map(zones.ids.map(id => [id, 0]))
   for (const { replicas } of wanted) add(leaders, replicas[0]!, 1)
   while (wanted.filter(one => passLeadership(one.replicas, leaders)).length > 0) { /* likewise */ }
   return wanted
@@ -35,36 +30,56 @@ export function settledReplicas({ replicas, removingReplicas }: Partition): numb
   return replicas.filter(id => !removingReplicas.includes(id))
 }
 
-/** The replicas that may stay where they are: on a broker of the set, and not two in a zone while another zone has none. */
-function kept(replicas: readonly number[], { brokers }: Spreading): number[] {
-  const stay: number[] = []
-  for (const id of replicas) {
-    const broker = brokers.find(one => one.id === id)
-    if (broker !== undefined && isLevel(stay, broker, brokers)) stay.push(id)
+/** Which brokers stand together. One without a rack is a zone of its own. */
+class Zones {
+  /** Of all brokers, ascending. */
+  readonly ids: readonly number[]
+  readonly #zoneOf: ReadonlyMap<number, string>
+  readonly #sizes = new Map<string, number>()
+
+  constructor(brokers: readonly Broker[]) {
+    this.ids = brokers.map(one => one.id).toSorted((a, b) => a - b)
+    this.#zoneOf = new Map(brokers.map(({ id, rack }) => [id, rack === null ? `broker ${id}` : `rack ${rack}`]))
+    for (const zone of this.#zoneOf.values()) add(this.#sizes, zone, 1)
   }
+
+  /** The brokers that may take one more replica beside `replicas`: not among them, and in a zone that holds no more of them than any other with room. */
+  levelBeside(replicas: readonly number[]): number[] {
+    const held = new Map<string, number>()
+    for (const id of replicas) add(held, this.#zoneOf.get(id)!, 1)
+    let fewest = Number.POSITIVE_INFINITY
+    for (const [zone, size] of this.#sizes) {
+      const count = held.get(zone) ?? 0
+      if (count < size) fewest = Math.min(fewest, count)
+    }
+    return this.ids.filter(id => !replicas.includes(id) && (held.get(this.#zoneOf.get(id)!) ?? 0) === fewest)
+  }
+}
+
+/** The replicas that may stay where they are: on a broker of the set, and not two in a zone while another zone has none. */
+function kept(replicas: readonly number[], zones: Zones): number[] {
+  const stay: number[] = []
+  for (const id of replicas) if (zones.levelBeside(stay).includes(id)) stay.push(id)
   return stay
 }
 
-function fill(replicas: number[], count: number, { brokers, load }: Spreading): void {
+function fill(replicas: number[], count: number, zones: Zones, load: Map<number, number>): void {
   while (replicas.length < count) {
-    const free = brokers.filter(one => !replicas.includes(one.id))
-    const [best] = free.toSorted((a, b) => inZone(replicas, a, brokers) - inZone(replicas, b, brokers) || load.get(a.id)! - load.get(b.id)! || a.id - b.id)
-    replicas.push(best!.id)
-    add(load, best!.id, 1)
+    const id = emptiest(zones.levelBeside(replicas), load)!
+    replicas.push(id)
+    add(load, id, 1)
   }
 }
 
 /** Moves a replica from the fullest of its brokers to the emptiest that may take it, where that makes the two more alike. */
-function evenOut(replicas: number[], { brokers, load }: Spreading): boolean {
+function evenOut(replicas: number[], zones: Zones, load: Map<number, number>): boolean {
   for (const from of replicas.toSorted((a, b) => load.get(b)! - load.get(a)!)) {
     const others = replicas.filter(id => id !== from)
-    const [to] = brokers
-      .filter(one => !replicas.includes(one.id) && isLevel(others, one, brokers))
-      .toSorted((a, b) => load.get(a.id)! - load.get(b.id)! || a.id - b.id)
-    if (to === undefined || load.get(from)! - load.get(to.id)! < 2) continue
-    replicas[replicas.indexOf(from)] = to.id
+    const to = emptiest(zones.levelBeside(others), load)
+    if (to === undefined || load.get(from)! - load.get(to)! < 2) continue
+    replicas[replicas.indexOf(from)] = to
     add(load, from, -1)
-    add(load, to.id, 1)
+    add(load, to, 1)
     return true
   }
   return false
@@ -80,30 +95,22 @@ function keepOrder(replicas: number[], before: readonly number[]): void {
 /** Puts another replica first where its broker leads at least two fewer. */
 function passLeadership(replicas: number[], leaders: Map<number, number>): boolean {
   const first = replicas[0]!
-  const [best] = replicas.toSorted((a, b) => leaders.get(a)! - leaders.get(b)!)
-  if (leaders.get(first)! - leaders.get(best!)! < 2) return false
-  replicas[replicas.indexOf(best!)] = first
-  replicas[0] = best!
+  const best = emptiest(replicas, leaders)!
+  if (leaders.get(first)! - leaders.get(best)! < 2) return false
+  replicas[replicas.indexOf(best)] = first
+  replicas[0] = best
   add(leaders, first, -1)
-  add(leaders, best!, 1)
+  add(leaders, best, 1)
   return true
 }
 
-/** Whether a replica on `broker` beside `others` leaves the zones level: no other zone that has room holds fewer of them. */
-function isLevel(others: readonly number[], broker: Broker, brokers: readonly Broker[]): boolean {
-  const free = brokers.filter(one => !others.includes(one.id))
-  return free.every(one => inZone(others, broker, brokers) <= inZone(others, one, brokers))
+/** The first of those with the lowest count. */
+function emptiest(ids: readonly number[], counts: ReadonlyMap<number, number>): number | undefined {
+  let best: number | undefined
+  for (const id of ids) if (best === undefined || counts.get(id)! < counts.get(best)!) best = id
+  return best
 }
 
-function inZone(replicas: readonly number[], broker: Broker, brokers: readonly Broker[]): number {
-  return brokers.filter(one => replicas.includes(one.id) && zoneOf(one) === zoneOf(broker)).length
-}
-
-/** A broker without a rack is a zone of its own. */
-function zoneOf(broker: Broker): string {
-  return broker.rack === null ? `broker ${broker.id}` : `rack ${broker.rack}`
-}
-
-function add(counts: Map<number, number>, id: number, by: number): void {
-  counts.set(id, counts.get(id)! + by)
+function add<Key>(counts: Map<Key, number>, key: Key, by: number): void {
+  counts.set(key, (counts.get(key) ?? 0) + by)
 }
