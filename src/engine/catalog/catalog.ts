@@ -219,7 +219,11 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'broker-removed': this.registrations.remove(record.id); break
       case 'topic': this.#applyTopic(record.topic); break
       case 'topic-removed': this.#topics.delete(this.#names.get(record.topicId) ?? ''); this.#names.delete(record.topicId); break
-      case 'condemned': this.#condemned.set(record.topicId, { name: record.name, brokers: record.brokers }); break
+      case 'condemned': {
+        const brokers = record.brokers.length > 0 ? record.brokers : this.brokers.map(({ id }) => id)
+        this.#condemned.set(record.topicId, { name: record.name, brokers })
+        break
+      }
       case 'forgotten': this.#condemned.delete(record.topicId); break
       case 'broker-config': this.#applyBrokerConfig(record.broker, record.name, record.value); break
       case 'acl': this.#acls.set(keyOf(record.binding), record.binding); this.#bindings = undefined; break

@@ -15,7 +15,7 @@ export type CatalogRecord =
   | { readonly type: 'topic'; readonly topic: Topic }
   | { readonly type: 'topic-removed'; readonly topicId: string }
   | { readonly type: 'partition'; readonly topicId: string; readonly partition: Partition }
-  /** A topic that was deleted; `brokers` may still have files of it, or committed offsets… */
+  /** A topic that was deleted; `brokers` may still have files of it, or committed offsets (none named: those that were registered by then)… */
   | { readonly type: 'condemned'; readonly topicId: string; readonly name: string; readonly brokers: readonly number[] }
   /** …and none has any more. */
   | { readonly type: 'forgotten'; readonly topicId: string }
@@ -96,8 +96,7 @@ const condemned = new RecordFormat({
   kind: 8,
   version: 0,
   key: { topicId: uuid },
-  // A record without brokers is of a cluster that had one, with id 1.
-  value: new Message({ name: string, brokers: array(int32).default([1]).tag(0, '0+') }, one),
+  value: new Message({ name: string, brokers: array(int32).default([]).tag(0, '0+') }, one),
 })
 const partition = new RecordFormat({ name: 'Partition', kind: 9, version: 0, key: { topicId: uuid, index: int32 }, value: new Message(partitionState, one) })
 const voters = new RecordFormat({ name: 'Voters', kind: 10, version: 0, key: {}, value: new Message({ voters: array({ id: int32, directory: uuid }) }, one) })

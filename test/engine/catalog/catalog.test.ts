@@ -1,39 +1,22 @@
 import { describe, expect, it } from 'vitest'
 import { Catalog, producerIdsPerBlock } from '../../../src/engine/catalog/catalog.ts'
-import type { CatalogCommand, CatalogReplies, CatalogReply } from '../../../src/engine/catalog/commands.ts'
+import type { CatalogCommand, CatalogReply } from '../../../src/engine/catalog/commands.ts'
 import type { CatalogRecord } from '../../../src/engine/catalog/records.ts'
 import { MachineRuntime } from '../../../src/engine/machine.ts'
-import { type AclBinding, type NewTopic, Refusal, type Topic } from '../../../src/ports.ts'
+import type { AclBinding, NewTopic, Refusal, Topic } from '../../../src/ports.ts'
 import { SimClock } from '../../sim/clock.ts'
 import { silent } from '../../sim/world.ts'
 import { MemoryLog } from '../memory-log.ts'
-
-const clusterId = 'c2x1aWNlLXRlc3QtMDAwMQ'
-const topicId = (number: number): string => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`
-const code = (expected: Refusal['code'], message?: string | RegExp) => expect.objectContaining({ code: expected, ...(message === undefined ? {} : { message: expect.stringMatching(message) }) })
-
-async function open(options: { log?: MemoryLog; settings?: Record<string, string | number | boolean>; brokers?: number; snapshotRecordsMin?: number } = {}) {
-  const log = options.log ?? new MemoryLog()
-  const clock = new SimClock()
-  const catalog = new Catalog({ brokerId: 1, settings: options.settings ?? {} })
-  const runtime = await MachineRuntime.open<CatalogCommand, CatalogRecord, CatalogReply>({
-    name: 'catalog', machine: catalog, log, clock, logger: silent, ...(options.snapshotRecordsMin === undefined ? {} : { snapshotRecordsMin: options.snapshotRecordsMin }),
-  })
-  const submit = async <T extends CatalogCommand['type']>(command: CatalogCommand & { readonly type: T }) => (await runtime.submit(command)) as CatalogReplies[T] | Refusal
-  for (let id = 1; id <= (options.brokers ?? 1); id++) await submit({ type: 'register', clusterId, broker: { id, rack: 'abc'[id - 1] ?? null } })
-  let ids = 0
-  const create = (name: string, more: Partial<NewTopic> = {}, validateOnly = false) => submit({
-    type: 'create-topic', topicId: topicId(++ids), internal: false, validateOnly, topic: { name, partitions: 1, replicationFactor: -1, configs: new Map(), ...more },
-  })
-  return { log, clock, catalog, runtime, submit, create }
-}
+import { clusterId, code, open, replayed, topicId } from './open-catalog.ts'
 
 describe('a topic', () => {
   it('is made with what was asked for, and one record says so', async () => {
     const { create, catalog, log, clock } = await open()
     const before = log.records.length
     const topic = await create('orders', { partitions: 3, configs: new Map([['retention.ms', '1000']]) })
-    const partition = { leader: 1, leaderEpoch: 0, replicas: [1], inSyncReplicas: [1], createdAtMs: clock.now() }
+    const partition = {
+      leader: 1, leaderEpoch: 0, partitionEpoch: 0, replicas: [1], inSyncReplicas: [1], addingReplicas: [], removingReplicas: [], createdAtMs: clock.now(),
+    }
     expect(topic).toEqual({
       name: 'orders', id: topicId(1), internal: false, createdAtMs: clock.now(), configs: new Map([['retention.ms', '1000']]),
       partitions: [{ index: 0, ...partition }, { index: 1, ...partition }, { index: 2, ...partition }],
@@ -46,7 +29,7 @@ describe('a topic', () => {
   it('takes its counts from the broker where it names none', async () => {
     const { create } = await open({ brokers: 3, settings: { 'num.partitions': 4, 'default.replication.factor': 2 } })
     const topic = await create('orders', { partitions: -1 }) as Topic
-    expect(topic.partitions.map(one => [one.leader, ...one.replicas])).toEqual([[1, 1, 2], [2, 2, 3], [3, 3, 1], [1, 1, 2]])
+    expect(topic.partitions.map(one => [one.leader, ...one.replicas])).toEqual([[1, 1, 2], [2, 2, 3], [3, 3, 1], [1, 1, 3]])
   })
 
   it('never asks by default for more replicas than there are brokers', async () => {
@@ -102,10 +85,10 @@ describe('a topic', () => {
     const first = await create('orders') as Topic
     await submit({ type: 'delete-topic', name: 'orders' })
     expect(catalog.topicById(first.id)).toBeUndefined()
-    expect(catalog.condemned).toEqual(new Map([[first.id, 'orders']]))
+    expect(catalog.condemned).toEqual(new Map([[first.id, { name: 'orders', brokers: [1] }]]))
     const second = await create('orders') as Topic
     expect(second.id).not.toBe(first.id)
-    await submit({ type: 'forget-topic', topicId: first.id })
+    await submit({ type: 'clear-topic', topicId: first.id, brokerId: 1 })
     expect(catalog.condemned.size).toBe(0)
     expect(catalog.topic('orders')).toEqual(second)
   })
@@ -162,15 +145,18 @@ describe('what the catalog keeps', () => {
     await submit({ type: 'add-access-key', key })
     await submit({ type: 'alter-configs', resource: { type: 'broker', name: '' }, changes: [{ name: 'log.retention.ms', operation: 'set', value: '77' }], validateOnly: false })
     await submit({ type: 'alter-configs', resource: { type: 'broker', name: '1' }, changes: [{ name: 'message.max.bytes', operation: 'set', value: '99' }], validateOnly: false })
+    const before = await replayed(log)
     const again = await open({ log })
     expect(again.catalog.clusterId).toBe(clusterId)
-    expect(again.catalog.brokers).toEqual([{ id: 1, rack: 'a' }])
-    expect(again.catalog.topics).toEqual(catalog.topics)
-    expect([...again.catalog.condemned.values()]).toEqual(['gone'])
+    expect(again.catalog.brokers).toEqual([{ id: 1, rack: 'a', state: 'running' }])
+    expect(before.topics).toEqual(catalog.topics)
+    expect([...again.catalog.condemned.values()]).toEqual([{ name: 'gone', brokers: [1] }])
     expect(again.catalog.acls).toEqual([binding])
     expect(again.catalog.accessKey('AKIASLUICE')).toEqual(key)
     expect(again.catalog.configs.topic(new Map(), 'retention.ms')).toBe('77')
-    expect(again.catalog.configs.topic(new Map(), 'max.message.bytes')).toBe('99')
+    expect(before.configs.topic(new Map(), 'max.message.bytes')).toBe('99')
+    // What was set for one broker alone does not count for the controller.
+    expect(again.catalog.configs.topic(new Map(), 'max.message.bytes')).toBe('1048588')
   })
 
   it('is all in a snapshot', async () => {
@@ -185,9 +171,9 @@ describe('what the catalog keeps', () => {
     for (let round = 0; round < 40; round++) ids.push(await submit({ type: 'allocate-producer-ids' }))
     await runtime.close()
     expect(log.startOffset).toBeGreaterThan(0)
+    expect((await replayed(log)).topics).toEqual(catalog.topics)
     const again = await open({ log })
-    expect(again.catalog.topics).toEqual(catalog.topics)
-    expect([...again.catalog.condemned.values()]).toEqual(['gone'])
+    expect([...again.catalog.condemned.values()]).toEqual([{ name: 'gone', brokers: [1] }])
     expect(again.catalog.acls).toEqual([binding])
     expect(again.catalog.accessKeys).toEqual([key])
     expect(again.catalog.configs.topic(new Map(), 'retention.ms')).toBe('77')
@@ -226,6 +212,6 @@ describe('what the catalog keeps', () => {
     const { log } = await open()
     const catalog = new Catalog({ brokerId: 1, settings: {} })
     const runtime = await MachineRuntime.open<CatalogCommand, CatalogRecord, CatalogReply>({ name: 'catalog', machine: catalog, log, clock: new SimClock(), logger: silent })
-    expect(await runtime.submit({ type: 'register', clusterId: 'another', broker: { id: 1, rack: null } })).toEqual(code('storage-error', new RegExp(`of cluster ${clusterId}, not another`)))
+    expect(await runtime.submit({ type: 'start-cluster', clusterId: 'another' })).toEqual(code('storage-error', new RegExp(`of cluster ${clusterId}, not another`)))
   })
 })
