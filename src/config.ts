@@ -30,8 +30,9 @@ export const settings = {
   'kinesis.port': setting(port, 4567, 'The Kinesis API: HTTPS with HTTP/1.1 and HTTP/2; with dev also plain HTTP/1.1 and h2c.'),
   'gateway.port': setting(port, 8443, 'REST, schema registry, bridge and administration: HTTPS; with dev plain HTTP.'),
   'management.port': setting(port, 9090, 'Liveness, readiness and metrics, on loopback.'),
-  'broker.id': setting(z.coerce.number().int().min(0).max(2147483647), 1, 'Id of this broker.'),
-  'broker.rack': setting(text, 'a', 'Availability zone of this broker.'),
+  'brokers': setting(z.coerce.number().int().min(1).max(15), 3, 'Brokers of this process, with ids from 1 on; 1 is the smallest setup. Each has its listeners, ports +10 per broker.'),
+  'broker.racks': setting(text, 'a,b,c', 'Availability zones, which the brokers are in by turns.'),
+  'broker.data.dirs': setting(z.string(), '', 'Data directories of single brokers, to put them on disks of their own: 1=/disk1/a,/disk1/b;2=/disk2. Empty: broker-<id> in data.dir.'),
   'kek.file': setting(z.string(), '', 'File with the 32-byte key-encryption key (mode 0600); empty: kek.key in certs.dir, made on the first start.'),
   'kek.passphrase.file': setting(z.string(), '', 'File whose first line is the passphrase that the key-encryption key is derived from, in place of kek.file.'),
   'super.users': setting(text, 'User:CN=admin', 'Principals that every ACL lets through, separated by semicolons.'),
@@ -42,7 +43,11 @@ export const settings = {
   'kinesis.account': setting(z.string().regex(/^\d{12}$/), '000000000000', 'Account id shown in ARNs.'),
   'auto.create.topics.enable': setting(flag, false, 'Whether asking for a topic\'s metadata creates it (always with dev unless set).'),
   'num.partitions': setting(z.coerce.number().int().min(1).max(10000), 1, 'Partitions of a topic that is created without a count.'),
-  'min.insync.replicas': setting(z.coerce.number().int().min(1), 1, 'Replicas that must hold a record before acks=all is answered, at most as many as there are.'),
+  'default.replication.factor': setting(z.coerce.number().int().min(1).max(15), 3, 'Replicas of a topic that is created without a count, at most as many as there are brokers.'),
+  'min.insync.replicas': setting(z.coerce.number().int().min(1), 2, 'Replicas that must hold a record before acks=all is answered, at most as many as there are.'),
+  'unclean.leader.election.enable': setting(flag, false, 'Whether a replica that is not in sync may lead where no other can, at the price of records.'),
+  'replica.lag.time.max.ms': setting(milliseconds, 30000, 'How long a replica may be behind before it is not in sync any more.'),
+  'auto.leader.rebalance.enable': setting(flag, true, 'Whether leaders go back to the preferred replicas from time to time.'),
   'message.max.bytes': setting(bytes, 1048588, 'Largest record batch a topic takes unless it says otherwise.'),
   'log.retention.ms': setting(z.coerce.number().int().min(-1), 604800000, 'How long records are kept unless the topic says otherwise; -1: for ever.'),
   'log.retention.bytes': setting(z.coerce.number().int().min(-1), -1, 'How many bytes a partition keeps unless the topic says otherwise; -1: no bound.'),
@@ -101,8 +106,24 @@ export function parseConfig(commandLine: Given, environment: Readonly<Record<str
   return checked(config)
 }
 
+/** The directories of `broker.data.dirs` by broker: `1=/disk1/a,/disk1/b;2=/disk2`. Throws ConfigError for a text that says something else. */
+export function dataDirectories(text: string): ReadonlyMap<number, readonly string[]> {
+  const directories = new Map<number, readonly string[]>()
+  for (const part of text.split(';').map(one => one.trim()).filter(one => one !== '')) {
+    const [, id, paths] = /^(\d+)=(.+)$/.exec(part) ?? []
+    const listed = paths?.split(',').map(path => path.trim()).filter(path => path !== '') ?? []
+    if (id === undefined || listed.length === 0) throw new ConfigError(`broker.data.dirs: '${part}' is not <broker>=<directory>[,<directory>…]`)
+    if (directories.has(Number(id))) throw new ConfigError(`broker.data.dirs: broker ${id} is named twice`)
+    directories.set(Number(id), listed)
+  }
+  return directories
+}
+
 /** What one setting must know of another. */
 function checked(config: Config): Config {
+  for (const id of dataDirectories(config['broker.data.dirs']).keys()) {
+    if (id < 1 || id > config.brokers) throw new ConfigError(`broker.data.dirs: there is no broker ${id}; there are 1 to ${config.brokers}`)
+  }
   if (config.dev && !['localhost', '127.0.0.1', '::1'].includes(config.host)) {
     throw new ConfigError(`host: '${config.host}' is not loopback, and dev lets everybody in; leave dev away or listen on localhost`)
   }

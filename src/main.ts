@@ -4,14 +4,18 @@ import { join, resolve } from 'node:path'
 import type { Socket } from 'node:net'
 import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { destination, pino } from 'pino'
-import { localBackend } from './backends/local.ts'
-import type { Config } from './config.ts'
-import { openEngine } from './engine/engine.ts'
+import { brokerBackend, localBackend } from './backends/local.ts'
+import { brokerOperations, type Doors } from './backends/operations.ts'
+import { type Config, dataDirectories } from './config.ts'
+import type { Broker } from './engine/broker.ts'
+import { type BrokerSpec, openEngine } from './engine/engine.ts'
+import { Roster } from './engine/roster.ts'
 import { readKek } from './engine/sealed/kek-file.ts'
 import { createGateway } from './gateway/app.ts'
 import { createManagement, Metrics } from './gateway/management.ts'
 import { startGateway } from './gateway/server.ts'
-import { startKafka, type KafkaListenerOptions } from './kafka/server.ts'
+import { Endpoints } from './kafka/endpoints.ts'
+import { startKafka, type KafkaListenerOptions, type KafkaServer } from './kafka/server.ts'
 import { createKinesisHandler } from './kinesis/handler.ts'
 import { startKinesis } from './kinesis/server.ts'
 import { ensureCertificates, localHostnames } from './pki/certificates.ts'
@@ -33,7 +37,10 @@ import { nodeWorld } from './world/node.ts'
 export interface Sluice {
   readonly dev: boolean
   readonly host: string
+  /** Of Kafka those of the first broker: where a client begins. */
   readonly ports: { readonly kafkaPlaintext?: number; readonly kafkaTls: number; readonly kinesis: number; readonly gateway: number; readonly management: number }
+  /** Each broker with its ports, as they were at the start. */
+  readonly brokers: readonly { readonly id: number; readonly rack: string | null; readonly kafkaPlaintext?: number; readonly kafkaTls: number }[]
   readonly dataDirectory: string
   readonly certificatesDirectory: string
   /** Undefined where a passphrase takes its place. */
@@ -60,6 +67,8 @@ type PortSetting = 'kafka.plaintext.port' | 'kafka.tls.port' | 'kinesis.port' | 
 
 const version = '0.1.0'
 const managementHost = '127.0.0.1'
+/** As far apart the ports of one broker are from those of the next. */
+const portsPerBroker = 10
 
 /** Opens the data directory and every listener, or rejects with one line for the operator and leaves nothing open. */
 export async function startSluice(config: Config, { onProgress = () => {} }: StartHooks = {}): Promise<Sluice> {
@@ -74,7 +83,7 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
   }))
   const running = opened.move()
   return {
-    dev: config.dev, host: config.host, ports: facades.ports, dataDirectory, certificatesDirectory,
+    dev: config.dev, host: config.host, ports: facades.ports, brokers: facades.brokers, dataDirectory, certificatesDirectory,
     caFingerprint: certificates.fingerprint, accessKey: { id: rules.adminKey.id }, failure: engine.failure,
     ...(config['kek.passphrase.file'] === '' ? { kekFile: store.kekFile } : {}),
     close: () => running.disposeAsync(),
@@ -92,16 +101,18 @@ async function openStore(config: Config, onProgress: (line: string) => void, ope
   const revocations = opened.use(await RevocationList.open({ world, directory: certificatesDirectory, logger }))
 
   const kekFile = resolve(config['kek.file'] || join(certificatesDirectory, 'kek.key'))
-  const directory = join(dataDirectory, `broker-${config['broker.id']}`)
-  const kek = await readKek(world, { keyFile: kekFile, passphraseFile: config['kek.passphrase.file'], dataDirectory: directory })
+  const directoryOf = (id: number): string => join(dataDirectory, `broker-${id}`)
+  const roster = await Roster.open(world, dataDirectory)
+  const brokers = roster.members(brokersOf(config, directoryOf))
+  const [first] = brokers.flatMap(({ directories }) => directories)
+  const kek = await readKek(world, { keyFile: kekFile, passphraseFile: config['kek.passphrase.file'], dataDirectory: first ?? dataDirectory })
+  const down = new Set<(id: number, error: Error) => void>()
   const engine = await openEngine({
-    world, directory, kek, logger, onProgress,
-    broker: { id: config['broker.id'], rack: config['broker.rack'] },
-    settings: engineSettings(config),
-    cacheBytes: config['cache.bytes'],
+    world, brokers, kek, logger, onProgress, settings: engineSettings(config), cacheBytes: config['cache.bytes'],
+    onDown: (id, error) => { for (const tell of down) tell(id, error) },
   })
   const backend = opened.use(localBackend(engine))
-  return { world, logger, dataDirectory, certificatesDirectory, hostnames, certificates, revocations, kekFile, engine, backend }
+  return { world, logger, dataDirectory, directoryOf, certificatesDirectory, hostnames, certificates, revocations, kekFile, roster, engine, backend, down }
 }
 
 type Store = Awaited<ReturnType<typeof openStore>>
@@ -119,7 +130,6 @@ async function openRules(config: Config, { world, logger, backend, dataDirectory
   const accessKeys = config.dev ? withAccessKey(backend.accessKeys, devAccessKey) : backend.accessKeys
   const registry = await openRegistry({ logs: backend.logs, admin: backend.admin, clock, logger })
   const metrics = opened.use(new Metrics())
-  metrics.watch(backend)
   metrics.watchAudit(audit.counts)
   const mapping = readMappingRules(config['ssl.principal.mapping.rules'])
   /** Judges the peers of one listener. */
@@ -135,7 +145,7 @@ type Rules = Awaited<ReturnType<typeof openRules>>
 /** Every listener, in the order in which they are closed last. */
 async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDisposableStack) {
   const { dev, host } = config
-  const { access, accessKeys, audit, backend, certificates, engine, judgeFor, logger, metrics, registry, validation, world } = parts
+  const { access, accessKeys, audit, backend, certificates, directoryOf, down, engine, judgeFor, logger, metrics, registry, roster, validation, world } = parts
   const { clock, random, network } = world
   const { logs, admin, groups } = backend
   const port = (name: PortSetting): number => (config[name] === 0 ? 0 : config[name] + config['port.offset'])
@@ -143,17 +153,28 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   const autoCreateTopics = config['auto.create.topics.enable']
 
   const advertised = config['advertised.host'] === '' ? {} : { advertised: { host: config['advertised.host'] } }
-  const secure: KafkaListenerOptions = {
-    name: 'kafka-tls', host, port: port('kafka.tls.port'), tls: tlsOptions(certificates.material), identify: judgeFor('kafka-tls', 'required'), ...advertised,
-  }
-  const plaintext: KafkaListenerOptions = { name: 'kafka-plaintext', host, port: port('kafka.plaintext.port'), identify: () => ({ principal: anonymous }), ...advertised }
-  const kafka = opened.use(await named('Kafka', secure.port, startKafka({
-    listeners: dev ? [plaintext, secure] : [secure],
-    brokerId: config['broker.id'], network, clock, logger, backend, access, validation,
-    settings: { autoCreateTopics, idleMs: config['connections.max.idle.ms'] },
-    observe: ({ api, durationMs, errorCode, requestBytes: bytesIn, answerBytes: bytesOut }) =>
-      metrics.observe({ facade: 'kafka', operation: api, failed: errorCode !== 0, durationMs, bytesIn, bytesOut }),
-  })))
+  const kafkaPort = (name: PortSetting, id: number): number => (port(name) === 0 ? 0 : port(name) + portsPerBroker * (id - 1))
+  const doors = opened.use(new KafkaDoors((broker, peers, ports) => {
+    const { id } = broker
+    const tls: KafkaListenerOptions = {
+      name: 'kafka-tls', host, port: ports.get('kafka-tls') ?? kafkaPort('kafka.tls.port', id), tls: tlsOptions(certificates.material),
+      identify: judgeFor('kafka-tls', 'required'), ...advertised,
+    }
+    const plaintext: KafkaListenerOptions = {
+      name: 'kafka-plaintext', host, port: ports.get('kafka-plaintext') ?? kafkaPort('kafka.plaintext.port', id), identify: () => ({ principal: anonymous }), ...advertised,
+    }
+    return named(`Kafka (broker ${id})`, tls.port, startKafka({
+      listeners: dev ? [plaintext, tls] : [tls],
+      brokerId: id, peers, network, clock, logger, backend: brokerBackend(engine, broker), access, validation,
+      settings: { autoCreateTopics, idleMs: config['connections.max.idle.ms'] },
+      observe: ({ api, durationMs, errorCode, requestBytes: bytesIn, answerBytes: bytesOut }) =>
+        metrics.observe({ facade: 'kafka', operation: api, failed: errorCode !== 0, durationMs, bytesIn, bytesOut }),
+    }))
+  }))
+  for (const broker of engine.brokers) await doors.open(broker)
+  down.add(id => doors.destroy(id))
+  const brokers = brokerOperations({ engine, doors, roster, directoryOf })
+  metrics.watch({ ...backend, brokers })
 
   const handler = createKinesisHandler({
     logs, admin, access, accessKeys, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'], tokenSecret: certificates.tokenKey,
@@ -167,7 +188,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   const tokens = new TokenService({ key: certificates.tokenKey, issuer: `sluice:${certificates.fingerprint}`, audience: 'sluice', now: () => clock.now() })
   const judge = judgeFor('gateway', 'optional')
   const app = createGateway({
-    logs, admin, groups, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
+    logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
     kinesis: { handler, place },
     door: dev ? undefined : { judge, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
     observe: metrics.observe,
@@ -178,26 +199,84 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   let failed: Error | undefined
   void engine.failure.then(error => { failed = error })
   const management = opened.use(await named('management', port('management.port'), startGateway({
-    app: createManagement({ metrics, notReady: () => failed?.message, logger }), host: managementHost, port: port('management.port'),
+    app: createManagement({ metrics, admin, brokers, notReady: () => failed?.message, logger }), host: managementHost, port: port('management.port'),
   })))
 
-  const kafkaPlaintext = kafka.ports.get('kafka-plaintext')
+  const listening = engine.members.map(({ spec: { id, rack } }) => {
+    const kafkaPlaintext = doors.ports(id).get('kafka-plaintext')
+    return { id, rack, kafkaTls: doors.ports(id).get('kafka-tls')!, ...(kafkaPlaintext === undefined ? {} : { kafkaPlaintext }) }
+  })
+  const { id: _id, rack: _rack, ...kafka } = listening[0]!
   return {
-    ports: {
-      ...(kafkaPlaintext === undefined ? {} : { kafkaPlaintext }),
-      kafkaTls: kafka.ports.get('kafka-tls')!, kinesis: kinesis[0]!.port, gateway: gateway[0]!.port, management: management.port,
-    },
+    brokers: listening,
+    ports: { ...kafka, kinesis: kinesis[0]!.port, gateway: gateway[0]!.port, management: management.port },
     setSecureContext(context: SecureContextOptions): void {
-      kafka.setSecureContext(context)
+      doors.setSecureContext(context)
       for (const listener of dev ? kinesis : [...kinesis, ...gateway]) listener.setSecureContext(context)
     },
   }
 }
 
+/** The Kafka listeners of each broker: opened when it starts, closed when it stops, on the same ports each time. */
+class KafkaDoors implements Doors, AsyncDisposable {
+  readonly #start: (broker: Broker, peers: Endpoints, ports: ReadonlyMap<string, number>) => Promise<KafkaServer>
+  readonly #peers = new Endpoints()
+  readonly #servers = new Map<number, KafkaServer>()
+  readonly #ports = new Map<number, ReadonlyMap<string, number>>()
+  #context: SecureContextOptions | undefined
+
+  constructor(start: (broker: Broker, peers: Endpoints, ports: ReadonlyMap<string, number>) => Promise<KafkaServer>) {
+    this.#start = start
+  }
+
+  async open(broker: Broker): Promise<void> {
+    const server = await this.#start(broker, this.#peers, this.#ports.get(broker.id) ?? new Map())
+    // Certificates may have been renewed since the listeners' options were made.
+    if (this.#context !== undefined) server.setSecureContext(this.#context)
+    this.#servers.set(broker.id, server)
+    this.#ports.set(broker.id, server.ports)
+  }
+
+  async close(id: number): Promise<void> {
+    const server = this.#servers.get(id)
+    this.#servers.delete(id)
+    await server?.close()
+  }
+
+  destroy(id: number): void {
+    this.#servers.get(id)?.destroy()
+    this.#servers.delete(id)
+  }
+
+  ports(id: number): ReadonlyMap<string, number> {
+    return this.#servers.get(id)?.ports ?? new Map()
+  }
+
+  setSecureContext(context: SecureContextOptions): void {
+    this.#context = context
+    for (const server of this.#servers.values()) server.setSecureContext(context)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#servers.keys()].map(id => this.close(id)))
+  }
+}
+
+/** The brokers that the settings ask for, by turns in the zones. */
+function brokersOf(config: Config, directoryOf: (id: number) => string): BrokerSpec[] {
+  const racks = config['broker.racks'].split(',').map(one => one.trim())
+  const directories = dataDirectories(config['broker.data.dirs'])
+  return Array.from({ length: config.brokers }, (_, at) => {
+    const id = at + 1
+    return { id, rack: racks[at % racks.length]!, directories: directories.get(id)?.map(path => resolve(path)) ?? [directoryOf(id)] }
+  })
+}
+
 /** Broker configs by Kafka's names, from our settings of the same names. */
 function engineSettings(config: Config): Record<string, string | number | boolean> {
   const names = [
-    'auto.create.topics.enable', 'num.partitions', 'min.insync.replicas', 'message.max.bytes', 'log.retention.ms', 'log.retention.bytes', 'log.segment.bytes',
+    'auto.create.topics.enable', 'num.partitions', 'default.replication.factor', 'min.insync.replicas', 'unclean.leader.election.enable',
+    'replica.lag.time.max.ms', 'auto.leader.rebalance.enable', 'message.max.bytes', 'log.retention.ms', 'log.retention.bytes', 'log.segment.bytes',
     'offsets.retention.minutes', 'group.initial.rebalance.delay.ms', 'group.min.session.timeout.ms', 'group.max.session.timeout.ms', 'group.max.size',
   ] as const
   return Object.fromEntries(names.map(name => [name, config[name]]))

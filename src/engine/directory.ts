@@ -3,7 +3,7 @@ import type { Disk, World } from '../world/world.ts'
 import { Damaged } from './sealed/errors.ts'
 import { GenerationFile } from './sealed/generation-file.ts'
 
-export type EngineFault = 'locked' | 'unusable' | 'wrong-key' | 'another-cluster' | 'damaged'
+export type EngineFault = 'locked' | 'unusable' | 'wrong-key' | 'another-cluster' | 'damaged' | 'no-quorum'
 
 /** Why a data directory cannot be opened: one line for the operator. */
 export class EngineError extends Error {
@@ -16,10 +16,12 @@ export class EngineError extends Error {
   }
 }
 
-interface Identity {
+export interface Identity {
   readonly version: 1
   readonly clusterId: string
   readonly brokerId: number
+  /** A UUID, made with the directory. */
+  readonly directoryId: string
 }
 
 const cleanFile = 'clean-shutdown'
@@ -71,24 +73,31 @@ export async function claimDirectory({ disk }: World, directory: string): Promis
   return new DirectoryClaim(disk, directory, lock, wasClean)
 }
 
-/** The cluster this directory belongs to: the one given, or a new one, for a new directory. */
+/** Whose directory this is, as far as it says; undefined for a new one. Nothing is written. */
+export async function readIdentity({ disk }: World, directory: string): Promise<Identity | undefined> {
+  if (!(await usable(directory, () => disk.exists(directory)))) return undefined
+  const { found } = await usable(directory, () => GenerationFile.open(disk, directory, 'identity'))
+  return found === undefined ? undefined : JSON.parse(found.payload.toString()) as Identity
+}
+
+/** Whose directory this is: a new one is given to the cluster and the broker that want it, another one must be theirs. */
 export async function openIdentity(
-  { disk, random }: World, wanted: { readonly directory: string; readonly clusterId: string | undefined; readonly brokerId: number },
-): Promise<string> {
+  { disk, random }: World, wanted: { readonly directory: string; readonly clusterId: () => string; readonly brokerId: number },
+): Promise<Identity> {
   const { directory, brokerId } = wanted
+  const clusterId = wanted.clusterId()
   const { file, found } = await usable(directory, () => GenerationFile.open(disk, directory, 'identity'))
-  if (found === undefined) {
-    const clusterId = wanted.clusterId ?? newClusterId(count => random.bytes(count))
-    const identity: Identity = { version: 1, clusterId, brokerId }
-    await usable(directory, () => file.write(Buffer.from(JSON.stringify(identity))))
-    return clusterId
+  const known = found === undefined ? undefined : JSON.parse(found.payload.toString()) as Partial<Identity>
+  if (known?.clusterId !== undefined && clusterId !== known.clusterId) {
+    throw new EngineError('another-cluster', `${directory} belongs to cluster ${known.clusterId}, not ${clusterId}`)
   }
-  const identity = JSON.parse(found.payload.toString()) as Identity
-  if (wanted.clusterId !== undefined && wanted.clusterId !== identity.clusterId) {
-    throw new EngineError('another-cluster', `${directory} belongs to cluster ${identity.clusterId}, not ${wanted.clusterId}`)
+  if (known?.brokerId !== undefined && known.brokerId !== brokerId) {
+    throw new EngineError('another-cluster', `${directory} belongs to broker ${known.brokerId}, not ${brokerId}`)
   }
-  if (identity.brokerId !== brokerId) throw new EngineError('another-cluster', `${directory} belongs to broker ${identity.brokerId}, not ${brokerId}`)
-  return identity.clusterId
+  const identity: Identity = { version: 1, clusterId, brokerId, directoryId: known?.directoryId ?? random.uuid() }
+  // Directories made before they had a UUID get one.
+  if (known?.directoryId === undefined) await usable(directory, () => file.write(Buffer.from(JSON.stringify(identity))))
+  return identity
 }
 
 /**
@@ -104,7 +113,7 @@ export async function ensureDirectory(disk: Disk, path: string): Promise<void> {
 }
 
 /** 16 random bytes as Kafka prints a UUID; one that begins with a dash would read as an option on a command line. */
-function newClusterId(bytes: (count: number) => Buffer): string {
+export function newClusterId(bytes: (count: number) => Buffer): string {
   for (;;) {
     const id = bytes(16).toString('base64url')
     if (!id.startsWith('-')) return id

@@ -1,188 +1,319 @@
-// The built-in broker: opens a data directory, replays its catalog, and holds what the local backend serves from. Everything outside comes
-// through the world it is given, so that a whole broker runs in a test from one seed.
-//
-//   <directory>/lock              held by the one process that may write here
-//   <directory>/identity.N        which cluster and broker this directory belongs to
-//   <directory>/keyring.N         the topics' data keys, wrapped
-//   <directory>/clean-shutdown    there while nobody writes and the last one stopped in order
-//   <directory>/metadata/         the log of __cluster_metadata
-//   <directory>/topics/<id>/<n>/  the log of partition n of a topic
-import { type NewTopic, Refusal, type Topic } from '../ports.ts'
-import type { Timer, World } from '../world/world.ts'
-import { Catalog, producerIdsPerBlock } from './catalog/catalog.ts'
-import type { CatalogCommand, CatalogReplies } from './catalog/commands.ts'
-import { claimDirectory, type DirectoryClaim, EngineError, openIdentity } from './directory.ts'
-import { DiskFailure } from './disk-failure.ts'
-import { GroupCoordinator, offsetsTopic } from './groups/coordinator.ts'
+// The cluster of this process: the directories, the controller over the copies of the catalog in them, and the brokers that run. Brokers come and go while the
+// controller stays. Everything outside comes through the world it is given, so that a whole cluster runs in a test from one seed.
+import { type PartitionRef, Refusal, type Seen } from '../ports.ts'
+import type { Logger, World } from '../world/world.ts'
+import { Broker } from './broker.ts'
+import type { Catalog } from './catalog/catalog.ts'
+import { Configs } from './catalog/configs.ts'
+import { Controller, type MetadataCopy } from './catalog/controller.ts'
+import { type BrokerPeer, type ControllerPeer, type Links, Unreachable } from './links.ts'
 import { TailCache } from './log/tail-cache.ts'
-import { internalTopicConfigs } from './log-configs.ts'
-import type { MachineLog } from './machine.ts'
-import { type CatalogRuntime, machineLog, openKeyring, openMetadata, type OpeningOptions, refuseStrays, replayCatalog } from './opening.ts'
-import { Partitions } from './partitions.ts'
+import { internalTopicConfigs, logConfigOf } from './log-configs.ts'
+import { type BrokerSpec, clusterIdOf, type OpenBroker, openCopy, openDirectories, type OpeningOptions } from './opening.ts'
+import type { Replica } from './replication/replica.ts'
+
+export type { BrokerSpec } from './opening.ts'
 
 export interface EngineOptions extends OpeningOptions {
-  /** For a new directory; a directory of another cluster is refused. Left out: a new one is made up. */
-  readonly clusterId?: string
   /** Broker configs by Kafka's names; an unknown name or a bad value is refused. */
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   /** Memory for recent batches over all partitions. */
   readonly cacheBytes?: number
   /** One line about each step that may take long. */
   readonly onProgress?: (line: string) => void
+  /** What stands between brokers: for simulations that delay and lose what they say to each other. */
+  readonly links?: (direct: Links) => Links
+  /** A broker went down by itself. */
+  readonly onDown?: (id: number, error: Error) => void
 }
 
 const cacheBytesDefault = 64 * 1024 * 1024
-const minuteMs = 60_000
+/** How long a broker that lags behind is waited for before a caller is answered. */
+const patienceMs = 5_000
 
-/** Opens the directory, or a new one; rejects with an EngineError of one line where it cannot be. */
-export async function openEngine(options: EngineOptions): Promise<Engine> {
-  const { world, directory, broker, settings = {} } = options
-  const catalog = new Catalog({ brokerId: broker.id, settings })
-  const claim = await claimDirectory(world, directory)
-  try {
-    return await openClaimed(options, catalog, claim)
-  } catch (error) {
-    await claim.release({ isClean: claim.wasClean })
-    throw error
-  }
+/** A broker of the process, up or down. */
+export interface Member {
+  readonly spec: BrokerSpec
+  readonly broker: Broker | undefined
+  /** Why it went down by itself. */
+  readonly fault: string | undefined
 }
 
-async function openClaimed(options: EngineOptions, catalog: Catalog, claim: DirectoryClaim): Promise<Engine> {
-  const { world, directory, broker, logger, onProgress = () => {} } = options
-  if (!claim.wasClean) onProgress(`${directory} was not left in order: its logs are recovered`)
-  const clusterId = await openIdentity(world, { directory, clusterId: options.clusterId, brokerId: broker.id })
-  const keyring = await openKeyring(options)
+/** Opens the directories, or new ones, and starts every broker; rejects with an EngineError of one line where that cannot be. */
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  const { world, logger, settings = {}, onProgress = () => {} } = options
+  const clusterId = await clusterIdOf(options)
   const cache = new TailCache(options.cacheBytes ?? cacheBytesDefault)
+  const configs = new Configs({ brokerId: -1, settings, dynamic: () => new Map() })
+  const metadataConfig = () => logConfigOf(configs, internalTopicConfigs)
   await using opened = new AsyncDisposableStack()
-  const failure = new DiskFailure(directory, logger)
-  const metadata = opened.use(await openMetadata(options, { catalog, clusterId, keyring, cache, failure }))
-  const isNew = metadata.endOffset === 0
-  const runtime = opened.use(await replayCatalog(options, catalog, machineLog(metadata)))
-  const registered = await runtime.submit({ type: 'register', clusterId, broker })
-  if (registered instanceof Refusal) throw new EngineError('damaged', `${directory}: ${registered.message}`)
-  const partitions = new Partitions({
-    world, directory, clusterId, brokerId: broker.id, keyring, cache, logger, catalog,
-    settled: () => runtime.ask(() => null), failure,
-  })
-  await refuseStrays(partitions, catalog, { directory, isNew, logger })
-  const engine = new Engine({ options, catalog, runtime, partitions, failure, claim, opened: opened.move() })
-  engine.resumeDeletions()
+  const members = new Map<number, Running>()
+  const copies: MetadataCopy[] = []
+  for (const spec of options.brokers) {
+    const open = await openDirectories(spec, options, clusterId)
+    for (const directory of open.directories) {
+      opened.use(directory)
+      if (!directory.wasClean) onProgress(`${directory.path} was not left in order: its logs are recovered`)
+    }
+    members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined })
+  }
+  for (const { open } of members.values()) copies.push(await openCopy(open, { clusterId, cache, logger, config: metadataConfig }))
+  const controller = opened.use(await Controller.open({
+    world, clusterId, settings, copies, logger, sessionTimeoutMs: configs.number('broker.session.timeout.ms'),
+  }))
+  const engine = new Engine({ options, clusterId, cache, controller, members, metadataConfig, opened: opened.move() })
+  controller.unfenceTogether([...members.keys()])
+  try {
+    await Promise.all([...members.keys()].map(id => engine.start(id)))
+    await engine.ready()
+  } catch (error) {
+    await engine.close()
+    throw error
+  }
   return engine
+}
+
+interface Running {
+  spec: BrokerSpec
+  open: OpenBroker
+  broker: Broker | undefined
+  fault: string | undefined
+  starting: Promise<null | Refusal> | undefined
 }
 
 interface Parts {
   readonly options: EngineOptions
-  readonly catalog: Catalog
-  readonly runtime: CatalogRuntime
-  readonly partitions: Partitions
-  readonly failure: DiskFailure
-  readonly claim: DirectoryClaim
-  /** The catalog and its log. */
+  readonly clusterId: string
+  readonly cache: TailCache
+  readonly controller: Controller
+  readonly members: Map<number, Running>
+  readonly metadataConfig: () => ReturnType<typeof logConfigOf>
+  /** The controller and the directories. */
   readonly opened: AsyncDisposableStack
 }
 
 export class Engine implements AsyncDisposable {
   readonly world: World
-  readonly brokerId: number
-  readonly catalog: Catalog
-  readonly partitions: Partitions
-  readonly groups: GroupCoordinator
-  /** Resolves if ever the disk fails: then nothing is acknowledged any more, and the process should end. */
+  readonly logger: Logger
+  readonly clusterId: string
+  readonly controller: Controller
+  /** Resolves if ever nothing can be served any more: then nothing is acknowledged, and the process should end. */
   readonly failure: Promise<Error>
   readonly #parts: Parts
-  readonly #deletions = new Map<string, Promise<void>>()
-  readonly #background = new Set<Promise<void>>()
-  #sweep: Timer | undefined
-  #producerIds = { next: 0, end: 0 }
-  #refill: Promise<null | Refusal> | undefined
+  readonly #links: Links
+  readonly #fail: (error: Error) => void
+  #failed: Refusal | undefined
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts) {
-    const { options, catalog, partitions } = parts
-    const { clock } = options.world
+    const { options, controller } = parts
     this.#parts = parts
     this.world = options.world
-    this.brokerId = options.broker.id
-    this.catalog = catalog
-    this.partitions = partitions
-    this.failure = parts.failure.happened
-    const config = (name: string): number => catalog.configs.number(name)
-    this.groups = new GroupCoordinator({
-      clock,
-      logger: options.logger,
-      settings: {
-        initialRebalanceDelayMs: config('group.initial.rebalance.delay.ms'),
-        sessionTimeoutMsMin: config('group.min.session.timeout.ms'),
-        sessionTimeoutMsMax: config('group.max.session.timeout.ms'),
-        membersMax: config('group.max.size'),
-        offsetsRetentionMs: config('offsets.retention.minutes') * minuteMs,
-        offsetsRetentionCheckMs: config('offsets.retention.check.interval.ms'),
-        offsetMetadataMax: config('offset.metadata.max.bytes'),
-      },
-      topic: () => catalog.topic(offsetsTopic),
-      createTopic: topic => this.createTopic({ ...topic, replicationFactor: -1, configs: internalTopicConfigs }, { internal: true, validateOnly: false }),
-      openLog: partition => this.#openGroupLog(partition),
-      hasLog: partition => partitions.hasFiles({ topic: offsetsTopic, partition }),
-    })
-    this.#scheduleSweep()
-    this.#inBackground(this.groups.load())
-  }
-
-  // ------------------------------------------------------------------------------------------------------------ catalog
-
-  /** Submits to the catalog; durable when it resolves. */
-  async submit<T extends CatalogCommand['type']>(command: CatalogCommand & { readonly type: T }): Promise<CatalogReplies[T] | Refusal> {
-    // decide() answers each command with the reply of its own type.
-    return (await this.#parts.runtime.submit(command)) as CatalogReplies[T] | Refusal
-  }
-
-  /** Asks the catalog; the answer is given once what it says is durable. */
-  async ask<T>(question: (catalog: Catalog) => T): Promise<T | Refusal> {
-    return this.#parts.runtime.ask(() => question(this.catalog))
-  }
-
-  async createTopic(topic: NewTopic, how: { readonly internal: boolean; readonly validateOnly: boolean }): Promise<Topic | Refusal> {
-    // What was committed to a topic of the same name must be gone before it can be committed to this one.
-    while (this.#deletions.has(topic.name)) await this.#deletions.get(topic.name)
-    for (const [topicId, name] of this.catalog.condemned) {
-      if (name !== topic.name) continue
-      await this.#deletion(name, () => this.#clearAway(topicId, name))
-      if (this.catalog.condemned.has(topicId)) return new Refusal('storage-error', `what is left of the deleted topic '${name}' could not be cleared away`)
+    this.logger = options.logger
+    this.clusterId = parts.clusterId
+    this.controller = controller
+    const { promise, resolve } = Promise.withResolvers<Error>()
+    this.failure = promise
+    this.#fail = error => {
+      this.#failed ??= new Refusal('storage-error', error.message)
+      resolve(error)
     }
-    return this.submit({ type: 'create-topic', topic, topicId: this.world.random.uuid(), ...how })
+    void controller.failure.then(this.#fail)
+    const direct: Links = {
+      broker: (_from, to) => this.#peer(to),
+      controller: () => this.#controllerPeer(),
+    }
+    this.#links = options.links?.(direct) ?? direct
+    for (const { open } of parts.members.values()) this.#watch(open)
   }
 
-  /**
-   * First the catalog forgets the topic, then its key is shredded, its files and its committed offsets go. A crash in between is made good at the
-   * next start.
-   */
-  deleteTopic(name: string): Promise<null | Refusal> {
-    return this.#deletion(name, async () => {
-      const topic = await this.submit({ type: 'delete-topic', name })
-      if (topic instanceof Refusal) return topic
-      await this.#clearAway(topic.id, name)
+  /** The catalog as committed. */
+  get image(): Catalog {
+    return this.controller.image
+  }
+
+  /** Every broker of the process, by id. */
+  get members(): readonly Member[] {
+    return [...this.#parts.members.values()].toSorted((a, b) => a.spec.id - b.spec.id)
+  }
+
+  broker(id: number): Broker | undefined {
+    return this.#parts.members.get(id)?.broker
+  }
+
+  /** The brokers that are up. */
+  get brokers(): readonly Broker[] {
+    return this.members.flatMap(({ broker }) => broker ?? [])
+  }
+
+  /** Resolves once every broker that is up has been let serve, and has heard so. */
+  async ready(): Promise<void> {
+    await Promise.all(this.brokers.map(broker => broker.running()))
+  }
+
+  /** The leader's replica, opened; a refusal where there is none that can be asked now. */
+  find(at: PartitionRef): Replica | Promise<Replica | Refusal> | Refusal {
+    if (this.#failed !== undefined) return this.#failed
+    const leader = this.image.topic(at.topic)?.partitions[at.partition]?.leader
+    const broker = leader === undefined ? this.brokers[0] : this.broker(leader)
+    if (broker === undefined) return new Refusal('leader-not-available', `nobody leads ${at.topic}-${at.partition} at present`)
+    return broker.replicas.find(at)
+  }
+
+  /** Resolves as soon as one of the partitions has moved past what was seen, is gone or led by another, or the signal aborts. */
+  async changed(seen: readonly Seen[], signal: AbortSignal): Promise<void> {
+    const byLeader = new Map<Broker, Seen[]>()
+    for (const one of seen) {
+      const broker = this.broker(this.image.topic(one.topic)?.partitions[one.partition]?.leader ?? -1)
+      if (broker === undefined) return
+      byLeader.set(broker, [...byLeader.get(broker) ?? [], one])
+    }
+    const enough = new AbortController()
+    const stop = (): void => enough.abort()
+    signal.addEventListener('abort', stop, { once: true })
+    if (signal.aborted) stop()
+    await Promise.race([...byLeader].map(([broker, some]) => broker.replicas.changed(some, enough.signal)))
+    signal.removeEventListener('abort', stop)
+    stop()
+  }
+
+  /** Resolves once every broker that is up has heard of everything up to that position, or is too slow to be waited for. */
+  async heard(upTo: number): Promise<void> {
+    await this.#inTime(Promise.all(this.brokers.map(broker => broker.reached(upTo))))
+  }
+
+  /** Resolves once every broker that is up has cleared a deleted topic away, or is too slow to be waited for. */
+  async cleared(topicId: string): Promise<void> {
+    const isDue = (): boolean => this.image.condemned.get(topicId)?.brokers.some(id => this.broker(id) !== undefined) === true
+    const late = new AbortController()
+    using _timer = this.world.clock.after(patienceMs, () => late.abort())
+    for (let after = this.controller.position; isDue() && !late.signal.aborted;) {
+      after = (await this.controller.metadata({ after, signal: late.signal })).upTo
+    }
+  }
+
+  async #inTime(work: Promise<unknown>): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    using _timer = this.world.clock.after(patienceMs, () => late.resolve())
+    await Promise.race([work, late.promise])
+  }
+
+  // -------------------------------------------------------------------------------------------------------- operations
+
+  /** Starts a broker that is down; resolves once it serves. */
+  async start(id: number): Promise<null | Refusal> {
+    const member = this.#parts.members.get(id)
+    if (member === undefined) return this.#unknown(id)
+    if (this.#closing !== undefined) return new Refusal('broker-not-available', 'the cluster is shutting down')
+    if (member.broker !== undefined) return new Refusal('invalid-request', `broker ${id} is running already`)
+    member.starting ??= this.#start(member).finally(() => { member.starting = undefined })
+    return member.starting
+  }
+
+  async #start(member: Running): Promise<null | Refusal> {
+    const { options, clusterId, cache } = this.#parts
+    const { spec } = member
+    const failed = member.open.directories.find(directory => directory.failure.refusal !== undefined)
+    if (failed !== undefined) {
+      const reopened = await this.#reopen(member)
+      if (reopened !== null) return reopened
+    }
+    try {
+      const broker = await Broker.start({
+        world: member.open.world, id: spec.id, rack: spec.rack, clusterId, directories: member.open.directories, settings: options.settings ?? {}, cache,
+        links: this.#links, logger: options.logger,
+      })
+      member.broker = broker
+      member.fault = undefined
       return null
-    })
-  }
-
-  /** Goes on where a crash interrupted the deletion of topics. */
-  resumeDeletions(): void {
-    for (const [topicId, name] of this.catalog.condemned) this.#inBackground(this.#deletion(name, () => this.#clearAway(topicId, name)))
-  }
-
-  /** Never given before. Ids come in blocks, so that most take no write. */
-  async allocateProducerId(): Promise<number | Refusal> {
-    while (this.#producerIds.next === this.#producerIds.end) {
-      this.#refill ??= this.#takeProducerIds().finally(() => { this.#refill = undefined })
-      const refusal = await this.#refill
-      if (refusal !== null) return refusal
+    } catch (error) {
+      if (this.brokers.length === 0 && this.#closing === undefined) throw error
+      return new Refusal('broker-not-available', `broker ${spec.id} could not be started: ${error instanceof Error ? error.message : String(error)}`)
     }
-    return this.#producerIds.next++
+  }
+
+  /** A disk that failed is trusted again only as a new one: what it holds is read anew, and its copy of the catalog is filled anew. */
+  async #reopen(member: Running): Promise<null | Refusal> {
+    const { options, clusterId, cache, metadataConfig } = this.#parts
+    const { spec } = member
+    try {
+      for (const directory of member.open.directories) await directory[Symbol.asyncDispose]()
+      member.open = await openDirectories(spec, options, clusterId)
+      this.#watch(member.open)
+      return await this.controller.addCopy(await openCopy(member.open, { clusterId, cache, logger: options.logger, config: metadataConfig }))
+    } catch (error) {
+      return new Refusal('storage-error', `the directories of broker ${spec.id} cannot be opened: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
+  /** Hands its partitions over, then stops serving and closes its files. */
+  async stop(id: number): Promise<null | Refusal> {
+    const member = this.#up(id)
+    if (member instanceof Refusal) return member
+    const { broker } = member
+    await broker!.stop()
+    await this.controller.disconnected(id, broker!.epoch)
+    if (member.broker === broker) member.broker = undefined
+    return null
+  }
+
+  /** As a crash of the broker would: nothing is handed over, nothing more is written. */
+  async fail(id: number): Promise<null | Refusal> {
+    const member = this.#up(id)
+    if (member instanceof Refusal) return member
+    const { broker } = member
+    member.broker = undefined
+    const gone = broker!.crash()
+    await this.controller.disconnected(id, broker!.epoch)
+    await gone
+    return null
+  }
+
+  /** A new broker; resolves once it serves. */
+  async add(spec: BrokerSpec): Promise<null | Refusal> {
+    const { options, clusterId, cache, members, metadataConfig } = this.#parts
+    if (members.has(spec.id)) return new Refusal('invalid-request', `broker ${spec.id} exists already`)
+    let open: OpenBroker
+    try {
+      open = await openDirectories(spec, options, clusterId)
+      const added = await this.controller.addCopy(await openCopy(open, { clusterId, cache, logger: options.logger, config: metadataConfig }))
+      if (added !== null) return added
+    } catch (error) {
+      return new Refusal('storage-error', `broker ${spec.id} cannot be added: ${error instanceof Error ? error.message : String(error)}`)
+    }
+    this.#watch(open)
+    members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined })
+    const started = await this.start(spec.id)
+    await this.broker(spec.id)?.running()
+    return started
+  }
+
+  /** Stops a broker that holds no replicas any more, and forgets it. */
+  async remove(id: number): Promise<null | Refusal> {
+    const member = this.#parts.members.get(id)
+    if (member === undefined) return this.#unknown(id)
+    const held = this.image.topics.reduce((count, topic) => count + topic.partitions.filter(({ replicas }) => replicas.includes(id)).length, 0)
+    if (held > 0) return new Refusal('invalid-request', `broker ${id} still has ${held} replica(s); move them to other brokers first`)
+    if (member.broker !== undefined) await this.stop(id)
+    const { reply } = await this.controller.submit({ type: 'unregister-broker', id })
+    if (reply instanceof Refusal) return reply
+    const removed = await this.controller.removeCopy(id)
+    if (removed !== null) return removed
+    this.#parts.members.delete(id)
+    for (const directory of member.open.directories) await directory[Symbol.asyncDispose]()
+    return null
+  }
+
+  /** Moves a replica to another directory of its broker; resolves once the move has begun. */
+  async moveReplica(brokerId: number, at: PartitionRef, path: string): Promise<null | Refusal> {
+    const broker = this.broker(brokerId)
+    if (broker === undefined) return new Refusal('broker-not-available', `broker ${brokerId} is not running`)
+    return broker.moveReplica(at, path)
   }
 
   // ------------------------------------------------------------------------------------------------------------ closing
 
-  /** Stops serving, writes what was accepted, and marks the directory as left in order. */
+  /** Stops serving, writes what was accepted, and marks the directories as left in order. */
   close(): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
@@ -193,64 +324,62 @@ export class Engine implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    this.#sweep?.cancel()
-    await this.groups.close()
-    await Promise.allSettled([...this.#background, ...this.#deletions.values()])
-    await this.partitions.close()
-    await this.#parts.opened.disposeAsync()
-    await this.#parts.claim.release({ isClean: this.#parts.failure.refusal === undefined })
+    const { members, opened } = this.#parts
+    await Promise.all([...members.values()].map(async member => {
+      await member.starting
+      await member.broker?.shutDown()
+      member.broker = undefined
+    }))
+    await opened.disposeAsync()
+    // Directories that came later, or were opened again.
+    for (const { open } of members.values()) for (const directory of open.directories) await directory[Symbol.asyncDispose]()
   }
 
-  async #takeProducerIds(): Promise<null | Refusal> {
-    const first = await this.submit({ type: 'allocate-producer-ids' })
-    if (first instanceof Refusal) return first
-    this.#producerIds = { next: first, end: first + producerIdsPerBlock }
-    return null
-  }
+  // -------------------------------------------------------------------------------------------------------------- links
 
-  /** One at a time for each name, and none of that name is made meanwhile. */
-  async #deletion<T>(name: string, work: () => Promise<T>): Promise<T> {
-    const before = this.#deletions.get(name)
-    const done = Promise.withResolvers<void>()
-    this.#deletions.set(name, done.promise)
-    try {
-      await before
-      return await work()
-    } finally {
-      if (this.#deletions.get(name) === done.promise) this.#deletions.delete(name)
-      done.resolve()
+  #peer(to: number): BrokerPeer {
+    const peer = (): BrokerPeer => {
+      const broker = this.broker(to)
+      if (broker === undefined) throw new Unreachable(`broker ${to} is not up`)
+      return broker.peer
+    }
+    return {
+      fetch: async request => peer().fetch(request),
+      progress: async report => peer().progress(report),
     }
   }
 
-  async #clearAway(topicId: string, name: string): Promise<void> {
-    try {
-      await this.partitions.destroy(topicId, name)
-      const forgotten = await this.groups.forgetTopic(name)
-      if (forgotten === null) await this.submit({ type: 'forget-topic', topicId })
-    } catch (error) {
-      const { logger } = this.#parts.options
-      logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start tries again, or whoever makes it anew')
+  #controllerPeer(): ControllerPeer {
+    const { controller } = this
+    return {
+      heartbeat: beat => controller.heartbeat(beat),
+      metadata: request => controller.metadata(request),
+      submit: command => controller.submit(command),
     }
   }
 
-  #scheduleSweep(): void {
-    const everyMs = this.catalog.configs.number('log.retention.check.interval.ms')
-    this.#sweep = this.world.clock.after(everyMs, () => {
-      this.#inBackground(this.partitions.applyRetention().finally(() => {
-        if (this.#closing === undefined) this.#scheduleSweep()
-      }))
-    })
+  /** A broker whose disk fails goes down; with the last one the cluster does. */
+  #watch({ spec, directories }: OpenBroker): void {
+    for (const [index, directory] of directories.entries()) {
+      void directory.failure.happened.then(async error => {
+        if (index === 0) this.controller.copyFailed(spec.id, error)
+        const member = this.#parts.members.get(spec.id)
+        if (member === undefined || this.#closing !== undefined) return
+        member.fault = `${directory.path} failed: ${error.message}`
+        this.#parts.options.onDown?.(spec.id, error)
+        if (this.brokers.every(broker => broker.id === spec.id)) this.#fail(new Error(`the data directory has failed: ${error.message}`, { cause: error }))
+        await this.fail(spec.id)
+      })
+    }
   }
 
-  #inBackground(work: Promise<void>): void {
-    const kept = work.catch((error: unknown) => {
-      this.#parts.options.logger.error({ error: String(error) }, 'background work failed')
-    }).finally(() => this.#background.delete(kept))
-    this.#background.add(kept)
+  #up(id: number): Running | Refusal {
+    const member = this.#parts.members.get(id)
+    if (member === undefined) return this.#unknown(id)
+    return member.broker === undefined ? new Refusal('broker-not-available', `broker ${id} is not running`) : member
   }
 
-  async #openGroupLog(partition: number): Promise<MachineLog | Refusal> {
-    const opened = await this.partitions.find({ topic: offsetsTopic, partition })
-    return opened instanceof Refusal ? opened : machineLog(opened.log)
+  #unknown(id: number): Refusal {
+    return new Refusal('broker-id-not-registered', `there is no broker ${id}; there are ${this.members.map(({ spec }) => spec.id).join(', ')}`)
   }
 }

@@ -1,89 +1,82 @@
-// The steps that opening an engine takes before it serves: its keys, its catalog's log, the replay of that, and a look at what else the directory holds.
-// Each refuses with one line for the operator, and none deletes anything.
-import type { Broker } from '../ports.ts'
+// What opening a cluster takes before anything is served: the directories of its brokers, agreed on one cluster, and the copies of the catalog in them.
+// Each step refuses with one line for the operator, and none deletes anything.
 import type { Logger, World } from '../world/world.ts'
-import type { Catalog } from './catalog/catalog.ts'
-import type { CatalogCommand, CatalogReply } from './catalog/commands.ts'
-import type { CatalogRecord } from './catalog/records.ts'
-import { EngineError, ensureDirectory } from './directory.ts'
-import type { DiskFailure } from './disk-failure.ts'
-import { Log } from './log/log.ts'
+import type { MetadataCopy } from './catalog/controller.ts'
+import { DataDirectory } from './data-directory.ts'
+import { EngineError, ensureDirectory, newClusterId, readIdentity } from './directory.ts'
+import type { LogConfig } from './log/config.ts'
+import { Log, type LogOptions } from './log/log.ts'
 import type { TailCache } from './log/tail-cache.ts'
-import { internalTopicConfigs, logConfigOf } from './log-configs.ts'
-import { type MachineLog, MachineRuntime } from './machine.ts'
-import type { Partitions } from './partitions.ts'
 import { WrongKey } from './sealed/errors.ts'
 import type { KeySource } from './sealed/kek.ts'
-import { Keyring } from './sealed/keyring.ts'
+
+/** A broker of this process: who it is, and where its data lie. */
+export interface BrokerSpec {
+  readonly id: number
+  /** The availability zone. */
+  readonly rack: string | null
+  /** At least one; the first holds a copy of the catalog. */
+  readonly directories: readonly string[]
+  /** Its own clock, disk and chance, where they are not the process's. */
+  readonly world?: World
+}
 
 export interface OpeningOptions {
   readonly world: World
-  readonly directory: string
+  readonly brokers: readonly BrokerSpec[]
   readonly kek: KeySource
-  readonly broker: Broker
   readonly logger: Logger
+  /** For new directories; a directory of another cluster is refused. Left out: a new one is made up. */
+  readonly clusterId?: string
 }
 
-export type CatalogRuntime = MachineRuntime<CatalogCommand, CatalogRecord, CatalogReply>
+/** A broker's directories, open. */
+export interface OpenBroker {
+  readonly spec: BrokerSpec
+  readonly world: World
+  readonly directories: readonly DataDirectory[]
+}
 
 /** As Kafka's KRaft has it. */
 const metadataTopicId = '00000000-0000-0000-0000-000000000001'
 
-export async function openKeyring({ world, directory, kek }: OpeningOptions): Promise<Keyring> {
-  try {
-    return await Keyring.open({ world, directory, source: kek })
-  } catch (error) {
-    if (error instanceof WrongKey) throw new EngineError('wrong-key', `${directory} cannot be opened with this key: ${error.message}`, { cause: error })
-    throw new EngineError('damaged', `the keyring in ${directory} cannot be read: ${(error as Error).message}`, { cause: error })
+/** The cluster that the directories are of: the one given, the one that any of them names, or a new one. */
+export async function clusterIdOf({ world, brokers, clusterId }: OpeningOptions): Promise<string> {
+  if (clusterId !== undefined) return clusterId
+  for (const { directories, world: own = world } of brokers) {
+    for (const path of directories) {
+      const identity = await readIdentity(own, path).catch(() => undefined)
+      if (identity !== undefined) return identity.clusterId
+    }
   }
+  return newClusterId(count => world.random.bytes(count))
 }
 
-export async function openMetadata(
-  { world, directory, broker, logger }: OpeningOptions,
-  { catalog, clusterId, keyring, cache, failure }: {
-    readonly catalog: Catalog; readonly clusterId: string; readonly keyring: Keyring; readonly cache: TailCache; readonly failure: DiskFailure
-  },
-): Promise<Log> {
-  const path = `${directory}/metadata`
-  const identity = { clusterId, topicId: metadataTopicId, partition: 0, broker: broker.id }
-  const config = () => logConfigOf(catalog.configs, internalTopicConfigs)
+export async function openDirectories(spec: BrokerSpec, options: OpeningOptions, clusterId: string): Promise<OpenBroker> {
+  const world = spec.world ?? options.world
+  await using opened = new AsyncDisposableStack()
+  const directories: DataDirectory[] = []
+  for (const path of spec.directories) {
+    directories.push(opened.use(await DataDirectory.open({ world, path, brokerId: spec.id, clusterId: () => clusterId, kek: options.kek, logger: options.logger })))
+  }
+  opened.move()
+  return { spec, world, directories }
+}
+
+export async function openCopy({ spec, world, directories }: OpenBroker, how: {
+  readonly clusterId: string; readonly cache: TailCache; readonly logger: Logger; readonly config: () => LogConfig
+}): Promise<MetadataCopy> {
+  const [first] = directories
+  const path = `${first!.path}/metadata`
+  const identity = { clusterId: how.clusterId, topicId: metadataTopicId, partition: 0, broker: spec.id }
+  const options: LogOptions = {
+    world, directory: path, identity, keys: first!.keyring, config: how.config, cache: how.cache, logger: how.logger, onFailure: first!.failure.report,
+  }
   try {
     await ensureDirectory(world.disk, path)
-    return await Log.open({ world, directory: path, identity, keys: keyring, config, cache, logger, onFailure: failure.report })
+    return { id: spec.id, directory: first!.id, log: await Log.open(options), options }
   } catch (error) {
     const fault = error instanceof WrongKey ? 'wrong-key' : 'damaged'
     throw new EngineError(fault, `the catalog in ${path} cannot be opened: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-export async function replayCatalog({ directory, world, logger }: OpeningOptions, catalog: Catalog, log: MachineLog): Promise<CatalogRuntime> {
-  try {
-    return await MachineRuntime.open({ name: '__cluster_metadata', machine: catalog, log, clock: world.clock, logger })
-  } catch (error) {
-    throw new EngineError('damaged', `the catalog in ${directory}/metadata cannot be replayed: ${(error as Error).message}`, { cause: error })
-  }
-}
-
-/** Files of topics that the catalog does not know are never deleted; a catalog that knows nothing beside such files is not believed. */
-export async function refuseStrays(
-  partitions: Partitions, catalog: Catalog, { directory, isNew, logger }: { readonly directory: string; readonly isNew: boolean; readonly logger: Logger },
-): Promise<void> {
-  const strays = (await partitions.stored()).filter(id => catalog.topicById(id) === undefined && !catalog.condemned.has(id))
-  if (strays.length === 0) return
-  if (isNew) {
-    throw new EngineError('damaged', `${directory}/metadata is empty, but ${directory}/topics holds ${strays.length} topic(s), ${strays[0]} among them; nothing was changed`)
-  }
-  const fields = { directory: `${directory}/topics`, topicIds: strays.slice(0, 10), count: strays.length }
-  logger.warn(fields, 'files of topics that the catalog does not know are left alone')
-}
-
-/** A log as a state machine writes it: in the one leader epoch that a single replica has. */
-export function machineLog(log: Log): MachineLog {
-  return {
-    get startOffset() { return log.startOffset },
-    get endOffset() { return log.endOffset },
-    append: batch => log.append(batch, Math.max(log.latestEpoch, 0)),
-    read: (from, bytesMax) => log.read(from, { bytesMax, atLeastOne: true, upTo: log.endOffset }),
-    deleteBefore: offset => log.deleteBefore(offset),
   }
 }

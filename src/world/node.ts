@@ -1,7 +1,7 @@
 // The real world: Node's files, sockets, timers and randomness behind the interfaces of world.ts. The only file that knows them.
 import { randomBytes, randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
-import { link, lstat, mkdir, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises'
+import { link, lstat, mkdir, readdir, readFile, rename, rm, rmdir, statfs, unlink, writeFile } from 'node:fs/promises'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
 import { promisify } from 'node:util'
@@ -68,6 +68,10 @@ const nodeDisk: Disk = {
   rename,
   remove: unlink,
   removeDirectory: rmdir,
+  async space(path) {
+    const { bsize, blocks, bavail } = await statfs(path)
+    return { totalBytes: blocks * bsize, freeBytes: bavail * bsize }
+  },
   async syncDirectory(path) {
     const fd = await openFile(path, 'r')
     try {

@@ -46,6 +46,8 @@ export interface Disk {
   remove(path: string): Promise<void>
   removeDirectory(path: string): Promise<void>
   syncDirectory(path: string): Promise<void>
+  /** Of the file system that holds `path`: its size, and what is free for this process. Bytes. */
+  space(path: string): Promise<{ readonly totalBytes: number; readonly freeBytes: number }>
   /** The bytes of a small file that nobody but its owner may read; rejects where it is a link or others have access. */
   readSecret(path: string): Promise<Buffer>
   /** Takes the exclusive lock file at `path` for this process; undefined where another living process holds it. */

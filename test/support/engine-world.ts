@@ -1,6 +1,6 @@
 // A whole engine in a simulated world, for tests: one line to open, to restart after a power cut, to append and to read back.
 import { localBackend } from '../../src/backends/local.ts'
-import { type Engine, type EngineOptions, openEngine } from '../../src/engine/engine.ts'
+import { type BrokerSpec, type Engine, type EngineOptions, openEngine } from '../../src/engine/engine.ts'
 import { type Appended, type Backend, type PartitionRef, Refusal } from '../../src/ports.ts'
 import { buildBatch } from '../../src/wire/batch.ts'
 import type { Logger } from '../../src/world/world.ts'
@@ -15,7 +15,10 @@ export interface EngineWorldOptions {
   readonly disksTakeTime?: boolean
   readonly settings?: EngineOptions['settings']
   readonly clusterId?: string
+  /** The id of the first broker. */
   readonly brokerId?: number
+  /** How many there are; default 1. */
+  readonly brokers?: number
   readonly kek?: EngineOptions['kek']
   readonly logger?: Logger
   readonly cacheBytes?: number
@@ -28,12 +31,19 @@ export interface EngineWorld extends AsyncDisposable {
 }
 
 export const directory = '/data'
+
+/** Broker 1 lies in `directory` itself, its fellows beside it, in other zones. */
+export function brokerSpec(id: number): BrokerSpec {
+  return { id, rack: 'abc'[(id - 1) % 3]!, directories: [id === 1 ? directory : `${directory}-${id}`] }
+}
+
 export const kek = { type: 'file' as const, key: Buffer.alloc(32, 9) }
 
 export async function openEngineWorld(options: EngineWorldOptions = {}): Promise<EngineWorld> {
   const world = new SimWorld(options.seed ?? 1, { disksTakeTime: options.disksTakeTime ?? false, ...(options.disk === undefined ? {} : { disk: options.disk }) })
   const opening = openEngine({
-    world, directory, kek: options.kek ?? kek, broker: { id: options.brokerId ?? 1, rack: 'a' }, logger: options.logger ?? silent,
+    world, kek: options.kek ?? kek, logger: options.logger ?? silent,
+    brokers: Array.from({ length: options.brokers ?? 1 }, (_, at) => brokerSpec((options.brokerId ?? 1) + at)),
     settings: { 'group.initial.rebalance.delay.ms': 0, ...options.settings },
     ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),

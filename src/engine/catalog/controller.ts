@@ -133,6 +133,11 @@ export class Controller implements AsyncDisposable {
     return controller
   }
 
+  /** How far the stream of committed records has come. */
+  get position(): number {
+    return this.#stream.position
+  }
+
   /** Resolves once what the reply rests on is committed. A broker registers by `register-broker`, which opens its session. */
   async submit<T extends CatalogCommand['type']>(command: CatalogCommand & { readonly type: T }): Promise<Submitted<CatalogReplies[T]>> {
     const asked: CatalogCommand = command

@@ -13,14 +13,16 @@ const offsetsPartitions = 50
 export interface CoordinatorOptions {
   readonly clock: Clock
   readonly logger: Logger
+  readonly brokerId: number
   readonly settings: GroupSettings
-  /** The offsets topic, where it exists. */
-  readonly topic: () => Topic | undefined
-  /** Makes it; durable when it resolves. */
+  /** The catalog as this broker has heard of it. */
+  readonly topics: () => { topic(name: string): Topic | undefined }
+  /** Makes the offsets topic; durable when it resolves. */
   readonly createTopic: (topic: Pick<NewTopic, 'name' | 'partitions'>) => Promise<Topic | Refusal>
+  /** A partition of it that this broker leads, committed to its end. */
   readonly openLog: (partition: number) => Promise<MachineLog | Refusal>
-  /** Whether the partition has ever been written: one that has not has no groups. */
-  readonly hasLog: (partition: number) => Promise<boolean>
+  /** Whether the partition has ever been written here: one that has not has no groups. */
+  readonly hasLog: (partition: number) => boolean
 }
 
 interface Shard {
@@ -28,11 +30,17 @@ interface Shard {
   readonly runtime: MachineRuntime<GroupCommand, GroupRecord, GroupReply>
 }
 
+/** A shard stands and falls with the leadership it was opened under. */
+interface Opening {
+  readonly leaderEpoch: number
+  readonly shard: Promise<Shard | Refusal>
+}
+
 export class GroupCoordinator {
   readonly #options: CoordinatorOptions
-  readonly #shards = new Map<number, Promise<Shard | Refusal>>()
+  readonly #shards = new Map<number, Opening>()
   #creating: Promise<Topic | Refusal> | undefined
-  #closed = false
+  #closed: Refusal | undefined
 
   constructor(options: CoordinatorOptions) {
     this.#options = options
@@ -40,11 +48,19 @@ export class GroupCoordinator {
 
   /** Makes the offsets topic where it does not exist yet. */
   async ready(): Promise<null | Refusal> {
-    if (this.#options.topic() !== undefined) return null
-    this.#creating ??= this.#options.createTopic({ name: offsetsTopic, partitions: offsetsPartitions })
+    if (this.#topic !== undefined) return null
+    this.#creating ??= this.#options.createTopic({ name: offsetsTopic, partitions: offsetsPartitions }).finally(() => { this.#creating = undefined })
     const topic = await this.#creating
-    this.#creating = undefined
     return topic instanceof Refusal && topic.code !== 'topic-exists' ? topic : null
+  }
+
+  /** The broker that coordinates the group. */
+  async coordinatorOf(groupId: string): Promise<number | Refusal> {
+    const notReady = await this.ready()
+    if (notReady !== null) return notReady
+    const partition = partitionOf(groupId, this.#partitionCount)
+    const leader = this.#topic?.partitions[partition]?.leader ?? -1
+    return leader >= 0 ? leader : new Refusal('coordinator-not-available', `nobody leads ${offsetsTopic}-${partition}, which group ${groupId} belongs to`)
   }
 
   /** `command` is asked at the moment it is decided, so that what it looked at still holds. */
@@ -61,16 +77,16 @@ export class GroupCoordinator {
 
   /** Asks about one group; undefined where nothing of it can be known, because no group ever was. */
   async ask<T>(groupId: string, question: (groups: Groups) => T): Promise<T | Refusal | undefined> {
-    if (this.#options.topic() === undefined) return undefined
+    if (this.#topic === undefined) return undefined
     const partition = partitionOf(groupId, this.#partitionCount)
-    if (!(await this.#isUsed(partition))) return undefined
+    if (this.#leads(partition) && !this.#isUsed(partition)) return undefined
     const shard = await this.#shard(partition)
     return shard instanceof Refusal ? shard : shard.runtime.ask(() => question(shard.groups))
   }
 
-  /** Asks every partition; one that cannot be read is passed over. */
+  /** Asks every partition that this broker coordinates; one that cannot be read is passed over. */
   async askAll<T>(question: (groups: Groups) => T): Promise<T[]> {
-    const answers = await Promise.all((await this.#used()).map(async partition => {
+    const answers = await Promise.all(this.#used().map(async partition => {
       const shard = await this.#shard(partition)
       const answer = shard instanceof Refusal ? shard : await shard.runtime.ask(() => question(shard.groups))
       if (!(answer instanceof Refusal)) return [answer]
@@ -80,70 +96,109 @@ export class GroupCoordinator {
     return answers.flat()
   }
 
-  /** A topic was deleted: its committed offsets go with it, in every partition. */
-  async forgetTopic(topic: string): Promise<null | Refusal> {
-    for (const partition of await this.#used()) {
-      const shard = await this.#shard(partition)
-      if (shard instanceof Refusal) return shard
+  /**
+   * The catalog has changed: what this broker no longer leads is let go of, and what it leads now is replayed ahead of time, so that sessions and retention
+   * run and no first request waits.
+   */
+  async apply(): Promise<void> {
+    for (const [partition, { leaderEpoch, shard }] of this.#shards) {
+      if (this.#epochLed(partition) === leaderEpoch) continue
+      this.#shards.delete(partition)
+      void this.#close(shard, new Refusal('not-coordinator', `this broker does not lead ${offsetsTopic}-${partition} any more`))
+    }
+    await Promise.all(this.#used().map(partition => this.#shard(partition)))
+  }
+
+  /** Topics were deleted: their committed offsets go with them. */
+  async forgetDeleted(): Promise<void> {
+    for (const { shard } of [...this.#shards.values()]) {
+      const opened = await shard
+      if (!(opened instanceof Refusal)) await this.#forgetDeleted(opened)
+    }
+  }
+
+  /** Whoever waits is told the reason. */
+  async close(reason: Refusal): Promise<void> {
+    this.#closed = reason
+    await Promise.all([...this.#shards.values()].map(({ shard }) => this.#close(shard, reason)))
+  }
+
+  async #close(opening: Promise<Shard | Refusal>, reason: Refusal): Promise<void> {
+    const shard = await opening
+    if (!(shard instanceof Refusal)) await shard.runtime.close(reason)
+  }
+
+  /** A topic that was made again under its old name is another one: what was committed before it was made was of the old one. */
+  async #forgetDeleted({ groups, runtime }: Shard): Promise<void> {
+    for (const topic of groups.offsetTopics()) {
+      const beforeMs = this.#options.topics().topic(topic)?.createdAtMs ?? Infinity
       for (let removed = 1; removed > 0;) {
-        const reply = await shard.runtime.submit({ type: 'forget-topic', topic })
-        if (reply instanceof Refusal) return reply
+        const reply = await runtime.submit({ type: 'forget-topic', topic, beforeMs })
+        if (reply instanceof Refusal) return
         removed = reply as GroupReplies['forget-topic']
       }
     }
-    return null
   }
 
-  /** Replays every partition ahead of time, so that sessions and retention run and no first request waits. */
-  async load(): Promise<void> {
-    const used = await this.#used()
-    if (!this.#closed) await Promise.all(used.map(partition => this.#shard(partition)))
-  }
-
-  async close(): Promise<void> {
-    this.#closed = true
-    for (const opening of this.#shards.values()) {
-      const shard = await opening
-      if (!(shard instanceof Refusal)) await shard.runtime.close()
-    }
-  }
-
-  async #used(): Promise<number[]> {
-    const used: number[] = []
-    for (let partition = 0; partition < this.#partitionCount; partition++) if (await this.#isUsed(partition)) used.push(partition)
-    return used
-  }
-
-  async #isUsed(partition: number): Promise<boolean> {
-    return this.#shards.has(partition) || this.#options.hasLog(partition)
+  get #topic(): Topic | undefined {
+    return this.#options.topics().topic(offsetsTopic)
   }
 
   get #partitionCount(): number {
-    return this.#options.topic()?.partitions.length ?? 0
+    return this.#topic?.partitions.length ?? 0
+  }
+
+  #used(): number[] {
+    return [...Array(this.#partitionCount).keys()].filter(partition => this.#leads(partition) && this.#isUsed(partition))
+  }
+
+  #isUsed(partition: number): boolean {
+    return this.#shards.has(partition) || this.#options.hasLog(partition)
+  }
+
+  #leads(partition: number): boolean {
+    return this.#epochLed(partition) !== undefined
+  }
+
+  #epochLed(partition: number): number | undefined {
+    const state = this.#topic?.partitions[partition]
+    return state?.leader === this.#options.brokerId ? state.leaderEpoch : undefined
   }
 
   #shard(partition: number): Promise<Shard | Refusal> {
+    if (this.#closed !== undefined) return Promise.resolve(this.#closed)
+    const leaderEpoch = this.#epochLed(partition)
+    if (leaderEpoch === undefined) return Promise.resolve(new Refusal('not-coordinator', `this broker does not lead ${offsetsTopic}-${partition}`))
     const known = this.#shards.get(partition)
-    if (known !== undefined) return known
-    if (this.#closed) return Promise.resolve(new Refusal('coordinator-not-available', 'the group coordinator is shutting down'))
-    const opening = this.#openShard(partition)
+    if (known?.leaderEpoch === leaderEpoch) return known.shard
+    const opening: Opening = { leaderEpoch, shard: this.#open(partition, () => this.#drop(partition, opening)) }
     this.#shards.set(partition, opening)
-    return opening
+    return opening.shard
   }
 
-  async #openShard(partition: number): Promise<Shard | Refusal> {
+  #drop(partition: number, opening: Opening): void {
+    if (this.#shards.get(partition) === opening) this.#shards.delete(partition)
+  }
+
+  /** `drop`: whoever asks next opens it anew. */
+  async #open(partition: number, drop: () => void): Promise<Shard | Refusal> {
     const { clock, logger, settings } = this.#options
     const log = await this.#options.openLog(partition)
     if (log instanceof Refusal) {
-      this.#shards.delete(partition)
+      drop()
       return log
     }
     const groups = new Groups(settings)
     try {
-      return { groups, runtime: await MachineRuntime.open({ name: `${offsetsTopic}-${partition}`, machine: groups, log, clock, logger }) }
+      const name = `${offsetsTopic}-${partition}`
+      const runtime = await MachineRuntime.open({ name, machine: groups, log, clock, logger, failed: drop })
+      const shard = { groups, runtime }
+      await this.#forgetDeleted(shard)
+      return shard
     } catch (error) {
+      drop()
       logger.error({ partition, error: String(error) }, 'the groups of a coordinator partition cannot be replayed')
-      return new Refusal('storage-error', `partition ${partition} of ${offsetsTopic} cannot be replayed: ${String(error)}`)
+      return new Refusal('coordinator-not-available', `partition ${partition} of ${offsetsTopic} cannot be replayed: ${String(error)}`)
     }
   }
 }

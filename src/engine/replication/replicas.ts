@@ -1,0 +1,387 @@
+// All replicas of one broker: made and given up as the catalog says, opened when something lies on disk or somebody needs them, each following its leader.
+// Files lie under topics/<topic id>/<partition>, so that a topic made again under its old name never meets the old one's files.
+import { type Partition, type PartitionRef, Refusal, type Seen, type Topic } from '../../ports.ts'
+import type { Disk, Logger, Timer, World } from '../../world/world.ts'
+import { type Catalog, unknownPartition, unknownTopic } from '../catalog/catalog.ts'
+import type { PartitionId } from '../catalog/commands.ts'
+import type { DataDirectory } from '../data-directory.ts'
+import { ensureDirectory } from '../directory.ts'
+import type { FetchRequest, FetchResponse, Links, ProgressReport } from '../links.ts'
+import type { LogConfig } from '../log/config.ts'
+import { quarantineName } from '../log/recovery.ts'
+import type { TailCache } from '../log/tail-cache.ts'
+import { logConfigOf } from '../log-configs.ts'
+import { FetchSessions } from './fetch-sessions.ts'
+import { Fetcher } from './fetcher.ts'
+import { Replica } from './replica.ts'
+import type { StorageLimit } from './storage-limit.ts'
+
+export interface ReplicasOptions {
+  readonly world: World
+  readonly clusterId: string
+  readonly brokerId: number
+  readonly brokerEpoch: number
+  readonly directories: readonly DataDirectory[]
+  readonly limit: StorageLimit
+  readonly cache: TailCache
+  readonly logger: Logger
+  readonly links: Links
+  /** The catalog as this broker has heard of it. */
+  readonly image: () => Catalog
+  /** Asks for another in-sync set; resolves once the image shows what became of it. */
+  readonly alter: (at: PartitionId, inSyncReplicas: readonly number[], partition: Partition) => Promise<null | Refusal>
+  /** The storage of these replicas cannot serve, or serves again. */
+  readonly offline: (replicas: readonly Replica[], how: { readonly lost: boolean }) => void
+  readonly online: (replicas: readonly Replica[]) => void
+}
+
+const lagCheckMs = 500
+const retryMs = 1_000
+const openingsMax = 16
+const fetchPatienceMs = 5_000
+
+export class Replicas {
+  readonly #options: ReplicasOptions
+  readonly #replicas = new Map<string, Replica>()
+  /** Where the files of each partition are that has some. */
+  readonly #stored = new Map<string, DataDirectory>()
+  readonly #sessions: FetchSessions
+  readonly #fetchers = new Map<number, Fetcher>()
+  /** The leader that each replica follows at present. */
+  readonly #followed = new Map<Replica, number>()
+  readonly #configs = new Map<string, { readonly version: number; readonly image: Catalog; readonly config: LogConfig }>()
+  readonly #timers = new Set<Timer>()
+  readonly #destructions = new Set<Promise<void>>()
+  #isClosed = false
+
+  private constructor(options: ReplicasOptions) {
+    this.#options = options
+    this.#sessions = new FetchSessions({ clock: options.world.clock, find: (topicId, partition) => this.get(topicId, partition) })
+  }
+
+  /** Looks at what the directories hold; opens nothing yet. */
+  static async open(options: ReplicasOptions): Promise<Replicas> {
+    const replicas = new Replicas(options)
+    for (const directory of options.directories) {
+      for (const topicId of await listed(directory.world.disk, `${directory.path}/topics`)) {
+        for (const index of await listed(directory.world.disk, `${directory.path}/topics/${topicId}`)) replicas.#stored.set(`${topicId}/${index}`, directory)
+      }
+    }
+    replicas.#every(lagCheckMs, async () => replicas.#checkLag())
+    replicas.#every(retryMs, () => replicas.#retryFull())
+    return replicas
+  }
+
+  get all(): Iterable<Replica> {
+    return this.#replicas.values()
+  }
+
+  get(topicId: string, partition: number): Replica | undefined {
+    return this.#replicas.get(keyOf(topicId, partition))
+  }
+
+  /** Topic ids that have files. */
+  get storedTopics(): ReadonlySet<string> {
+    return new Set([...this.#stored.keys()].map(key => key.slice(0, key.indexOf('/'))))
+  }
+
+  hasFiles(topicId: string, partition: number): boolean {
+    return this.#stored.has(keyOf(topicId, partition))
+  }
+
+  directoryOf({ topicId, index }: Replica): DataDirectory | undefined {
+    return this.#stored.get(keyOf(topicId, index))
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- clients
+
+  /** The replica that a client of this broker may ask, its log open; at once where it is open already. */
+  find({ topic: name, partition: index }: PartitionRef): Replica | Promise<Replica | Refusal> | Refusal {
+    const topic = this.#options.image().topic(name)
+    if (topic === undefined) return unknownTopic(name)
+    const partition = topic.partitions[index]
+    if (partition === undefined) return unknownPartition(name, index)
+    const replica = this.get(topic.id, index)
+    if (replica === undefined || !replica.leads) {
+      return new Refusal('not-leader', `broker ${this.#options.brokerId} does not lead ${name}-${index}; ${partition.leader < 0 ? 'nobody does' : `broker ${partition.leader} does`}`)
+    }
+    if (replica.isOpen) return replica
+    return replica.open().then(refusal => refusal ?? replica)
+  }
+
+  /** As the port has it: resolves as soon as one of the partitions has moved past what was seen, is gone or led elsewhere, or the signal aborts. */
+  async changed(seen: readonly Seen[], signal: AbortSignal): Promise<void> {
+    const watched: { readonly replica: Replica; readonly highWatermark: number }[] = []
+    for (const one of seen) {
+      const found = this.find(one)
+      const replica = found instanceof Promise ? await found : found
+      if (replica instanceof Refusal) return
+      watched.push({ replica, highWatermark: one.highWatermark })
+    }
+    const hasMoved = watched.some(({ replica, highWatermark }) => replica.ends() instanceof Refusal || replica.highWatermark > highWatermark)
+    if (hasMoved || signal.aborted || this.#isClosed) return
+    await new Promise<void>(resolve => {
+      const wake = (): void => {
+        for (const { replica } of watched) replica.forget(wake)
+        signal.removeEventListener('abort', wake)
+        resolve()
+      }
+      signal.addEventListener('abort', wake, { once: true })
+      for (const { replica } of watched) replica.wait(wake)
+    })
+  }
+
+  // ----------------------------------------------------------------------------------------------------------- brokers
+
+  fetch(request: FetchRequest): Promise<FetchResponse> {
+    return this.#sessions.fetch(request)
+  }
+
+  progress({ brokerId, brokerEpoch, marks }: ProgressReport): void {
+    for (const mark of marks) this.get(mark.topicId, mark.partition)?.heard(mark, { id: brokerId, epoch: brokerEpoch })
+  }
+
+  // ------------------------------------------------------------------------------------------------------- the catalog
+
+  /** The partition is there, or has changed. */
+  apply(topic: Topic, index: number): void {
+    const partition = topic.partitions[index]!
+    const key = keyOf(topic.id, index)
+    const isMine = partition.replicas.includes(this.#options.brokerId)
+    let replica = this.#replicas.get(key)
+    if (!isMine) {
+      if (replica !== undefined || this.#stored.has(key)) this.#giveUp(topic.id, index, new Refusal('not-leader', `${topic.name}-${index} has no replica on broker ${this.#options.brokerId} any more`))
+      return
+    }
+    if (replica === undefined) {
+      replica = this.#make(topic, partition)
+      this.#replicas.set(key, replica)
+    }
+    replica.apply(partition)
+    this.#reconcile(replica)
+    if (replica.leads) this.#sessions.appended(replica)
+  }
+
+  /** The topic is gone: its partitions serve no more, its key is shredded, its files go. In this order, so that a crash leaves nothing readable. */
+  async destroyTopic(topicId: string, name: string): Promise<void> {
+    const keys = [...new Set([...this.#replicas.keys(), ...this.#stored.keys()])].filter(key => key.startsWith(`${topicId}/`))
+    const taken = keys.flatMap(key => this.#replicas.get(key) ?? [])
+    for (const replica of taken) this.#leave(replica)
+    for (const key of keys) this.#replicas.delete(key)
+    for (const replica of taken) await replica.close(unknownTopic(name), 'close')
+    this.#configs.delete(topicId)
+    for (const directory of this.#options.directories) {
+      await directory.keyring.shred(topicId)
+      await removeTopic(directory.world.disk, directory.path, topicId)
+    }
+    for (const key of keys) this.#stored.delete(key)
+  }
+
+  /** Opens what lies on disk, some at a time, so that followers and leaders find each other without anybody asking. */
+  async load(): Promise<void> {
+    const waiting = [...this.#replicas.values()].filter(replica => !replica.isOpen && this.hasFiles(replica.topicId, replica.index))
+    const openNext = async (): Promise<void> => {
+      for (let replica = waiting.shift(); replica !== undefined && !this.#isClosed; replica = waiting.shift()) {
+        await replica.open()
+        this.#reconcile(replica)
+      }
+    }
+    await Promise.all(Array.from({ length: openingsMax }, openNext))
+  }
+
+  /** Removes what has outlived its retention. */
+  async applyRetention(): Promise<void> {
+    for (const replica of [...this.#replicas.values()]) {
+      if (this.#isClosed) return
+      try {
+        await replica.applyRetention()
+      } catch (error) {
+        this.#options.logger.error({ partition: replica.name, error: String(error) }, 'old records could not be removed')
+      }
+    }
+  }
+
+  /** Everything on the directory is out of reach. */
+  directoryFailed(directory: DataDirectory): Replica[] {
+    return [...this.#replicas.values()].filter(replica => this.directoryOf(replica) === directory)
+  }
+
+  async close(reason: Refusal, how: 'close' | 'abandon'): Promise<void> {
+    this.#isClosed = true
+    for (const timer of this.#timers) timer.cancel()
+    this.#sessions.close()
+    for (const fetcher of this.#fetchers.values()) fetcher.close()
+    const replicas = [...this.#replicas.values()]
+    this.#replicas.clear()
+    await Promise.allSettled([...this.#destructions, ...replicas.map(replica => replica.close(reason, how))])
+  }
+
+  #make(topic: Topic, partition: Partition): Replica {
+    const { world, clusterId, brokerId, cache, logger, limit, image } = this.#options
+    const { id: topicId } = topic
+    const key = keyOf(topicId, partition.index)
+    const directory = this.#stored.get(key) ?? this.#roomiest()
+    const own = (): ReadonlyMap<string, string> => image().topicById(topicId)?.configs ?? new Map<string, string>()
+    const config = (name: string): string => image().configs.topic(own(), name)
+    const path = `${directory.path}/topics/${topicId}/${partition.index}`
+    return new Replica({
+      topicId, name: `${topic.name}-${partition.index}`, brokerId, clock: world.clock, logger,
+      log: {
+        world: directory.world, directory: path, identity: { clusterId, topicId, partition: partition.index, broker: brokerId }, keys: directory.keyring,
+        config: () => this.#configOf(topicId), cache, logger, onFailure: directory.failure.report,
+      },
+      prepare: async () => {
+        if (directory.failure.refusal !== undefined) return directory.failure.refusal
+        if (image().topicById(topicId) === undefined) return unknownTopic(topic.name)
+        await ensureDirectory(directory.world.disk, path)
+        this.#stored.set(key, directory)
+        return null
+      },
+      mayGrow: () => limit.refusal(directory),
+      minInSyncReplicas: () => Number(config('min.insync.replicas')),
+      flushesEachBatch: () => config('flush.messages') === '1',
+      lagMsMax: () => image().configs.number('replica.lag.time.max.ms'),
+      brokerEpoch: id => {
+        const broker = image().broker(id)
+        return broker?.state === 'running' ? broker.epoch : undefined
+      },
+      alter: this.#options.alter,
+      appended: replica => this.#sessions.appended(replica),
+      advanced: replica => this.#sessions.moved(replica),
+      opened: replica => this.#reconcile(replica),
+      progressed: replica => this.#fetcherOf(replica)?.progressed(replica),
+      offline: (replica, how) => {
+        this.#reconcile(replica)
+        this.#options.offline([replica], how)
+      },
+    }, partition)
+  }
+
+  /** Follows whom the catalog names, where there is anything to follow. */
+  #reconcile(replica: Replica): void {
+    if (this.#isClosed || this.#replicas.get(keyOf(replica.topicId, replica.index)) !== replica) return
+    const source = replica.source
+    const known = this.#followed.get(replica)
+    if (known !== undefined && known !== source?.leader) this.#leave(replica)
+    if (source === undefined) return
+    // What lies on disk says where to go on.
+    if (!replica.isOpen && this.hasFiles(replica.topicId, replica.index)) return void replica.open()
+    this.#followed.set(replica, source.leader)
+    this.#fetcher(source.leader).follow(replica)
+  }
+
+  #leave(replica: Replica): void {
+    this.#fetcherOf(replica)?.leave(replica)
+    this.#followed.delete(replica)
+  }
+
+  #fetcherOf(replica: Replica): Fetcher | undefined {
+    const leader = this.#followed.get(replica)
+    return leader === undefined ? undefined : this.#fetchers.get(leader)
+  }
+
+  #fetcher(leader: number): Fetcher {
+    const known = this.#fetchers.get(leader)
+    if (known !== undefined) return known
+    const { brokerId, brokerEpoch, links, world, logger, image } = this.#options
+    const number = (name: string): number => image().configs.number(name)
+    const fetcher = new Fetcher({
+      brokerId, brokerEpoch, leader, peer: links.broker(brokerId, leader), clock: world.clock, logger,
+      bytesMax: number('replica.fetch.response.max.bytes'), partitionBytesMax: number('replica.fetch.max.bytes'), waitMs: number('replica.fetch.wait.max.ms'),
+      patienceMs: fetchPatienceMs, backoffMs: number('replica.fetch.backoff.ms'),
+    })
+    this.#fetchers.set(leader, fetcher)
+    return fetcher
+  }
+
+  #giveUp(topicId: string, index: number, reason: Refusal): void {
+    const key = keyOf(topicId, index)
+    const replica = this.#replicas.get(key)
+    const directory = this.#stored.get(key)
+    if (replica !== undefined) this.#leave(replica)
+    this.#replicas.delete(key)
+    const work = (async (): Promise<void> => {
+      await replica?.close(reason, 'close')
+      if (directory === undefined || this.#replicas.has(key)) return
+      await removePartition(directory.world.disk, `${directory.path}/topics/${topicId}/${index}`)
+      this.#stored.delete(key)
+    })().catch((error: unknown) => {
+      this.#options.logger.error({ topicId, partition: index, error: String(error) }, 'a replica that moved away could not be removed')
+    }).finally(() => this.#destructions.delete(work))
+    this.#destructions.add(work)
+  }
+
+  /** New replicas go where the fewest are. */
+  #roomiest(): DataDirectory {
+    const { directories } = this.#options
+    if (directories.length === 1) return directories[0]!
+    const counts = new Map(directories.map(directory => [directory, 0]))
+    for (const directory of this.#stored.values()) counts.set(directory, (counts.get(directory) ?? 0) + 1)
+    const sound = directories.filter(directory => directory.failure.refusal === undefined)
+    return (sound.length > 0 ? sound : directories).toSorted((a, b) => counts.get(a)! - counts.get(b)!)[0]!
+  }
+
+  /** Read on every append, so it is kept until the catalog changes. */
+  #configOf(topicId: string): LogConfig {
+    const image = this.#options.image()
+    const known = this.#configs.get(topicId)
+    if (known?.version === image.version && known.image === image) return known.config
+    const config = logConfigOf(image.configs, image.topicById(topicId)?.configs ?? new Map())
+    this.#configs.set(topicId, { version: image.version, image, config })
+    return config
+  }
+
+  #checkLag(): void {
+    for (const replica of this.#replicas.values()) replica.leadership?.checkLag()
+  }
+
+  async #retryFull(): Promise<void> {
+    await this.#options.limit.measure()
+    const back: Replica[] = []
+    for (const replica of this.#replicas.values()) {
+      if (replica.fault?.kind !== 'full') continue
+      const directory = this.directoryOf(replica)
+      if (directory === undefined || this.#options.limit.refusal(directory) !== null || this.#isClosed) continue
+      if (await replica.retry()) back.push(replica)
+    }
+    if (back.length > 0) this.#options.online(back)
+  }
+
+  #every(ms: number, work: () => Promise<void>): void {
+    const timer = this.#options.world.clock.after(ms, () => {
+      this.#timers.delete(timer)
+      void work().catch((error: unknown) => {
+        this.#options.logger.error({ error: String(error) }, 'the upkeep of replicas failed')
+      }).finally(() => {
+        if (!this.#isClosed) this.#every(ms, work)
+      })
+    })
+    this.#timers.add(timer)
+  }
+}
+
+async function listed(disk: Disk, path: string): Promise<string[]> {
+  return (await disk.exists(path)) ? disk.list(path) : []
+}
+
+async function removeTopic(disk: Disk, directory: string, topicId: string): Promise<void> {
+  const path = `${directory}/topics/${topicId}`
+  if (!(await disk.exists(path))) return
+  for (const name of await disk.list(path)) await removePartition(disk, `${path}/${name}`)
+  await disk.removeDirectory(path)
+  await disk.syncDirectory(`${directory}/topics`)
+}
+
+/** A partition's directory holds files and at most one level of directories. */
+async function removePartition(disk: Disk, path: string): Promise<void> {
+  if (!(await disk.exists(path))) return
+  for (const name of await disk.list(path)) {
+    if (name === quarantineName || name === 'truncation') await removePartition(disk, `${path}/${name}`)
+    else await disk.remove(`${path}/${name}`)
+  }
+  await disk.removeDirectory(path)
+}
+
+function keyOf(topicId: string, index: number): string {
+  return `${topicId}/${index}`
+}

@@ -1,0 +1,67 @@
+// How much a broker may still write: its storage limit, and what is left of the disk. Clients are refused before the disk is really full, so that what the
+// broker itself has to write (the catalog, offsets, what it was promised) still finds room.
+import { Refusal } from '../../ports.ts'
+import type { DataDirectory } from '../data-directory.ts'
+import type { Replica } from './replica.ts'
+
+/** Left free for the broker's own writes. */
+const reserveBytes = 32 * 1024 * 1024
+/** A disk smaller than this many times the reserve is not asked for one. */
+const reserveShare = 20
+
+export interface Space {
+  readonly totalBytes: number
+  readonly freeBytes: number
+}
+
+export class StorageLimit {
+  readonly #brokerId: number
+  readonly #directories: readonly DataDirectory[]
+  readonly #replicas: () => Iterable<Replica>
+  readonly #limitBytes: () => number | undefined
+  readonly #space = new Map<DataDirectory, Space>()
+  #usedBytes = 0
+
+  constructor(options: {
+    readonly brokerId: number; readonly directories: readonly DataDirectory[]; readonly replicas: () => Iterable<Replica>; readonly limitBytes: () => number | undefined
+  }) {
+    this.#brokerId = options.brokerId
+    this.#directories = options.directories
+    this.#replicas = options.replicas
+    this.#limitBytes = options.limitBytes
+  }
+
+  get usedBytes(): number { return this.#usedBytes }
+  get limitBytes(): number | undefined { return this.#limitBytes() }
+
+  /** Of the file system that holds the directory, as measured last. */
+  space(directory: DataDirectory): Space | undefined {
+    return this.#space.get(directory)
+  }
+
+  async measure(): Promise<void> {
+    let used = 0
+    for (const replica of this.#replicas()) used += replica.bytes
+    this.#usedBytes = used
+    for (const directory of this.#directories) {
+      try {
+        this.#space.set(directory, await directory.world.disk.space(directory.path))
+      } catch {
+        // A disk that cannot be asked will refuse the next write itself.
+        this.#space.delete(directory)
+      }
+    }
+  }
+
+  /** Why no client's record is taken into this directory now; null where it is. */
+  refusal(directory: DataDirectory): null | Refusal {
+    const limit = this.#limitBytes()
+    if (limit !== undefined && this.#usedBytes >= limit) {
+      return new Refusal('storage-error', `the storage of broker ${this.#brokerId} is full: ${this.#usedBytes} bytes of its limit of ${limit}; `
+        + 'raise the limit (sluice broker storage), or let retention remove something')
+    }
+    const space = this.#space.get(directory)
+    if (space === undefined || space.freeBytes >= Math.min(reserveBytes, space.totalBytes / reserveShare)) return null
+    return new Refusal('storage-error', `the disk that holds ${directory.path} is full: ${space.freeBytes} bytes are free`)
+  }
+}
