@@ -37,7 +37,7 @@ export function backendContract(name: string, open: () => Promise<BackendUnderTe
         expect(await values(backend, 1)).toEqual(['a', 'b', 'c'])
         expect(await values(backend, 2)).toEqual(['c'])
         expect(await values(backend, 3)).toEqual([])
-        expect(await backend.logs.ends(at)).toEqual({ logStartOffset: 0, lastStableOffset: 3, highWatermark: 3, leaderEpoch: 0 })
+        expect(await backend.logs.ends(at)).toEqual({ logStartOffset: 0, lastStableOffset: 3, highWatermark: 3, logEndOffset: 3, leaderEpoch: 0 })
         expect(await backend.logs.ends({ topic: 'orders', partition: 1 })).toMatchObject({ highWatermark: 0 })
       })
 
