@@ -56,7 +56,9 @@ export class BrokersOverHttp {
   }
 
   async #call(method: string, path: string): Promise<unknown> {
-    const answer = await fetch(`${this.#gateway}${path}`, { method, signal: AbortSignal.timeout(callMsMax) })
+    const answer = await fetch(`${this.#gateway}${path}`, { method, signal: AbortSignal.timeout(callMsMax) }).catch((error: unknown) => {
+      throw new Error(`${method} ${path} was not answered: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    })
     const text = await answer.text()
     if (!answer.ok) throw new Error(`${method} ${path} was answered ${answer.status}: ${text}`)
     return JSON.parse(text)

@@ -1,6 +1,6 @@
 // A run: three brokers in a process of their own, real clients on them, faults, and at the end the checker's word on the clients' history.
 import { createWriteStream, type WriteStream } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
@@ -35,7 +35,7 @@ export interface RunSummary extends RunProgress {
   /** What went wrong besides the history: an operation that was refused, a broker that did not come back, a key that could not be read to its end. */
   readonly failures: readonly string[]
   readonly report: Report
-  /** Where history.jsonl, the data and the certificates are; only where something was bad. */
+  /** Where history.jsonl, the data, the certificates and the end of what the server wrote to standard error are; only where something was bad. */
   readonly kept?: string
 }
 
@@ -57,7 +57,8 @@ export async function runCluster(options: RunOptions): Promise<RunSummary> {
     throw new Error(`${error instanceof Error ? error.message : String(error)} (kept: ${directory}) ${sluice.errors()}`, { cause: error })
   } finally {
     await sluice.kill()
-    if (!isKept) await rm(directory, { recursive: true, force: true })
+    if (isKept) await writeFile(join(directory, 'errors.log'), sluice.errors())
+    else await rm(directory, { recursive: true, force: true })
   }
 }
 

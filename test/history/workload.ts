@@ -48,6 +48,7 @@ const exactlyOnceTopic = 'history-once'
 const atLeastOnceTopic = 'history-least'
 const valuesPerSendMax = 4
 const reassignmentRate = 1 / 64
+const recentRecordsMax = 1_000
 const readyMsMax = 60_000
 
 /** Whether no record of the key may be there twice. */
@@ -221,7 +222,7 @@ export class Workload implements AsyncDisposable {
     }, `member ${index}`))
   }
 
-  /** Keeps the positions of the keys that stay; others begin at the begin. */
+  /** Keeps the positions of the keys that stay; others begin somewhere in their last records, or the reader would read everything again and again. */
   #startAssigned(index: number): void {
     const reader = this.#opened.use(new LibrdkafkaReader({ bootstrap: this.#options.bootstrap, group: `history-assigned-${index}`, commits: false }))
     this.#reading.push(this.#run(async () => {
@@ -232,7 +233,7 @@ export class Workload implements AsyncDisposable {
           const chosen = this.keys.filter(() => this.#options.random.chance(0.5))
           process.invoke({ f: 'assign', value: chosen })
           const kept = new Progress()
-          for (const key of chosen) kept.reach(key, read.of(key))
+          for (const key of chosen) kept.reach(key, read.has(key) ? read.of(key) : this.#known.of(key) - this.#options.random.below(recentRecordsMax))
           read = kept
           await reader.assign(new Map(chosen.map(key => [key, read.of(key)])))
           process.ok()
@@ -296,6 +297,10 @@ class Progress {
 
   of(key: Key): number {
     return this.#ends.get(key) ?? 0
+  }
+
+  has(key: Key): boolean {
+    return this.#ends.has(key)
   }
 
   reach(key: Key, end: number): void {
