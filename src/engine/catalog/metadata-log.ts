@@ -57,6 +57,8 @@ export class MetadataLog implements MachineLog {
   #committed = 0
   /** Why nothing is committed any more. */
   #stopped: Error | undefined
+  /** Why the copy that dropped out last did. */
+  #fault: Error | undefined
 
   private constructor({ clock, logger, voters }: MetadataLogOptions, leaderEpoch: number) {
     this.failure = this.#failed.promise
@@ -252,13 +254,14 @@ export class MetadataLog implements MachineLog {
     const left = this.#pending.findIndex(one => one.endOffset > this.#committed)
     for (const { durable } of this.#pending.splice(0, left < 0 ? this.#pending.length : left)) durable.resolve()
     if (end < 0 && this.#stopped === undefined) {
-      const error = new Error('too few of the directories that hold the catalog can be written')
+      const error = new Error(`too few of the directories that hold the catalog can be written${this.#fault === undefined ? '' : `: ${this.#fault.message}`}`)
       this.#stop(error)
       this.#failed.resolve(error)
     }
   }
 
   #drop(member: Member, error: Error | undefined): void {
+    this.#fault = error ?? this.#fault
     const at = this.#members.indexOf(member)
     if (at < 0) return
     this.#members.splice(at, 1)

@@ -6,7 +6,6 @@ import { MachineRuntime } from '../../../src/engine/machine.ts'
 import type { AclBinding, NewTopic, Refusal, Topic } from '../../../src/ports.ts'
 import { SimClock } from '../../sim/clock.ts'
 import { silent } from '../../sim/world.ts'
-import { MemoryLog } from '../memory-log.ts'
 import { clusterId, code, open, replayed, topicId } from './open-catalog.ts'
 
 describe('a topic', () => {
