@@ -151,13 +151,15 @@ function adminOf(view: View): Admin {
     topics: async names => (names === undefined ? view.image().topics : namedTopics(view.image(), names)),
     topicById: async id => view.image().topicById(id),
     config: (topic, name) => view.image().configs.topic(topic.configs, name),
-    createTopic: (topic, { validateOnly }) => view.submit({ type: 'create-topic', topic, topicId: engine.world.random.uuid(), internal: false, validateOnly }),
+    // What was committed to a topic of the same name must be gone before it can be committed to this one.
+    createTopic: async (topic, { validateOnly }) => (await engine.clearAway(topic.name))
+      ?? view.submit({ type: 'create-topic', topic, topicId: engine.world.random.uuid(), internal: false, validateOnly }),
     async deleteTopic(name) {
       const fault = schemasFault('invalid-topic', name)
       if (fault !== null) return fault
       const topic = await view.submit({ type: 'delete-topic', name })
       if (topic instanceof Refusal) return topic
-      await engine.cleared(topic.id)
+      await engine.clearAway(name)
       return null
     },
     createPartitions: async (name, count, { validateOnly, assignment }) =>

@@ -20,6 +20,7 @@ export async function patiently<T>(engine: Engine, ask: () => Promise<T | Refusa
   for (;;) {
     const answer = await ask()
     if (!(answer instanceof Refusal) || answer instanceof OutcomeUnknown || !passing.has(answer.code) || clock.monotonic() >= deadlineMs) return answer
+    if (engine.failed !== undefined) return engine.failed
     await new Promise<void>(resolve => void clock.after(pauseMs, resolve))
   }
 }

@@ -204,7 +204,7 @@ export class Broker {
       const topic = this.#image.topicById(topicId)
       if (topic !== undefined) this.#applyTopic(topic, indexes === 'all' ? undefined : indexes)
     }
-    for (const topic of before) if (this.#image.topicById(topic.id) === undefined) this.#clear(topic.id, topic.name)
+    for (const topic of before) if (this.#image.topicById(topic.id) === undefined) void this.clearAway(topic.id, topic.name)
     this.#clearCondemned()
     this.groups.apply()
     const due = this.#watchers.filter(({ upTo }) => upTo <= this.#seen)
@@ -218,27 +218,30 @@ export class Broker {
 
   // --------------------------------------------------------------------------------------------------- deleted topics
 
-  readonly #clearing = new Set<string>()
+  readonly #clearing = new Map<string, Promise<void>>()
 
   /** What was deleted while this broker was away, too. */
   #clearCondemned(): void {
-    for (const [topicId, { name, brokers }] of this.#image.condemned) if (brokers.includes(this.id)) this.#clear(topicId, name)
+    for (const [topicId, { name, brokers }] of this.#image.condemned) if (brokers.includes(this.id)) void this.clearAway(topicId, name)
   }
 
-  #clear(topicId: string, name: string): void {
-    if (this.#clearing.has(topicId)) return
-    this.#clearing.add(topicId)
-    this.#inBackground(async () => {
-      try {
-        await this.#replicas.destroyTopic(topicId, name)
-        await this.groups.forgetDeleted()
-        await patiently(this.#options.world, () => this.#controller.submit({ type: 'clear-topic', topicId, brokerId: this.id }), this.#stopped.signal)
-      } catch (error) {
-        this.#options.logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start of the broker tries again')
-      } finally {
-        this.#clearing.delete(topicId)
-      }
-    })
+  /** Removes what a deleted topic has left here: files, keys, committed offsets. Resolves once that is done and known, or has failed; it can be asked for again. */
+  clearAway(topicId: string, name: string): Promise<void> {
+    const clearing = this.#clearing.get(topicId) ?? this.#clearAway(topicId, name).finally(() => this.#clearing.delete(topicId))
+    this.#clearing.set(topicId, clearing)
+    return clearing
+  }
+
+  async #clearAway(topicId: string, name: string): Promise<void> {
+    try {
+      await this.#replicas.destroyTopic(topicId, name)
+      await this.groups.apply()
+      await this.groups.forgetDeleted()
+      const cleared = await patiently(this.#options.world, () => this.#controller.submit({ type: 'clear-topic', topicId, brokerId: this.id }), this.#stopped.signal)
+      if (cleared !== undefined) await this.reached(cleared.upTo)
+    } catch (error) {
+      this.#options.logger.error({ topicId, error: String(error) }, 'a deleted topic could not be cleared away; the next start of the broker tries again, or whoever makes it anew')
+    }
   }
 
   /** Files that the catalog knows nothing of are never deleted: a damaged catalog must not take data with it. */
@@ -339,6 +342,11 @@ export class Broker {
     await this.#end('close')
   }
 
+  /** Takes no more from clients; resolves once what was taken is committed, or it takes too long. */
+  drain(): Promise<void> {
+    return this.#replicas.drain(new Refusal('not-leader', `broker ${this.id} is shutting down`))
+  }
+
   /** The whole process goes: there is nobody to hand over to. */
   shutDown(): Promise<void> {
     this.#closing ??= this.#end('close')
@@ -356,9 +364,9 @@ export class Broker {
     for (const timer of this.#timers) timer.cancel()
     for (const { resolve } of this.#watchers.splice(0)) resolve()
     const reason = new Refusal('not-leader', `broker ${this.id} is ${how === 'close' ? 'shutting down' : 'gone'}`)
-    await this.groups.close(new Refusal('not-coordinator', reason.message))
-    await this.#replicas.close(reason, how)
-    await Promise.allSettled(this.#background)
+    // Together: what the groups still wait for is settled by the end of the leaderships.
+    await Promise.all([this.groups.close(new Refusal('not-coordinator', reason.message)), this.#replicas.close(reason, how)])
+    await Promise.allSettled([...this.#background, ...this.#clearing.values()])
   }
 
   #scheduleSweep(): void {

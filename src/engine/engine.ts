@@ -9,7 +9,7 @@ import { Controller, type MetadataCopy } from './catalog/controller.ts'
 import { type BrokerPeer, type ControllerPeer, type Links, Unreachable } from './links.ts'
 import { TailCache } from './log/tail-cache.ts'
 import { internalTopicConfigs, logConfigOf } from './log-configs.ts'
-import { type BrokerSpec, clusterIdOf, type OpenBroker, openCopy, openDirectories, type OpeningOptions } from './opening.ts'
+import { type BrokerSpec, clusterIdOf, type OpenBroker, openCopy, openDirectories, type OpeningOptions, refuseLostCatalog } from './opening.ts'
 import type { Replica } from './replication/replica.ts'
 
 export type { BrokerSpec } from './opening.ts'
@@ -58,6 +58,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined })
   }
   for (const { open } of members.values()) copies.push(await openCopy(open, { clusterId, cache, logger, config: metadataConfig }))
+  await refuseLostCatalog([...members.values()].map(({ open }) => open), copies)
   const controller = opened.use(await Controller.open({
     world, clusterId, settings, copies, logger, sessionTimeoutMs: configs.number('broker.session.timeout.ms'),
   }))
@@ -132,6 +133,11 @@ export class Engine implements AsyncDisposable {
     return this.controller.image
   }
 
+  /** Why nothing is served any more; undefined while something is. */
+  get failed(): Refusal | undefined {
+    return this.#failed ?? (this.#closing === undefined ? undefined : new Refusal('broker-not-available', 'the cluster is shutting down'))
+  }
+
   /** Every broker of the process, by id. */
   get members(): readonly Member[] {
     return [...this.#parts.members.values()].toSorted((a, b) => a.spec.id - b.spec.id)
@@ -182,14 +188,14 @@ export class Engine implements AsyncDisposable {
     await this.#inTime(Promise.all(this.brokers.map(broker => broker.reached(upTo))))
   }
 
-  /** Resolves once every broker that is up has cleared a deleted topic away, or is too slow to be waited for. */
-  async cleared(topicId: string): Promise<void> {
-    const isDue = (): boolean => this.image.condemned.get(topicId)?.brokers.some(id => this.broker(id) !== undefined) === true
-    const late = new AbortController()
-    using _timer = this.world.clock.after(patienceMs, () => late.abort())
-    for (let after = this.controller.position; isDue() && !late.signal.aborted;) {
-      after = (await this.controller.metadata({ after, signal: late.signal })).upTo
-    }
+  /** Has every broker that is up clear away what deleted topics of that name have left. A refusal where one could not. */
+  async clearAway(name: string): Promise<null | Refusal> {
+    const left = (): string[] => [...this.image.condemned].flatMap(([topicId, { name: of, brokers }]) =>
+      (of === name && brokers.some(id => this.broker(id) !== undefined) ? [topicId] : []))
+    if (left().length === 0) return null
+    await this.heard(this.controller.position)
+    await this.#inTime(Promise.all(left().flatMap(topicId => this.brokers.map(broker => broker.clearAway(topicId, name)))))
+    return left().length === 0 ? null : new Refusal('storage-error', `what is left of the deleted topic '${name}' could not be cleared away`)
   }
 
   async #inTime(work: Promise<unknown>): Promise<void> {
@@ -325,8 +331,9 @@ export class Engine implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { members, opened } = this.#parts
+    await Promise.all([...members.values()].map(member => member.starting))
+    await Promise.all(this.brokers.map(broker => broker.drain()))
     await Promise.all([...members.values()].map(async member => {
-      await member.starting
       await member.broker?.shutDown()
       member.broker = undefined
     }))

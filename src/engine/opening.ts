@@ -80,3 +80,17 @@ export async function openCopy({ spec, world, directories }: OpenBroker, how: {
     throw new EngineError(fault, `the catalog in ${path} cannot be opened: ${(error as Error).message}`, { cause: error })
   }
 }
+
+/** A catalog that is gone must not be taken for a new one while topics lie there: an empty catalog would know nothing of them. */
+export async function refuseLostCatalog(brokers: readonly OpenBroker[], copies: readonly MetadataCopy[]): Promise<void> {
+  if (copies.some(({ log }) => log.endOffset > 0)) return
+  for (const { world: { disk }, directories } of brokers) {
+    for (const { path } of directories) {
+      const topics = (await disk.exists(`${path}/topics`)) ? await disk.list(`${path}/topics`) : []
+      if (topics.length === 0) continue
+      for (const { log } of copies) await log.close()
+      throw new EngineError('damaged', `the catalog in ${path}/metadata is empty, but ${path}/topics holds ${topics.length} topic(s), which would be lost to sight; `
+        + 'put the catalog back from a copy, or move the topics away; nothing was changed')
+    }
+  }
+}

@@ -5,7 +5,7 @@ import { Refusal } from '../../src/ports.ts'
 import type { Logger } from '../../src/world/world.ts'
 import { Prng } from '../../src/base/prng.ts'
 import { silent, SimWorld } from '../sim/world.ts'
-import { append, directory, kek, openEngineWorld, type EngineWorldOptions, valuesOf } from '../support/engine-world.ts'
+import { append, brokerSpec, kek, openEngineWorld, type EngineWorldOptions, valuesOf } from '../support/engine-world.ts'
 
 const orders = { topic: 'orders', partition: 0 }
 const topic = (name: string, partitions = 2) => ({ name, partitions, replicationFactor: -1, configs: new Map() })
@@ -37,7 +37,7 @@ describe('opening a data directory', () => {
     const opened = await openEngineWorld()
     const { id } = await opened.backend.admin.cluster()
     expect(id).toMatch(/^[A-Za-z0-9_][\w-]{21}$/)
-    expect(await opened.backend.admin.cluster()).toEqual({ id, controllerId: 1, brokers: [{ id: 1, rack: 'a' }] })
+    expect(await opened.backend.admin.cluster()).toEqual({ id, controllerId: 1, brokers: [{ id: 1, rack: 'a', state: 'running' }] })
     await opened.engine.close()
     await using again = await openEngineWorld({ disk: opened.world.disk, clusterId: id })
     expect((await again.backend.admin.cluster()).id).toBe(id)
@@ -80,7 +80,7 @@ describe('opening a data directory', () => {
 
   it('says what it does only where the last run did not stop in order', async () => {
     const lines: string[] = []
-    const open = (disk: SimWorld['disk']) => openEngine({ world: new SimWorld(1, { disk }), directory, kek, broker: { id: 1, rack: 'a' }, logger: silent, onProgress: line => lines.push(line) })
+    const open = (disk: SimWorld['disk']) => openEngine({ world: new SimWorld(1, { disk, disksTakeTime: false }), kek, brokers: [brokerSpec(1)], logger: silent, onProgress: line => lines.push(line) })
     const disk = await closedEngine()
     const engine = await open(disk)
     expect(lines).toEqual([])
@@ -279,7 +279,7 @@ describe('a disk that fails', () => {
     const creating = backend.admin.createTopic(topic('orders'), { validateOnly: false })
     const appending = append(backend, orders, ['a'])
     expect(await creating).toMatchObject({ code: 'storage-error' })
-    expect(await appending).toMatchObject({ code: 'storage-error' })
+    expect(await appending).toMatchObject({ code: 'unknown-topic' })
     expect(world.disk.files.filter(path => path.startsWith('/data/topics/'))).toEqual([])
   })
 

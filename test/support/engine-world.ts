@@ -32,9 +32,9 @@ export interface EngineWorld extends AsyncDisposable {
 
 export const directory = '/data'
 
-/** Broker 1 lies in `directory` itself, its fellows beside it, in other zones. */
-export function brokerSpec(id: number): BrokerSpec {
-  return { id, rack: 'abc'[(id - 1) % 3]!, directories: [id === 1 ? directory : `${directory}-${id}`] }
+/** The first broker lies in `directory` itself, its fellows beside it, in other zones. */
+export function brokerSpec(id: number, isFirst = id === 1): BrokerSpec {
+  return { id, rack: 'abc'[(id - 1) % 3]!, directories: [isFirst ? directory : `${directory}-${id}`] }
 }
 
 export const kek = { type: 'file' as const, key: Buffer.alloc(32, 9) }
@@ -43,7 +43,7 @@ export async function openEngineWorld(options: EngineWorldOptions = {}): Promise
   const world = new SimWorld(options.seed ?? 1, { disksTakeTime: options.disksTakeTime ?? false, ...(options.disk === undefined ? {} : { disk: options.disk }) })
   const opening = openEngine({
     world, kek: options.kek ?? kek, logger: options.logger ?? silent,
-    brokers: Array.from({ length: options.brokers ?? 1 }, (_, at) => brokerSpec((options.brokerId ?? 1) + at)),
+    brokers: Array.from({ length: options.brokers ?? 1 }, (_, at) => brokerSpec((options.brokerId ?? 1) + at, at === 0)),
     settings: { 'group.initial.rebalance.delay.ms': 0, ...options.settings },
     ...(options.clusterId === undefined ? {} : { clusterId: options.clusterId }),
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),

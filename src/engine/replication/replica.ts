@@ -53,6 +53,8 @@ export class Replica {
   #followedEpoch = -1
   #highWatermark = 0
   #fault: Fault | undefined
+  /** Why clients' records are no longer taken, though what was taken is still being committed. */
+  #draining: Refusal | undefined
   #gone: Refusal | undefined
   /** Settles with the change asked for last; never rejects. */
   #turn: Promise<void> = Promise.resolve()
@@ -234,7 +236,7 @@ export class Replica {
   append(batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
     const leadership = this.#leaderFor(how.leaderEpoch)
     if (leadership instanceof Refusal) return Promise.resolve(leadership)
-    const full = how.internal === true ? null : this.#options.mayGrow()
+    const full = this.#draining ?? (how.internal === true ? null : this.#options.mayGrow())
     return full === null ? leadership.append(batch, how) : Promise.resolve(full)
   }
 
@@ -514,6 +516,12 @@ export class Replica {
   async applyRetention(): Promise<void> {
     if (this.#leadership !== undefined) await this.#log?.applyRetention()
     await this.#log?.checkpoint()
+  }
+
+  /** Takes no more from clients; resolves once what was taken is committed, or cannot be any more. */
+  async drain(reason: Refusal): Promise<void> {
+    this.#draining = reason
+    if (this.#log !== undefined) await this.#leadership?.committed(this.#log.endOffset)
   }
 
   /** Nothing more is served; whoever waits is woken. The log is closed in order, or left as after a crash. */

@@ -39,6 +39,7 @@ const lagCheckMs = 500
 const retryMs = 1_000
 const openingsMax = 16
 const fetchPatienceMs = 5_000
+const drainMsMax = 2_000
 
 export class Replicas {
   readonly #options: ReplicasOptions
@@ -204,6 +205,13 @@ export class Replicas {
   /** Everything on the directory is out of reach. */
   directoryFailed(directory: DataDirectory): Replica[] {
     return [...this.#replicas.values()].filter(replica => this.directoryOf(replica) === directory)
+  }
+
+  /** Clients' records are no longer taken; resolves once what was taken is committed, or it takes too long. */
+  async drain(reason: Refusal): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    using _timer = this.#options.world.clock.after(drainMsMax, () => late.resolve())
+    await Promise.race([Promise.all([...this.#replicas.values()].map(replica => replica.drain(reason))), late.promise])
   }
 
   async close(reason: Refusal, how: 'close' | 'abandon'): Promise<void> {
