@@ -69,15 +69,17 @@ export function brokerBackend(engine: Engine, broker: Broker): Backend {
 export function localBackend(engine: Engine): Backend {
   const at = <T>(where: PartitionRef, ask: (replica: Replica) => Promise<T | Refusal>): Promise<T | Refusal> =>
     patiently(engine, () => atLeader(engine, where, ask))
-  const anyBroker = (): Broker => {
+  const anyBroker = (): Broker | Refusal => {
     const [broker] = engine.brokers.toSorted((a, b) => Number(b.isRunning) - Number(a.isRunning))
-    if (broker === undefined) throw new Error('no broker is up')
-    return broker
+    return broker ?? engine.failed ?? new Refusal('coordinator-not-available', 'no broker is up')
+  }
+  const coordinatorOf = async (groupId: string): Promise<number | Refusal> => {
+    const broker = anyBroker()
+    return broker instanceof Refusal ? broker : broker.groups.coordinatorOf(groupId)
   }
   /** Asks the broker that coordinates the group, whoever that is at the moment. */
   const atCoordinator = <T>(groupId: string, ask: (broker: Broker) => Promise<T | Refusal>): Promise<T | Refusal> => patiently(engine, async () => {
-    if (engine.brokers.length === 0) return new Refusal('coordinator-not-available', 'no broker is up')
-    const id = await anyBroker().groups.coordinatorOf(groupId)
+    const id = await coordinatorOf(groupId)
     if (id instanceof Refusal) return id
     const broker = engine.broker(id)
     return broker === undefined ? new Refusal('coordinator-not-available', `broker ${id}, which coordinates group ${groupId}, is not up`) : ask(broker)
@@ -96,10 +98,13 @@ export function localBackend(engine: Engine): Backend {
       append: (where, batch, how) => appendOnce(engine, where, batch, how),
       ...readsOf(at),
       changed: (seen, signal) => engine.changed(seen, signal),
-      allocateProducerId: () => anyBroker().allocateProducerId(),
+      allocateProducerId: async () => {
+        const broker = anyBroker()
+        return broker instanceof Refusal ? broker : broker.allocateProducerId()
+      },
     },
     groups: {
-      coordinator: groupId => patiently(engine, () => anyBroker().groups.coordinatorOf(groupId)),
+      coordinator: groupId => patiently(engine, () => coordinatorOf(groupId)),
       submit: <T extends GroupCommand['type']>(groupId: string, command: () => GroupCommand & { readonly type: T }, signal?: AbortSignal) =>
         atCoordinator(groupId, broker => broker.groups.submit<T>(groupId, command, signal)),
       ask: async (groupId, question) => (engine.image.topic('__consumer_offsets') === undefined ? undefined

@@ -1,17 +1,19 @@
 // A log that is let go of as a crash would.
 import { expect, test } from 'vitest'
 import { Refusal } from '../../../src/ports.ts'
+import { settle } from '../../sim/clock.ts'
 import { SimWorld } from '../../sim/world.ts'
-import { append, batchOf, openLog, valuesOf } from './open-log.ts'
+import { append, batchOf, openLog, valuesOf, watch } from './open-log.ts'
 
 test('a log that is abandoned rejects what waits, tells nobody, and leaves its disk alone', async () => {
-  for (const eagerBytes of [0, 100_000]) {
+  for (const [eagerBytes, moment] of [[0, 1], [0, 2], [0, 4], [100_000, 1], [100_000, 3], [100_000, 9]] as const) {
     const world = new SimWorld(5)
     const told: string[] = []
     const outcomes: string[] = []
     await world.run(async () => {
       const { log } = await openLog({ disk: world.disk, eagerBytes, onFailure: () => told.push('failed'), onFull: () => told.push('full') })
       await append(log, batchOf(['kept']))
+      const watched = watch(world.disk)
       log.onDurable(end => told.push(`durable ${end}`))
       for (let index = 0; index < 5; index++) {
         const appended = log.append(batchOf([`${index}`.repeat(1000)]), 0)
@@ -20,11 +22,11 @@ test('a log that is abandoned rejects what waits, tells nobody, and leaves its d
         await Promise.resolve()
       }
       const upkeep = [log.checkpoint(), log.deleteBefore(1), log.applyRetention()].map(done => done.then(() => 'done', () => 'rejected'))
+      for (let turn = 0; turn < 500 && watched.begun.length < moment; turn++) await settle()
+      expect(watched.begun.length).toBeGreaterThanOrEqual(moment)
+      const { length } = watched.begun
       await log.abandon()
-      // Every call has returned.
-      const { trace } = world.disk
-      await new Promise<void>(resolve => world.clock.after(60_000, resolve))
-      expect(world.disk.trace).toBe(trace)
+      expect([watched.begun.slice(length), [...watched.underWay]]).toEqual([[], []])
       expect(outcomes).toEqual(Array.from({ length: 5 }, () => 'the log in /data/topic/0 was abandoned'))
       expect(await Promise.all(upkeep)).toContain('rejected')
       expect([told, log.failed, log.full, log.append(batchOf(['x']), 0)]).toEqual([[], undefined, undefined, expect.objectContaining({ code: 'not-leader' })])
@@ -45,7 +47,7 @@ test('a log may be abandoned while it closes, and be destroyed afterwards', asyn
     let isAsked = false
     world.disk.onOperation = () => void (isAsked = true)
     const closing = log.close().then(() => 'closed', (error: Error) => error.message)
-    while (!isAsked) await Promise.resolve()
+    for (let turn = 0; turn < 500 && !isAsked; turn++) await settle()
     await log.abandon()
     expect(await closing).toContain('was abandoned')
     await log.destroy()

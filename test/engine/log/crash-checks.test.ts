@@ -3,7 +3,7 @@ import { afterEach, expect, test, vi } from 'vitest'
 import type { Disk, DiskFile, World } from '../../../src/world/world.ts'
 import { crashStates } from '../../sim/crash-states.ts'
 
-const rules = vi.hoisted(() => ({ checkCrc: true, stopAtGap: true }))
+const rules = vi.hoisted(() => ({ checkCrc: true, stopAtGap: true, remembersCut: true }))
 
 vi.mock('../../../src/engine/sealed/frame.ts', async importOriginal => {
   const frame = await importOriginal<typeof import('../../../src/engine/sealed/frame.ts')>()
@@ -22,7 +22,21 @@ vi.mock('../../../src/engine/log/scan.ts', async importOriginal => {
   }
 })
 
-afterEach(() => Object.assign(rules, { checkCrc: true, stopAtGap: true }))
+vi.mock('../../../src/engine/log/cut.ts', async importOriginal => {
+  const cutting = await importOriginal<typeof import('../../../src/engine/log/cut.ts')>()
+  return {
+    ...cutting,
+    // Forgets that there is something to cut before it has been cut.
+    async finishCut(...[disk, directory, state]: Parameters<typeof cutting.finishCut>) {
+      const { cut, startOffset, durableOffset, highWatermark } = state
+      if (!rules.remembersCut && cut) await state.replace({ startOffset, durableOffset, highWatermark, cut: undefined })
+      const known = { startOffset, durableOffset, highWatermark, cut, replace: state.replace.bind(state) }
+      await cutting.finishCut(disk, directory, known as typeof state)
+    },
+  }
+})
+
+afterEach(() => Object.assign(rules, { checkCrc: true, stopAtGap: true, remembersCut: true }))
 
 /** The first violations that any of some seeds finds. */
 async function violations(tamper?: (world: World) => World): Promise<readonly string[]> {
@@ -51,6 +65,20 @@ test('the checks notice a recovery that does not look at the CRC', async () => {
 test('the checks notice a recovery that goes on behind a gap', async () => {
   rules.stopAtGap = false
   expect((await violations()).length).toBeGreaterThan(0)
+})
+
+test('the checks notice a cut that is forgotten before it has been made', async () => {
+  rules.remembersCut = false
+  expect((await violations()).length).toBeGreaterThan(0)
+})
+
+test('the checks notice that what is left of a frame is not durable when the cut is decided', async () => {
+  const open = (world: World): Disk['open'] => async (path, how) => {
+    const file = await world.disk.open(path, how)
+    return path.endsWith('.new') ? { ...file, sync: async () => {} } : file
+  }
+  const found = await violations(world => ({ ...world, disk: bound(world.disk, { open: open(world) }) }))
+  expect(found.length).toBeGreaterThan(0)
 })
 
 test('the checks notice a disk that writes other bytes than it was given', async () => {

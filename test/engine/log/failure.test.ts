@@ -2,7 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Refusal } from '../../../src/ports.ts'
 import { SimWorld } from '../../sim/world.ts'
-import { append, batchOf, openLog, valuesOf } from './open-log.ts'
+import { append, batchOf, openLog, valuesOf, watch } from './open-log.ts'
 
 test.each([['sync', 'EIO'], ['write', 'EIO']] as const)('a %s that fails with %s is final', async (operation, fault) => {
   const opened = await openLog()
@@ -81,24 +81,22 @@ test('a file that cannot be opened for want of a handle is not the disk\'s failu
   expect(await valuesOf(again.log)).toEqual(['x'.repeat(1500)])
 })
 
-test('a disk that fails closes no file under a call that is under way', async () => {
+test('a log whose disk has failed closes no file under a call that is under way', async () => {
   const world = new SimWorld(3)
-  const opened = await world.run(() => openLog({ disk: world.disk, eagerBytes: 0 }))
-  const open: string[] = []
-  world.disk.onOperation = (operation, path) => {
-    if (!path.endsWith('.segment')) return
-    if (open.at(-1) === operation) open.pop()
-    else open.push(operation)
-  }
-  world.disk.fail('write', 'EIO', { path: '.segment', after: 2 })
+  let atFailure: readonly string[] = []
   await world.run(async () => {
-    for (let index = 0; index < 3; index++) {
-      const appended = opened.log.append(batchOf(['x'.repeat(1000)]), 0)
+    const { log } = await openLog({ disk: world.disk, eagerBytes: 0, onFailure: () => { atFailure = [...watched.underWay] } })
+    await append(log, batchOf(['first']))
+    const watched = watch(world.disk)
+    world.disk.fail('write', 'EIO', { after: 2 })
+    for (const value of ['written', 'lost']) {
+      const appended = log.append(batchOf([value]), 0)
       if (!(appended instanceof Refusal)) await appended.written.catch(() => {})
     }
-    await opened.log.close()
-    expect([opened.log.failed, open]).toEqual([expect.any(Error), []])
+    await log.close()
+    expect([log.failed, [...watched.underWay]]).toEqual([expect.objectContaining({ code: 'EIO' }), []])
   })
+  expect(atFailure).toContainEqual(expect.stringContaining('sync'))
 })
 
 test('bytes whose sync had failed are written again before a restart shows them', async () => {

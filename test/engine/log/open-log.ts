@@ -53,6 +53,18 @@ export async function openLog(options: OpenOptions = {}): Promise<Opened> {
   return { log, world, disk: world.disk, [Symbol.asyncDispose]: () => log.close() }
 }
 
+/** What the disk has been asked for from now on, and what of it has not ended. Reading aside. */
+export function watch(disk: SimDisk): { readonly begun: string[]; readonly underWay: Set<string> } {
+  const watched = { begun: [] as string[], underWay: new Set<string>() }
+  disk.onOperation = (operation, path) => {
+    const call = `${operation} ${path}`
+    if (operation === 'read' || watched.underWay.delete(call)) return
+    watched.begun.push(call)
+    watched.underWay.add(call)
+  }
+  return watched
+}
+
 export function batchOf(values: readonly string[], timestampMs = Date.UTC(2026, 0, 1), options: Partial<Parameters<typeof buildBatch>[1]> = {}): Batch {
   return buildBatch(values.map(value => ({ key: null, value: Buffer.from(value) })), { timestampMs, ...options })
 }

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { Prng } from '../../src/base/prng.ts'
-import { waitingMax } from '../../src/engine/partition.ts'
-import { type Appended, Refusal, type Seen } from '../../src/ports.ts'
-import { buildBatch } from '../../src/wire/batch.ts'
-import { append, openEngineWorld, valuesOf } from '../support/engine-world.ts'
+import { Prng } from '../../../src/base/prng.ts'
+import { waitingMax } from '../../../src/engine/replication/waiting.ts'
+import { type Appended, Refusal, type Seen } from '../../../src/ports.ts'
+import { buildBatch } from '../../../src/wire/batch.ts'
+import { append, openEngineWorld, valuesOf } from '../../support/engine-world.ts'
 
 const orders = { topic: 'orders', partition: 0 }
 const never = new AbortController().signal
@@ -107,8 +107,9 @@ describe('a partition', () => {
     await using opened = await withOrders()
     expect(opened.world.disk.files.filter(path => path.startsWith('/data/topics/'))).toEqual([])
     await opened.backend.logs.ends(orders)
-    expect(await opened.engine.partitions.hasFiles(orders)).toBe(true)
-    expect(await opened.engine.partitions.hasFiles({ topic: 'orders', partition: 1 })).toBe(false)
+    const { id } = opened.engine.image.topic('orders')!
+    expect(opened.engine.broker(1)!.replicas.hasFiles(id, 0)).toBe(true)
+    expect(opened.engine.broker(1)!.replicas.hasFiles(id, 1)).toBe(false)
   })
 })
 
@@ -128,14 +129,14 @@ describe('waiting readers', () => {
     await append(backend, { topic: 'orders', partition: 1 }, ['a'])
     await Promise.all(waiting)
     for (const { partition } of seen) {
-      const open = await engine.partitions.find({ topic: 'orders', partition })
+      const open = await engine.find({ topic: 'orders', partition })
       expect(open instanceof Refusal ? open : open.waitingCount).toBe(0)
     }
   })
 
   it('are bounded: the one that waits longest looks again when there are too many', async () => {
     await using opened = await withOrders()
-    const open = await opened.engine.partitions.find(orders)
+    const open = await opened.engine.find(orders)
     if (open instanceof Refusal) throw new Error(open.message)
     let woken = 0
     for (let reader = 0; reader < waitingMax + 5; reader++) open.wait(() => { woken++ })
