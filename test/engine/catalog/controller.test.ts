@@ -209,6 +209,30 @@ describe('a controller', () => {
     })
   })
 
+  it('never uses an epoch again of which something may lie on a disk that is not there', async () => {
+    const disks = new Disks([1, 2, 3])
+    await (await disks.open([1, 2, 3])).close()
+    // The next start gets its first records onto one disk alone, and fails.
+    for (const id of [2, 3]) disks.disk(id).fail('write', 'EIO', { path: 'segment' })
+    await expect(disks.open([1, 2, 3]).then(controller => serve(controller, [1]))).rejects.toThrow(/could not be written/)
+    disks.cut([1], new Prng(1), () => 'everything')
+    disks.cut([2, 3], new Prng(1), () => 'nothing')
+    const ends = await Promise.all([1, 2, 3].map(async id => {
+      const { log } = await disks.copy(id)
+      await log.close()
+      return log.latestEpoch
+    }))
+    expect(ends).toEqual([1, 0, 0])
+    const without = await disks.open([2, 3])
+    expect(without.quorum().leaderEpoch).toBe(2)
+    await serve(without, [2, 3])
+    await without.submit(topic('orders', 1))
+    await without.close()
+    const all = await disks.open([1, 2, 3])
+    expect(names(all)).toEqual(['orders'])
+    await all.close()
+  })
+
   it('goes on without a copy whose disk failed, and takes it back when it is replaced', async () => {
     const disks = new Disks([1, 2, 3])
     await disks.run(async () => {
