@@ -11,8 +11,8 @@ export type GroupCommand =
   | { readonly type: 'leave'; readonly groupId: string; readonly members: readonly LeavingMember[] }
   | { readonly type: 'commit'; readonly request: CommitRequest }
   | { readonly type: 'delete'; readonly groupId: string }
-  /** The topic is gone, and so are the offsets of it that were committed before `beforeMs`. */
-  | { readonly type: 'forget-topic'; readonly topic: string; readonly beforeMs: number }
+  /** The topic is gone, and so are its offsets. */
+  | { readonly type: 'forget-topic'; readonly topic: string }
   // From timers.
   | { readonly type: 'member-expired'; readonly groupId: string; readonly memberId: string }
   | { readonly type: 'pending-expired'; readonly groupId: string; readonly memberId: string }

@@ -128,12 +128,12 @@ export class GroupCoordinator {
     if (!(shard instanceof Refusal)) await shard.runtime.close(reason)
   }
 
-  /** A topic that was made again under its old name is another one: what was committed before it was made was of the old one. */
+  /** Nothing but the catalog decides: times of commits do not, since clocks are set back. */
   async #forgetDeleted({ groups, runtime }: Shard): Promise<void> {
     for (const topic of groups.offsetTopics()) {
-      const beforeMs = this.#options.topics().topic(topic)?.createdAtMs ?? Infinity
+      if (this.#options.topics().topic(topic) !== undefined) continue
       for (let removed = 1; removed > 0;) {
-        const reply = await runtime.submit({ type: 'forget-topic', topic, beforeMs })
+        const reply = await runtime.submit({ type: 'forget-topic', topic })
         if (reply instanceof Refusal) return
         removed = reply as GroupReplies['forget-topic']
       }

@@ -62,7 +62,7 @@ export class Groups implements Machine<GroupCommand, GroupRecord, GroupReply> {
       case 'leave': return this.#withGroup(command.groupId, group => this.#classic.leave(group, command.members, nowMs))
       case 'commit': return this.#commit(command.request, nowMs)
       case 'delete': return this.#delete(command.groupId)
-      case 'forget-topic': return this.#forgetTopic(command.topic, command.beforeMs)
+      case 'forget-topic': return this.#forgetTopic(command.topic)
       case 'member-expired': return this.#onTimer(command.groupId, group => this.#classic.memberExpired(group, command.memberId, nowMs))
       case 'pending-expired': return this.#onTimer(command.groupId, group => this.#classic.pendingExpired(group, command.memberId, nowMs))
       case 'join-timeout': return this.#onTimer(command.groupId, group => this.#classic.joinTimeout(group, nowMs))
@@ -119,8 +119,8 @@ export class Groups implements Machine<GroupCommand, GroupRecord, GroupReply> {
     return { records: [...removals(this.#offsets.of(groupId)), { type: 'group-removed', groupId }], reply: null }
   }
 
-  #forgetTopic(topic: string, beforeMs: number): Verdict {
-    const records = removals(this.#offsets.first(removalsPerBatchMax, one => one.topic === topic && one.commitTimestampMs < beforeMs))
+  #forgetTopic(topic: string): Verdict {
+    const records = removals(this.#offsets.first(removalsPerBatchMax, one => one.topic === topic))
     return { records, reply: records.length }
   }
 

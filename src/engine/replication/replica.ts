@@ -216,12 +216,20 @@ export class Replica {
     this.#goOffline({ kind: 'full', refusal: storageError(this.name, error) }, { lost: false })
   }
 
+  /** Where nobody else could lead, the leadership stays here, and clients are told what is wrong. */
+  #concernsOthers({ kind }: Fault): boolean {
+    const { brokerId } = this.#options
+    const { replicas, inSyncReplicas } = this.#partition
+    // Offsets may be given out again once a full disk has room: followers that have seen the lost ones need a new epoch to find out.
+    return kind === 'damaged' ? inSyncReplicas.some(id => id !== brokerId) : replicas.length > 1
+  }
+
   #goOffline(fault: Fault, how: { readonly lost: boolean }): void {
     if (this.#fault?.kind === fault.kind) return
     this.#fault = fault
     this.#stepDown(fault.refusal)
     this.#waiting.wake()
-    this.#options.offline(this, how)
+    if (this.#concernsOthers(fault)) this.#options.offline(this, how)
   }
 
   // ----------------------------------------------------------------------------------------------------------- clients
