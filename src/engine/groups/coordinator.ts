@@ -198,7 +198,7 @@ export class GroupCoordinator {
     } catch (error) {
       drop()
       logger.error({ partition, error: String(error) }, 'the groups of a coordinator partition cannot be replayed')
-      return new Refusal('coordinator-not-available', `partition ${partition} of ${offsetsTopic} cannot be replayed: ${String(error)}`)
+      return new Refusal('storage-error', `partition ${partition} of ${offsetsTopic} cannot be replayed: ${String(error)}`)
     }
   }
 }
