@@ -295,6 +295,8 @@ export class SimDisk implements Disk {
   #change(kind: PendingName['kind'], path: string, inode: Inode, from = ''): void {
     const change = { kind, path, inode, from, directory: parentOf(path) }
     applyName(change, this.#names)
+    // What is pending within a directory stays so under the directory's new name.
+    if (kind === 'rename' && inode.isDirectory) this.#pendingNames = this.#pendingNames.map(one => movedChange(one, from, path))
     this.#pendingNames.push(change)
   }
 
@@ -383,8 +385,22 @@ function applyName({ kind, path, from, inode }: PendingName, names: Map<string, 
     if (names.get(path) === inode) names.delete(path)
     return
   }
-  if (kind === 'rename') names.delete(from)
+  if (kind === 'rename') {
+    names.delete(from)
+    // A directory takes along what is in it.
+    if (inode.isDirectory) for (const [name, child] of [...names]) if (name.startsWith(`${from}/`)) {
+      names.delete(name)
+      names.set(path + name.slice(from.length), child)
+    }
+  }
   names.set(path, inode)
+}
+
+function movedChange(change: PendingName, from: string, to: string): PendingName {
+  const moved = (path: string): string => (path === from || path.startsWith(`${from}/`) ? to + path.slice(from.length) : path)
+  // The directory's own name is its parent's.
+  if (change.path === from) return change
+  return { ...change, path: moved(change.path), from: moved(change.from), directory: moved(change.directory) }
 }
 
 function isReachable(path: string, names: Map<string, Inode>): boolean {
