@@ -35,6 +35,15 @@ export interface ReplicasOptions {
   readonly online: (replicas: readonly Replica[]) => void
 }
 
+/** A topic's configs as they were in that version of that image. */
+interface TopicConfig {
+  readonly version: number
+  readonly image: Catalog
+  readonly log: LogConfig
+  readonly minInSyncReplicas: number
+  readonly flushesEachBatch: boolean
+}
+
 const lagCheckMs = 500
 const retryMs = 1_000
 const openingsMax = 16
@@ -50,7 +59,7 @@ export class Replicas {
   readonly #fetchers = new Map<number, Fetcher>()
   /** The leader that each replica follows at present. */
   readonly #followed = new Map<Replica, number>()
-  readonly #configs = new Map<string, { readonly version: number; readonly image: Catalog; readonly config: LogConfig }>()
+  readonly #configs = new Map<string, TopicConfig>()
   readonly #timers = new Set<Timer>()
   readonly #destructions = new Set<Promise<void>>()
   #isClosed = false
@@ -192,7 +201,7 @@ export class Replicas {
 
   /** Removes what has outlived its retention. */
   async applyRetention(): Promise<void> {
-    for (const replica of [...this.#replicas.values()]) {
+    for (const replica of this.#replicas.values()) {
       if (this.#isClosed) return
       try {
         await replica.applyRetention()
@@ -229,14 +238,12 @@ export class Replicas {
     const { id: topicId } = topic
     const key = keyOf(topicId, partition.index)
     const directory = this.#stored.get(key) ?? this.#roomiest()
-    const own = (): ReadonlyMap<string, string> => image().topicById(topicId)?.configs ?? new Map<string, string>()
-    const config = (name: string): string => image().configs.topic(own(), name)
     const path = `${directory.path}/topics/${topicId}/${partition.index}`
     return new Replica({
       topicId, name: `${topic.name}-${partition.index}`, brokerId, clock: world.clock, logger,
       log: {
         world: directory.world, directory: path, identity: { clusterId, topicId, partition: partition.index, broker: brokerId }, keys: directory.keyring,
-        config: () => this.#configOf(topicId), cache, logger, onFailure: directory.failure.report,
+        config: () => this.#configOf(topicId).log, cache, logger, onFailure: directory.failure.report,
       },
       prepare: async () => {
         if (directory.failure.refusal !== undefined) return directory.failure.refusal
@@ -246,8 +253,8 @@ export class Replicas {
         return null
       },
       mayGrow: () => limit.refusal(directory),
-      minInSyncReplicas: () => Number(config('min.insync.replicas')),
-      flushesEachBatch: () => config('flush.messages') === '1',
+      minInSyncReplicas: () => this.#configOf(topicId).minInSyncReplicas,
+      flushesEachBatch: () => this.#configOf(topicId).flushesEachBatch,
       lagMsMax: () => image().configs.number('replica.lag.time.max.ms'),
       brokerEpoch: id => {
         const broker = image().broker(id)
@@ -329,13 +336,19 @@ export class Replicas {
     return (sound.length > 0 ? sound : directories).toSorted((a, b) => counts.get(a)! - counts.get(b)!)[0]!
   }
 
-  /** Read on every append, so it is kept until the catalog changes. */
-  #configOf(topicId: string): LogConfig {
+  /** Read on every append and with every step of a follower, so it is kept until the catalog changes. */
+  #configOf(topicId: string): TopicConfig {
     const image = this.#options.image()
     const known = this.#configs.get(topicId)
-    if (known?.version === image.version && known.image === image) return known.config
-    const config = logConfigOf(image.configs, image.topicById(topicId)?.configs ?? new Map())
-    this.#configs.set(topicId, { version: image.version, image, config })
+    if (known?.version === image.version && known.image === image) return known
+    const own = image.topicById(topicId)?.configs ?? new Map<string, string>()
+    const config: TopicConfig = {
+      version: image.version, image,
+      log: logConfigOf(image.configs, own),
+      minInSyncReplicas: Number(image.configs.topic(own, 'min.insync.replicas')),
+      flushesEachBatch: image.configs.topic(own, 'flush.messages') === '1',
+    }
+    this.#configs.set(topicId, config)
     return config
   }
 
