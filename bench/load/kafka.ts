@@ -2,11 +2,13 @@
 // line of JSON. Records are made before the clock starts; what is measured is the server, not this client.
 //   node bench/load/kafka.ts produce PORT TOPIC --batch-bytes N --record-bytes N --batches N --in-flight N
 //   node bench/load/kafka.ts fetch PORT TOPIC --fetch-bytes N --offset N --until N --rounds N
-//   node bench/load/kafka.ts create PORT TOPIC
+//   node bench/load/kafka.ts create PORT TOPIC --replication N
+//   node bench/load/kafka.ts leader PORT TOPIC       the port of whoever leads its first partition
 import { connect, type Socket } from 'node:net'
 import { parseArgs } from 'node:util'
 import { Produce } from '../../src/kafka/apis/00-produce.ts'
 import { Fetch } from '../../src/kafka/apis/01-fetch.ts'
+import { Metadata } from '../../src/kafka/apis/03-metadata.ts'
 import { CreateTopics } from '../../src/kafka/apis/19-create-topics.ts'
 import { FrameAssembler } from '../../src/kafka/frame.ts'
 import { Batch, buildBatch } from '../../src/wire/batch.ts'
@@ -18,11 +20,11 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     'batch-bytes': number(1_000_000), 'record-bytes': number(1024), 'batches': number(200), 'in-flight': number(1),
-    'fetch-bytes': number(8 * 1024 * 1024), 'offset': number(0), 'until': number(0), 'rounds': number(1), 'host': { type: 'string', default: '127.0.0.1' },
+    'fetch-bytes': number(8 * 1024 * 1024), 'offset': number(0), 'until': number(0), 'rounds': number(1), 'replication': number(1), 'host': { type: 'string', default: '127.0.0.1' },
   },
 })
 const [task = '', port = '', topic = ''] = positionals
-const option = (name: 'batch-bytes' | 'record-bytes' | 'batches' | 'in-flight' | 'fetch-bytes' | 'offset' | 'until' | 'rounds'): number => Number(values[name])
+const option = (name: 'batch-bytes' | 'record-bytes' | 'batches' | 'in-flight' | 'fetch-bytes' | 'offset' | 'until' | 'rounds' | 'replication'): number => Number(values[name])
 
 /** One connection; answers come in the order of the requests. */
 class Connection {
@@ -122,12 +124,18 @@ async function fetch(connection: Connection): Promise<object> {
 }
 
 async function create(connection: Connection): Promise<object> {
-  const wanted = { name: topic, numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }
+  const wanted = { name: topic, numPartitions: 1, replicationFactor: option('replication'), assignments: [], configs: [] }
   const { topics } = await connection.ask(CreateTopics, 5, { topics: [wanted], timeoutMs: 10_000, validateOnly: false })
   return { name: topic, errorCode: topics[0]!.errorCode }
 }
 
-const tasks: Readonly<Record<string, (connection: Connection) => Promise<object>>> = { produce, fetch, create }
+async function leader(connection: Connection): Promise<object> {
+  const { brokers, topics } = await connection.ask(Metadata, 8, { topics: [{ name: topic }], allowAutoTopicCreation: false })
+  const { leaderId } = topics[0]!.partitions[0]!
+  return { id: leaderId, port: brokers.find(({ nodeId }) => nodeId === leaderId)!.port }
+}
+
+const tasks: Readonly<Record<string, (connection: Connection) => Promise<object>>> = { produce, fetch, create, leader }
 const run = tasks[task]
 if (run === undefined) throw new Error(`'${task}' is none of ${Object.keys(tasks).join(', ')}`)
 const socket = connect({ port: Number(port), host: values.host })
