@@ -159,13 +159,17 @@ export class Leadership {
     this.#maybeLetIn(id, known)
   }
 
-  /** Puts out of the in-sync set who has been behind for longer than replica.lag.time.max.ms. */
+  /**
+   * Puts out of the in-sync set who has been behind for longer than replica.lag.time.max.ms, and lets in who could not be let in when it was heard of last,
+   * because it was not known to run yet: of a partition that nobody writes to a follower has nothing more to say.
+   */
   checkLag(): void {
     if (this.#ended !== undefined) return
     const nowMs = this.#clock.monotonic()
     const { inSyncReplicas } = this.#partition
     const keep = inSyncReplicas.filter(id => id === this.#options.brokerId || !this.#isBehind(id, nowMs))
     if (keep.length < inSyncReplicas.length) this.#ask(keep)
+    for (const [id, progress] of this.#progress) if (!this.#isBehind(id, nowMs)) this.#maybeLetIn(id, progress)
   }
 
   /** Nothing more is appended or acknowledged. */
