@@ -47,7 +47,9 @@ export async function appendOnce(engine: Engine, at: PartitionRef, batch: Batch,
       const end = replica.endOfEpoch(answer.leaderEpoch, undefined)
       if (end instanceof Refusal) return end
       if (end.leaderEpoch !== answer.leaderEpoch || end.endOffset < answer.endOffset) return 'gone'
-      const committed = await replica.leadership?.committed(answer.endOffset) ?? new Refusal('not-leader', `${replica.name} has lost its leader`)
+      const { leadership } = replica
+      if (leadership === undefined) return new Refusal('not-leader', `${replica.name} has lost its leader`)
+      const committed = await leadership.committed(answer.endOffset)
       return committed === null ? 'kept' : committed instanceof OutcomeUnknown ? new Refusal('not-leader', committed.message) : committed
     }), leftMs())
     if (fate === 'kept') return answer.appended
