@@ -212,13 +212,19 @@ function logDirectoriesOf(engine: Engine, brokerId: number, partitions: readonly
       if (topic === undefined || broker.replicas.directoryOf(replica) !== directory) return []
       if (partitions !== null && !partitions.some(one => one.topic === topic.name && one.partition === replica.index)) return []
       const { highWatermark, logEndOffset } = replica.status()
-      return [{ topic: topic.name, partition: replica.index, bytes: replica.bytes, lag: Math.max(0, highWatermark - logEndOffset), isFuture: false }]
+      return [{ topic: topic.name, partition: replica.index, bytes: broker.replicas.bytesOf(replica), lag: Math.max(0, highWatermark - logEndOffset), isFuture: false }]
+    })
+    const futures = broker.replicas.moves.flatMap(({ replica: { topicId, index }, to, bytes, lag }) => {
+      const topic = broker.image.topicById(topicId)?.name
+      if (to !== directory || topic === undefined) return []
+      if (partitions !== null && !partitions.some(one => one.topic === topic && one.partition === index)) return []
+      return [{ topic, partition: index, bytes, lag, isFuture: true }]
     })
     const { limitBytes } = broker.limit
     const failed = directory.failure.refusal?.message
     return {
       brokerId, path: directory.path, ...(failed === undefined ? {} : { failed }), totalBytes: space?.totalBytes ?? -1, usableBytes: space?.freeBytes ?? -1,
-      ...(limitBytes === undefined ? {} : { limitBytes }), replicas,
+      ...(limitBytes === undefined ? {} : { limitBytes }), replicas: [...replicas, ...futures],
     }
   })
 }

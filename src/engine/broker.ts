@@ -62,7 +62,7 @@ export class Broker {
     this.#options = options
     this.#controller = links.controller(id)
     this.#image = new Catalog({ brokerId: id, settings })
-    this.limit = new StorageLimit({ brokerId: id, directories, replicas: () => this.#replicas.all, limitBytes: () => this.#image.broker(id)?.limitBytes })
+    this.limit = new StorageLimit({ brokerId: id, directories, stored: () => this.#replicas.bytes, limitBytes: () => this.#image.broker(id)?.limitBytes })
     this.groups = this.#coordinator()
     this.peer = {
       fetch: request => this.#replicas.fetch(request),
@@ -160,6 +160,7 @@ export class Broker {
       offline: (replicas, { lost }) => this.#inBackground(() => this.#report('replicas-offline', replicas, lost)),
       online: replicas => this.#inBackground(() => this.#report('replicas-online', replicas, false)),
     })
+    await this.limit.measure()
     for (const topic of this.#image.topics) this.#applyTopic(topic)
     this.#clearCondemned()
     this.#warnOfStrays()
@@ -294,13 +295,13 @@ export class Broker {
       },
       topics: () => this.#image,
       createTopic: topic => this.createTopic({ ...topic, replicationFactor: -1, configs: internalTopicConfigs }, { internal: true, validateOnly: false }),
-      openLog: partition => this.#openGroupLog(partition),
+      openLog: (partition, lost) => this.#openGroupLog(partition, lost),
       hasLog: partition => this.#replicas.hasFiles(this.#image.topic(offsetsTopic)?.id ?? '', partition),
     })
   }
 
   /** The partition as a machine writes it, once everything in it is committed: nothing that could still be taken back is told to anybody. */
-  async #openGroupLog(partition: number): Promise<MachineLog | Refusal> {
+  async #openGroupLog(partition: number, lost: () => void): Promise<MachineLog | Refusal> {
     const found = this.#replicas.find({ topic: offsetsTopic, partition })
     const replica = found instanceof Promise ? await found : found
     if (replica instanceof Refusal) return replica.code === 'not-leader' ? notCoordinator(partition) : replica
@@ -311,7 +312,7 @@ export class Broker {
       new Refusal('coordinator-load-in-progress', `${offsetsTopic}-${partition} is not on enough replicas to be read`)))
     const refusal = await Promise.race([leadership.committed(log.endOffset), late.promise])
     if (refusal !== null) return refusal.code === 'coordinator-load-in-progress' ? refusal : notCoordinator(partition)
-    return replicaLog(replica, leadership, log)
+    return replicaLog(replica, leadership, log, lost)
   }
 
   /** Moves a replica to another directory of this broker; resolves once the move has begun. */

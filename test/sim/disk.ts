@@ -388,7 +388,7 @@ function applyName({ kind, path, from, inode }: PendingName, names: Map<string, 
   if (kind === 'rename') {
     names.delete(from)
     // A directory takes along what is in it.
-    if (inode.isDirectory) for (const [name, child] of [...names]) if (name.startsWith(`${from}/`)) {
+    if (inode.isDirectory) for (const [name, child] of names) if (name.startsWith(`${from}/`)) {
       names.delete(name)
       names.set(path + name.slice(from.length), child)
     }

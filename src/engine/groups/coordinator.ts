@@ -19,8 +19,8 @@ export interface CoordinatorOptions {
   readonly topics: () => { topic(name: string): Topic | undefined }
   /** Makes the offsets topic; durable when it resolves. */
   readonly createTopic: (topic: Pick<NewTopic, 'name' | 'partitions'>) => Promise<Topic | Refusal>
-  /** A partition of it that this broker leads, committed to its end. */
-  readonly openLog: (partition: number) => Promise<MachineLog | Refusal>
+  /** A partition of it that this broker leads, committed to its end. `lost` is called when an append finds that this leadership has ended. */
+  readonly openLog: (partition: number, lost: () => void) => Promise<MachineLog | Refusal>
   /** Whether the partition has ever been written here: one that has not has no groups. */
   readonly hasLog: (partition: number) => boolean
 }
@@ -183,7 +183,12 @@ export class GroupCoordinator {
   /** `drop`: whoever asks next opens it anew. */
   async #open(partition: number, drop: () => void): Promise<Shard | Refusal> {
     const { clock, logger, settings } = this.#options
-    const log = await this.#options.openLog(partition)
+    let opened: Shard | undefined
+    const lost = (): void => {
+      drop()
+      void opened?.runtime.close(new Refusal('not-coordinator', `this broker does not lead ${offsetsTopic}-${partition} any more`))
+    }
+    const log = await this.#options.openLog(partition, lost)
     if (log instanceof Refusal) {
       drop()
       return log
@@ -192,9 +197,9 @@ export class GroupCoordinator {
     try {
       const name = `${offsetsTopic}-${partition}`
       const runtime = await MachineRuntime.open({ name, machine: groups, log, clock, logger, failed: drop })
-      const shard = { groups, runtime }
-      await this.#forgetDeleted(shard)
-      return shard
+      opened = { groups, runtime }
+      await this.#forgetDeleted(opened)
+      return opened
     } catch (error) {
       drop()
       logger.error({ partition, error: String(error) }, 'the groups of a coordinator partition cannot be replayed')

@@ -5,13 +5,17 @@ import type { MachineLog } from '../machine.ts'
 import type { Leadership } from './leadership.ts'
 import type { Replica } from './replica.ts'
 
-export function replicaLog(replica: Replica, leadership: Leadership, log: Log): MachineLog {
+/** `ended` is called when an append finds the leadership at its end; the catalog need not say so, as when the log goes to another directory. */
+export function replicaLog(replica: Replica, leadership: Leadership, log: Log, ended: () => void): MachineLog {
   const lost = (): Refusal => new Refusal('not-coordinator', `${replica.name} is led elsewhere`)
   return {
     get startOffset() { return log.startOffset },
     get endOffset() { return log.endOffset },
     append(batch) {
-      if (replica.leadership !== leadership) return lost()
+      if (replica.leadership !== leadership) {
+        ended()
+        return lost()
+      }
       // Kafka's clients know what to do when a coordinator is not available; that its replicas are too few is not their concern.
       if (leadership.replicasFault !== undefined) return new Refusal('coordinator-not-available', leadership.replicasFault.message)
       const added = leadership.add(batch)

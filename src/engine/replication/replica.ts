@@ -56,6 +56,10 @@ export class Replica {
   /** Why clients' records are no longer taken, though what was taken is still being committed. */
   #draining: Refusal | undefined
   #gone: Refusal | undefined
+  /** Where its log is, and how it is opened. */
+  #place: LogOptions
+  /** Its log is being put in another directory. */
+  #isMoving = false
   /** Settles with the change asked for last; never rejects. */
   #turn: Promise<void> = Promise.resolve()
   #opening: Promise<null | Refusal> | undefined
@@ -65,6 +69,7 @@ export class Replica {
     this.index = partition.index
     this.name = options.name
     this.#options = options
+    this.#place = options.log
     this.#partition = partition
   }
 
@@ -118,7 +123,8 @@ export class Replica {
   async #open(): Promise<null | Refusal> {
     if (this.#gone !== undefined) return this.#gone
     if (this.#log !== undefined && this.#fault === undefined) return null
-    const { log: options, logger } = this.#options
+    const { logger } = this.#options
+    const options = this.#place
     try {
       const unprepared = await this.#options.prepare()
       if (unprepared !== null) return unprepared
@@ -147,7 +153,7 @@ export class Replica {
     // What is damaged or sealed with another key stays so; anything else, such as a lack of file handles, may pass.
     if (error instanceof Damaged || error instanceof WrongKey) this.#goOffline({ kind: 'damaged', refusal }, { lost: error instanceof Damaged })
     else if (this.#log?.failed !== undefined || (error as { code?: unknown }).code === 'EIO') {
-      this.#options.log.onFailure?.(error as Error)
+      this.#place.onFailure?.(error as Error)
       this.#goOffline({ kind: 'failed', refusal }, { lost: false })
     }
     return refusal
@@ -166,6 +172,7 @@ export class Replica {
 
   #attach(log: Log): void {
     this.#log = log
+    this.#isMoving = false
     this.#highWatermark = Math.max(log.recoveredHighWatermark, log.startOffset)
     this.#subscriptions = [
       log.onAppend(() => { if (this.#leadership !== undefined) this.#options.appended(this) }),
@@ -234,9 +241,14 @@ export class Replica {
 
   // ----------------------------------------------------------------------------------------------------------- clients
 
+  /** Refused while the high watermark may still be below what clients have seen of an earlier leader (KIP-207). */
   ends(): Ends | Refusal {
     const leadership = this.#leaderFor(undefined)
     if (leadership instanceof Refusal) return leadership
+    return leadership.highWatermark < leadership.startOffset ? this.#notCaughtUp(leadership) : this.#endsOf(leadership)
+  }
+
+  #endsOf(leadership: Leadership): Ends {
     const { highWatermark } = leadership
     return { logStartOffset: this.#log!.startOffset, lastStableOffset: highWatermark, highWatermark, logEndOffset: this.#log!.endOffset, leaderEpoch: leadership.epoch }
   }
@@ -254,7 +266,7 @@ export class Replica {
     const log = this.#log!
     if (how.lastFetchedEpoch !== undefined && how.lastFetchedEpoch >= 0) {
       const diverging = divergence(log, from, how.lastFetchedEpoch)
-      if (diverging !== undefined) return { ...(this.ends() as Ends), batches: [], diverging }
+      if (diverging !== undefined) return { ...this.#endsOf(leadership), batches: [], diverging }
     }
     if (from < log.startOffset || from > log.endOffset) {
       return new Refusal('offset-out-of-range', `offset ${from} of ${this.name} is outside ${log.startOffset} to ${log.endOffset}`)
@@ -263,8 +275,8 @@ export class Replica {
     const batches = from >= upTo ? [] : await this.#guarded(() => log.read(from, { bytesMax: how.bytesMax, atLeastOne: how.atLeastOne, upTo }))
     if (batches instanceof Refusal) return batches
     // The log may have been truncated from the front, or the leadership lost, while the disk was read.
-    const ends = this.ends()
-    return ends instanceof Refusal ? ends : { ...ends, batches }
+    const now = this.#leaderFor(how.leaderEpoch)
+    return now instanceof Refusal ? now : { ...this.#endsOf(now), batches }
   }
 
   offsetForTime(timestampMs: number): Promise<Position | null | Refusal> {
@@ -330,12 +342,14 @@ export class Replica {
     return leadership
   }
 
+  #notCaughtUp({ epoch }: Leadership): Refusal {
+    return new Refusal('offset-not-available', `the high watermark of ${this.name} has not caught up with leader epoch ${epoch} yet`)
+  }
+
   async #asLeader<T>(ask: (log: Log, highWatermark: number) => Promise<T>): Promise<T | Refusal> {
     const leadership = this.#leaderFor(undefined)
     if (leadership instanceof Refusal) return leadership
-    if (leadership.highWatermark < leadership.startOffset) {
-      return new Refusal('offset-not-available', `the high watermark of ${this.name} has not caught up with leader epoch ${leadership.epoch} yet`)
-    }
+    if (leadership.highWatermark < leadership.startOffset) return this.#notCaughtUp(leadership)
     return this.#guarded(() => ask(this.#log!, leadership.highWatermark))
   }
 
@@ -377,6 +391,7 @@ export class Replica {
       if (first instanceof Refusal) return refused(first)
       // Where the log begins inside a batch, whoever copies it must begin with the whole batch.
       const startOffset = first[0]?.baseOffset ?? log.startOffset
+      if (position.offset === startOffset && this.#leadership === leadership) return { ...head(), batches: first }
       return refused(new Refusal('offset-out-of-range', `offset ${position.offset} of ${this.name} is outside ${log.startOffset} to ${log.endOffset}`), startOffset)
     }
     leadership.heard(from.id, { brokerEpoch: from.epoch, durableOffset: position.durableOffset })
@@ -402,7 +417,7 @@ export class Replica {
   /** Whom to follow: undefined where there is no one, or the log cannot take anything. */
   get source(): { readonly leader: number; readonly leaderEpoch: number } | undefined {
     const { leader, leaderEpoch } = this.#partition
-    if (leader < 0 || this.leads || this.#gone !== undefined) return undefined
+    if (leader < 0 || this.leads || this.#gone !== undefined || this.#isMoving) return undefined
     if (this.#fault !== undefined && !(this.#fault.kind === 'damaged' && this.#mayRefill())) return undefined
     return { leader, leaderEpoch }
   }
@@ -427,8 +442,8 @@ export class Replica {
   /** Takes what the leader sent. Resolves once the next position can be told. */
   async take(fetched: FetchedPartition): Promise<void> {
     if (!this.#follows(fetched.leaderEpoch)) return
-    if (fetched.diverging !== undefined) return this.#reconcile(fetched.leaderEpoch, fetched.diverging)
-    if (fetched.refusal?.code === 'offset-out-of-range') return this.#startOver(fetched.leaderEpoch, fetched.logStartOffset)
+    if (fetched.diverging !== undefined) return this.#reconcile(fetched, fetched.diverging)
+    if (fetched.refusal?.code === 'offset-out-of-range') return this.#startOver(fetched)
     if (fetched.refusal !== undefined) return
     if (this.#log === undefined && fetched.batches.length === 0 && fetched.logStartOffset === 0) return this.#agreed(fetched.leaderEpoch)
     if ((await this.open()) !== null || !this.#follows(fetched.leaderEpoch) || this.#log === undefined) return
@@ -471,10 +486,11 @@ export class Replica {
   }
 
   /** The leader's log parts from this one: what lies behind the last common record goes (KIP-101, KIP-279). */
-  #reconcile(leaderEpoch: number, { leaderEpoch: epoch, endOffset }: EpochEnd): Promise<void> {
+  #reconcile({ leaderEpoch, offset: asked }: FetchedPartition, { leaderEpoch: epoch, endOffset }: EpochEnd): Promise<void> {
     return this.#inTurn(async () => {
       const log = this.#log
-      if (log === undefined || !this.#follows(leaderEpoch)) return
+      // An answer to where this log ended before says nothing of what it has now.
+      if (log?.endOffset !== asked || !this.#follows(leaderEpoch)) return
       const ends = [endOffset, endOfEpochUpTo(log, epoch).endOffset, log.endOffset]
       const offset = Math.max(log.startOffset, epoch < 0 ? log.startOffset : Math.min(...ends))
       // Nothing to cut off: the answer was to a position that is not this log's any more.
@@ -484,16 +500,18 @@ export class Replica {
   }
 
   /** The leader does not have the end of this log: all it has here is older than what it keeps. */
-  #startOver(leaderEpoch: number, startOffset: number): Promise<void> {
+  #startOver({ leaderEpoch, offset: asked, logStartOffset: startOffset }: FetchedPartition): Promise<void> {
     return this.#inTurn(async () => {
-      if (!this.#follows(leaderEpoch)) return
+      // The log may have been opened, or grown, since it was asked for what the leader has not.
+      if ((this.#log?.endOffset ?? 0) !== asked || !this.#follows(leaderEpoch)) return
       this.#options.logger.warn({ partition: this.name, offset: this.#log?.endOffset ?? 0, startOffset }, 'the leader does not have this offset; the replica is filled anew')
       await this.#cut(startOffset, 'reset')
     })
   }
 
   async #cut(offset: number, how: 'truncate' | 'reset'): Promise<void> {
-    const { log: options, logger } = this.#options
+    const { logger } = this.#options
+    const options = this.#place
     if (offset < this.#highWatermark) {
       logger.warn({ partition: this.name, offset, highWatermark: this.#highWatermark }, 'records below the high watermark are cut off: an unclean leader was elected, or its disk was lost')
     }
@@ -519,6 +537,36 @@ export class Replica {
       this.#fault = undefined
       return this.#open()
     })) === null
+  }
+
+  /**
+   * Serves from `to` from now on. `place` is called while the replica neither leads nor follows, with its log: it closes that and says whether another one, the
+   * same in content, is at `to`; where it rejects, that cannot be told and the directory is not to be trusted. A replica without a log just goes.
+   */
+  relocate(to: LogOptions, place: (log: Log, highWatermark: number) => Promise<boolean>): Promise<null | Refusal> {
+    return this.#inTurn(async () => {
+      const refusal = this.#gone ?? this.#fault?.refusal ?? null
+      if (refusal !== null) return refusal
+      const log = this.#log
+      if (log === undefined) {
+        this.#place = to
+        return null
+      }
+      this.#isMoving = true
+      this.#stepDown(new Refusal('not-leader', `${this.name} goes to another directory of broker ${this.#options.brokerId}`))
+      this.#log = undefined
+      for (const subscription of this.#subscriptions.splice(0)) subscription[Symbol.dispose]()
+      try {
+        if (await place(log, this.#highWatermark)) this.#place = to
+      } catch (error) {
+        to.onFailure?.(error as Error)
+        this.#goOffline({ kind: 'failed', refusal: storageError(this.name, error) }, { lost: false })
+        return this.#fault!.refusal
+      }
+      const reopened = await this.#open()
+      this.#isMoving = false
+      return reopened
+    })
   }
 
   async applyRetention(): Promise<void> {

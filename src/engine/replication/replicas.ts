@@ -1,18 +1,20 @@
 // All replicas of one broker: made and given up as the catalog says, opened when something lies on disk or somebody needs them, each following its leader.
 // Files lie under topics/<topic id>/<partition>, so that a topic made again under its old name never meets the old one's files.
 import { type Partition, type PartitionRef, Refusal, type Seen, type Topic } from '../../ports.ts'
-import type { Disk, Logger, Timer, World } from '../../world/world.ts'
+import type { Logger, Timer, World } from '../../world/world.ts'
 import { type Catalog, unknownPartition, unknownTopic } from '../catalog/catalog.ts'
 import type { PartitionId } from '../catalog/commands.ts'
 import type { DataDirectory } from '../data-directory.ts'
 import { ensureDirectory } from '../directory.ts'
 import type { FetchRequest, FetchResponse, Links, ProgressReport } from '../links.ts'
 import type { LogConfig } from '../log/config.ts'
-import { quarantineName } from '../log/recovery.ts'
+import type { LogOptions } from '../log/log.ts'
 import type { TailCache } from '../log/tail-cache.ts'
 import { logConfigOf } from '../log-configs.ts'
+import { type DirectoryMove, DirectoryMoves, finishMoves, pathIn } from './directory-move.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { Fetcher } from './fetcher.ts'
+import { listed, removeReplica, removeTopic, segmentBytes } from './replica-files.ts'
 import { Replica } from './replica.ts'
 import type { StorageLimit } from './storage-limit.ts'
 
@@ -55,26 +57,45 @@ export class Replicas {
   readonly #replicas = new Map<string, Replica>()
   /** Where the files of each partition are that has some. */
   readonly #stored = new Map<string, DataDirectory>()
+  /** Where each replica's files are, or will be once it has any. */
+  readonly #places = new Map<Replica, DataDirectory>()
+  /** Of logs that were there when the broker started. */
+  readonly #bytesFound = new Map<string, number>()
+  readonly #moves: DirectoryMoves
   readonly #sessions: FetchSessions
   readonly #fetchers = new Map<number, Fetcher>()
   /** The leader that each replica follows at present. */
   readonly #followed = new Map<Replica, number>()
   readonly #configs = new Map<string, TopicConfig>()
   readonly #timers = new Set<Timer>()
-  readonly #destructions = new Set<Promise<void>>()
+  /** Replicas that are being removed, by what they are of. */
+  readonly #destructions = new Map<string, Promise<void>>()
   #isClosed = false
 
   private constructor(options: ReplicasOptions) {
     this.#options = options
+    this.#moves = new DirectoryMoves({
+      logger: options.logger,
+      logOptions: (replica, directory, parent) => this.#logOptions(replica, directory, parent),
+      moved: (replica, directory) => {
+        this.#places.set(replica, directory)
+        this.#stored.set(keyOf(replica.topicId, replica.index), directory)
+      },
+    })
     this.#sessions = new FetchSessions({ clock: options.world.clock, find: (topicId, partition) => this.get(topicId, partition) })
   }
 
-  /** Looks at what the directories hold; opens nothing yet. */
+  /** Looks at what the directories hold, and finishes what was being moved between them; opens nothing yet. */
   static async open(options: ReplicasOptions): Promise<Replicas> {
     const replicas = new Replicas(options)
+    await finishMoves(options.directories, options.logger)
     for (const directory of options.directories) {
-      for (const topicId of await listed(directory.world.disk, `${directory.path}/topics`)) {
-        for (const index of await listed(directory.world.disk, `${directory.path}/topics/${topicId}`)) replicas.#stored.set(`${topicId}/${index}`, directory)
+      const { disk } = directory.world
+      for (const topicId of await listed(disk, `${directory.path}/topics`)) {
+        for (const index of await listed(disk, `${directory.path}/topics/${topicId}`)) {
+          replicas.#stored.set(`${topicId}/${index}`, directory)
+          replicas.#bytesFound.set(`${topicId}/${index}`, await segmentBytes(disk, `${directory.path}/topics/${topicId}/${index}`))
+        }
       }
     }
     replicas.#every(lagCheckMs, async () => replicas.#checkLag())
@@ -99,8 +120,52 @@ export class Replicas {
     return this.#stored.has(keyOf(topicId, partition))
   }
 
-  directoryOf({ topicId, index }: Replica): DataDirectory | undefined {
-    return this.#stored.get(keyOf(topicId, index))
+  directoryOf(replica: Replica): DataDirectory | undefined {
+    return this.#places.get(replica)
+  }
+
+  /** Of its segments, its log open or not. */
+  bytesOf(replica: Replica): number {
+    return replica.isOpen ? replica.bytes : this.#bytesFound.get(keyOf(replica.topicId, replica.index)) ?? 0
+  }
+
+  /** Of all that is stored, also where the catalog does not know the topic. What is on its way to another directory counts once. */
+  get bytes(): number {
+    let bytes = 0
+    for (const replica of this.#replicas.values()) bytes += this.bytesOf(replica)
+    for (const [key, found] of this.#bytesFound) if (!this.#replicas.has(key)) bytes += found
+    return bytes
+  }
+
+  /** What is on its way to another directory. */
+  get moves(): readonly DirectoryMove[] {
+    return this.#moves.all
+  }
+
+  /** Moves a replica to another of the broker's directories, in place of another move of it; resolves once the move has begun. */
+  async move(topicId: string, partition: number, path: string): Promise<null | Refusal> {
+    const { brokerId, directories } = this.#options
+    const key = keyOf(topicId, partition)
+    const replica = this.#replicas.get(key)
+    if (replica === undefined) return new Refusal('replica-not-available', `broker ${brokerId} has no replica of partition ${partition} of topic ${topicId}`)
+    const target = directories.find(directory => directory.path === path)
+    if (target === undefined) {
+      return new Refusal('log-dir-not-found', `broker ${brokerId} has no directory ${path}; it has ${directories.map(directory => directory.path).join(', ')}`)
+    }
+    if (target.failure.refusal !== undefined) return target.failure.refusal
+    if (this.#moves.get(replica)?.to === target) return null
+    await this.#moves.cancel(replica)
+    const present = this.#places.get(replica)
+    if (present === target || present === undefined || this.#isClosed) return null
+    // What has files moves as a whole log; for the rest it is enough to know.
+    const refusal = this.#stored.has(key) ? await replica.open() : null
+    if (refusal !== null) return refusal
+    if (replica.isOpen) {
+      this.#moves.begin(replica, present, target)
+      return null
+    }
+    this.#places.set(replica, target)
+    return replica.relocate(this.#logOptions(replica, target, 'topics'), () => Promise.resolve(false))
   }
 
   // ----------------------------------------------------------------------------------------------------------- clients
@@ -128,7 +193,7 @@ export class Replicas {
       if (replica instanceof Refusal) return
       watched.push({ replica, highWatermark: one.highWatermark })
     }
-    const hasMoved = watched.some(({ replica, highWatermark }) => replica.ends() instanceof Refusal || replica.highWatermark > highWatermark)
+    const hasMoved = watched.some(({ replica, highWatermark }) => replica.leadership === undefined || replica.highWatermark > highWatermark)
     if (hasMoved || signal.aborted || this.#isClosed) return
     await new Promise<void>(resolve => {
       const wake = (): void => {
@@ -178,13 +243,17 @@ export class Replicas {
     const taken = keys.flatMap(key => this.#replicas.get(key) ?? [])
     for (const replica of taken) this.#leave(replica)
     for (const key of keys) this.#replicas.delete(key)
-    for (const replica of taken) await replica.close(unknownTopic(name), 'close')
-    this.#configs.delete(topicId)
-    for (const directory of this.#options.directories) {
-      await directory.keyring.shred(topicId)
-      await removeTopic(directory.world.disk, directory.path, topicId)
+    for (const replica of taken) {
+      await this.#moves.cancel(replica)
+      await replica.close(unknownTopic(name), 'close')
+      this.#places.delete(replica)
     }
-    for (const key of keys) this.#stored.delete(key)
+    this.#configs.delete(topicId)
+    for (const { keyring, path, world: { disk } } of this.#options.directories) {
+      await keyring.shred(topicId)
+      for (const parent of ['topics', 'future', 'moved']) await removeTopic(disk, `${path}/${parent}`, topicId)
+    }
+    for (const key of keys) this.#forget(key)
   }
 
   /** Opens what lies on disk, some at a time, so that followers and leaders find each other without anybody asking. */
@@ -230,29 +299,28 @@ export class Replicas {
     for (const fetcher of this.#fetchers.values()) fetcher.close()
     const replicas = [...this.#replicas.values()]
     this.#replicas.clear()
-    await Promise.allSettled([...this.#destructions, ...replicas.map(replica => replica.close(reason, how))])
+    await Promise.allSettled([...this.#destructions.values(), this.#moves.close(), ...replicas.map(replica => replica.close(reason, how))])
   }
 
   #make(topic: Topic, partition: Partition): Replica {
-    const { world, clusterId, brokerId, cache, logger, limit, image } = this.#options
+    const { world, brokerId, logger, limit, image } = this.#options
     const { id: topicId } = topic
     const key = keyOf(topicId, partition.index)
     const directory = this.#stored.get(key) ?? this.#roomiest()
-    const path = `${directory.path}/topics/${topicId}/${partition.index}`
-    return new Replica({
+    const replica: Replica = new Replica({
       topicId, name: `${topic.name}-${partition.index}`, brokerId, clock: world.clock, logger,
-      log: {
-        world: directory.world, directory: path, identity: { clusterId, topicId, partition: partition.index, broker: brokerId }, keys: directory.keyring,
-        config: () => this.#configOf(topicId).log, cache, logger, onFailure: directory.failure.report,
-      },
+      log: this.#logOptions({ topicId, index: partition.index }, directory, 'topics'),
       prepare: async () => {
-        if (directory.failure.refusal !== undefined) return directory.failure.refusal
+        // A replica of the same partition that was given up before.
+        await this.#destructions.get(key)
+        const present = this.#places.get(replica) ?? directory
+        if (present.failure.refusal !== undefined) return present.failure.refusal
         if (image().topicById(topicId) === undefined) return unknownTopic(topic.name)
-        await ensureDirectory(directory.world.disk, path)
-        this.#stored.set(key, directory)
+        await ensureDirectory(present.world.disk, pathIn(present, 'topics', replica))
+        this.#stored.set(key, present)
         return null
       },
-      mayGrow: () => limit.refusal(directory),
+      mayGrow: () => limit.refusal(this.#places.get(replica) ?? directory),
       minInSyncReplicas: () => this.#configOf(topicId).minInSyncReplicas,
       flushesEachBatch: () => this.#configOf(topicId).flushesEachBatch,
       lagMsMax: () => image().configs.number('replica.lag.time.max.ms'),
@@ -270,6 +338,22 @@ export class Replicas {
         this.#options.offline([replica], how)
       },
     }, partition)
+    this.#places.set(replica, directory)
+    return replica
+  }
+
+  #logOptions(replica: Pick<Replica, 'topicId' | 'index'>, directory: DataDirectory, parent: 'topics' | 'future'): LogOptions {
+    const { clusterId, brokerId, cache, logger } = this.#options
+    const { topicId, index } = replica
+    return {
+      world: directory.world, directory: pathIn(directory, parent, replica), identity: { clusterId, topicId, partition: index, broker: brokerId }, keys: directory.keyring,
+      config: () => this.#configOf(topicId).log, cache, logger, onFailure: directory.failure.report,
+    }
+  }
+
+  #forget(key: string): void {
+    this.#stored.delete(key)
+    this.#bytesFound.delete(key)
   }
 
   /** Follows whom the catalog names, where there is anything to follow. */
@@ -312,18 +396,26 @@ export class Replicas {
   #giveUp(topicId: string, index: number, reason: Refusal): void {
     const key = keyOf(topicId, index)
     const replica = this.#replicas.get(key)
-    const directory = this.#stored.get(key)
     if (replica !== undefined) this.#leave(replica)
     this.#replicas.delete(key)
+    const before = this.#destructions.get(key)
     const work = (async (): Promise<void> => {
-      await replica?.close(reason, 'close')
+      await before
+      if (replica !== undefined) {
+        await this.#moves.cancel(replica)
+        await replica.close(reason, 'close')
+        this.#places.delete(replica)
+      }
+      const directory = this.#stored.get(key)
       if (directory === undefined || this.#replicas.has(key)) return
-      await removePartition(directory.world.disk, `${directory.path}/topics/${topicId}/${index}`)
-      this.#stored.delete(key)
+      this.#forget(key)
+      await removeReplica(directory.world.disk, pathIn(directory, 'topics', { topicId, index }))
     })().catch((error: unknown) => {
       this.#options.logger.error({ topicId, partition: index, error: String(error) }, 'a replica that moved away could not be removed')
-    }).finally(() => this.#destructions.delete(work))
-    this.#destructions.add(work)
+    }).finally(() => {
+      if (this.#destructions.get(key) === work) this.#destructions.delete(key)
+    })
+    this.#destructions.set(key, work)
   }
 
   /** New replicas go where the fewest are. */
@@ -379,28 +471,6 @@ export class Replicas {
     })
     this.#timers.add(timer)
   }
-}
-
-async function listed(disk: Disk, path: string): Promise<string[]> {
-  return (await disk.exists(path)) ? disk.list(path) : []
-}
-
-async function removeTopic(disk: Disk, directory: string, topicId: string): Promise<void> {
-  const path = `${directory}/topics/${topicId}`
-  if (!(await disk.exists(path))) return
-  for (const name of await disk.list(path)) await removePartition(disk, `${path}/${name}`)
-  await disk.removeDirectory(path)
-  await disk.syncDirectory(`${directory}/topics`)
-}
-
-/** A partition's directory holds files and at most one level of directories. */
-async function removePartition(disk: Disk, path: string): Promise<void> {
-  if (!(await disk.exists(path))) return
-  for (const name of await disk.list(path)) {
-    if (name === quarantineName || name === 'truncation') await removePartition(disk, `${path}/${name}`)
-    else await disk.remove(`${path}/${name}`)
-  }
-  await disk.removeDirectory(path)
 }
 
 function keyOf(topicId: string, index: number): string {

@@ -2,7 +2,6 @@
 // broker itself has to write (the catalog, offsets, what it was promised) still finds room.
 import { Refusal } from '../../ports.ts'
 import type { DataDirectory } from '../data-directory.ts'
-import type { Replica } from './replica.ts'
 
 /** Left free for the broker's own writes. */
 const reserveBytes = 32 * 1024 * 1024
@@ -17,17 +16,21 @@ export interface Space {
 export class StorageLimit {
   readonly #brokerId: number
   readonly #directories: readonly DataDirectory[]
-  readonly #replicas: () => Iterable<Replica>
+  readonly #stored: () => number
   readonly #limitBytes: () => number | undefined
   readonly #space = new Map<DataDirectory, Space>()
   #usedBytes = 0
 
   constructor(options: {
-    readonly brokerId: number; readonly directories: readonly DataDirectory[]; readonly replicas: () => Iterable<Replica>; readonly limitBytes: () => number | undefined
+    readonly brokerId: number
+    readonly directories: readonly DataDirectory[]
+    /** Bytes of all replicas of the broker, their logs open or not. */
+    readonly stored: () => number
+    readonly limitBytes: () => number | undefined
   }) {
     this.#brokerId = options.brokerId
     this.#directories = options.directories
-    this.#replicas = options.replicas
+    this.#stored = options.stored
     this.#limitBytes = options.limitBytes
   }
 
@@ -40,9 +43,7 @@ export class StorageLimit {
   }
 
   async measure(): Promise<void> {
-    let used = 0
-    for (const replica of this.#replicas()) used += replica.bytes
-    this.#usedBytes = used
+    this.#usedBytes = this.#stored()
     for (const directory of this.#directories) {
       try {
         this.#space.set(directory, await directory.world.disk.space(directory.path))
