@@ -73,6 +73,9 @@ const portsPerBroker = 10
 /** Opens the data directory and every listener, or rejects with one line for the operator and leaves nothing open. */
 export async function startSluice(config: Config, { onProgress = () => {} }: StartHooks = {}): Promise<Sluice> {
   await using opened = new AsyncDisposableStack()
+  // Nothing else keeps the process alive while its parts wait for each other: no listener is open yet, and their timers do not count.
+  const start = setInterval(() => {}, 1_000)
+  using _start = { [Symbol.dispose]: () => clearInterval(start) }
   const store = await openStore(config, onProgress, opened)
   const rules = await openRules(config, store, opened)
   const facades = await openFacades(config, { ...store, ...rules }, opened)

@@ -120,7 +120,8 @@ export function newClusterId(bytes: (count: number) => Buffer): string {
   }
 }
 
-async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+/** What goes wrong with a directory's files, in one line for the operator. */
+export async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {

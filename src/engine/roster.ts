@@ -1,7 +1,7 @@
 // Which brokers this process has besides those of its settings, and which of those it has no more: what was added and removed while it ran, kept in a small file
 // beside the brokers' directories.
 import type { World } from '../world/world.ts'
-import { ensureDirectory } from './directory.ts'
+import { ensureDirectory, usable } from './directory.ts'
 import type { BrokerSpec } from './opening.ts'
 import { GenerationFile } from './sealed/generation-file.ts'
 
@@ -22,8 +22,10 @@ export class Roster {
 
   /** In `directory`, which is made if need be. */
   static async open({ disk }: World, directory: string): Promise<Roster> {
-    await ensureDirectory(disk, directory)
-    const { file, found } = await GenerationFile.open(disk, directory, 'brokers')
+    const { file, found } = await usable(directory, async () => {
+      await ensureDirectory(disk, directory)
+      return GenerationFile.open(disk, directory, 'brokers')
+    })
     return new Roster(file, found === undefined ? { version: 1, added: [], removed: [] } : JSON.parse(found.payload.toString()) as Stored)
   }
 
