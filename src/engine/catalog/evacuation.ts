@@ -20,7 +20,8 @@ export function placementWithout(topics: readonly Topic[], brokers: readonly Bro
           + `${others.length} running broker(s) would be left; add a broker first, or reassign the topic to fewer`)
       }
       load.set(successor.id, load.get(successor.id)! + 1)
-      wishes.push({ topic: topic.name, partition: partition.index, replicas: partition.replicas.filter(id => !partition.removingReplicas.includes(id) || id === leaving).map(id => (id === leaving ? successor.id : id)) })
+      const staying = partition.replicas.filter(id => !partition.removingReplicas.includes(id) || id === leaving)
+      wishes.push({ topic: topic.name, partition: partition.index, replicas: staying.map(id => (id === leaving ? successor.id : id)) })
     }
   }
   return wishes
