@@ -3,6 +3,12 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { confluentKafka, kafkaPython, kcat, runKcat, runPython } from '../support/kafka-clients.ts'
 import { startSluice, type RunningSluice } from '../support/sluice.ts'
 
+interface ListedPartition {
+  readonly leader: number
+  readonly replicas: readonly { readonly id: number }[]
+  readonly isrs: readonly { readonly id: number }[]
+}
+
 let sluice: RunningSluice
 let address: string
 
@@ -15,9 +21,12 @@ afterAll(() => sluice?.[Symbol.asyncDispose]())
 describe.skipIf(kcat.missing)(`kcat${kcat.note}`, () => {
   test('lists brokers and topics', async () => {
     await runKcat(address, ['-P', '-t', 'listed', '-K:'], { input: 'k:v\n' })
-    const metadata = JSON.parse(await runKcat(address, ['-L', '-J'])) as { brokers: unknown; topics: { topic: string; partitions: unknown[] }[] }
-    expect(metadata.brokers).toEqual([{ id: 1, name: address }])
-    expect(metadata.topics.find(one => one.topic === 'listed')?.partitions).toEqual([{ partition: 0, leader: 1, replicas: [{ id: 1 }], isrs: [{ id: 1 }] }])
+    const metadata = JSON.parse(await runKcat(address, ['-L', '-J'])) as { brokers: unknown; topics: { topic: string; partitions: ListedPartition[] }[] }
+    expect(metadata.brokers).toEqual(sluice.brokers.map(({ id, kafkaPlaintext }) => ({ id, name: `127.0.0.1:${kafkaPlaintext}` })))
+    const [partition] = metadata.topics.find(one => one.topic === 'listed')!.partitions
+    expect(partition!.replicas.map(({ id }) => id).toSorted()).toEqual([1, 2, 3])
+    expect(partition!.isrs).toEqual(partition!.replicas)
+    expect(partition!.leader).toBe(partition!.replicas[0]!.id)
   })
 
   test('produces with every codec and consumes it', async () => {

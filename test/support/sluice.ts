@@ -20,6 +20,7 @@ export interface SluiceOptions {
 /** What `sluice start --json` prints. */
 export interface Ready {
   readonly ports: { readonly kafkaPlaintext?: number; readonly kafkaTls: number; readonly kinesis: number; readonly gateway: number; readonly management: number }
+  readonly brokers: readonly { readonly id: number; readonly rack: string; readonly kafkaPlaintext?: number; readonly kafkaTls: number }[]
   readonly caFingerprint: string
   readonly certificatesDirectory: string
   readonly dataDirectory: string
