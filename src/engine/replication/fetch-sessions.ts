@@ -53,6 +53,8 @@ export class FetchSessions {
       const key = keyOf(position.topicId, position.partition)
       session.positions.set(key, position)
       session.ready.add(key)
+      // What the follower was to hear may have been lost with the session before.
+      if (request.session === 0) session.moved.add(key)
     }
     for (const { topicId, partition } of request.forgotten) this.#forget(session, keyOf(topicId, partition))
     const deadlineMs = this.#options.clock.monotonic() + request.waitMs

@@ -22,8 +22,8 @@ export interface ReplicaOptions extends Pick<LeadershipOptions, 'minInSyncReplic
   readonly log: LogOptions
   /** Makes the log's directory; a refusal where it may not be made. */
   readonly prepare: () => Promise<null | Refusal>
-  /** A reason to take no more records from clients: the storage is full. */
-  readonly mayGrow: () => null | Refusal
+  /** A reason not to take so many bytes of records from a client: the storage is full. */
+  readonly mayGrow: (bytes: number) => null | Refusal
   readonly alter: (at: PartitionId, inSyncReplicas: readonly number[], partition: Partition) => Promise<null | Refusal>
   /** Followers may have something to fetch. */
   readonly appended: (replica: Replica) => void
@@ -256,7 +256,7 @@ export class Replica {
   append(batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
     const leadership = this.#leaderFor(how.leaderEpoch)
     if (leadership instanceof Refusal) return Promise.resolve(leadership)
-    const full = this.#draining ?? (how.internal === true ? null : this.#options.mayGrow())
+    const full = this.#draining ?? (how.internal === true ? null : this.#options.mayGrow(batch.bytes.length))
     return full === null ? leadership.append(batch, how) : Promise.resolve(full)
   }
 
@@ -305,7 +305,7 @@ export class Replica {
     }
     const done = await this.#guarded(() => this.#log!.deleteBefore(before))
     if (done instanceof Refusal) return done
-    this.#options.appended(this)
+    this.#options.advanced(this)
     return { lowWatermark: this.#log?.startOffset ?? before }
   }
 
