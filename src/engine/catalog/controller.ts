@@ -91,6 +91,7 @@ export class Controller implements AsyncDisposable {
     this.#stream = stream
     this.#catalog = catalog
     this.#sessions = new Sessions(options.sessionTimeoutMs, clock.monotonic())
+    this.#every('copies', () => secondMs, () => this.#log.reopenFull())
     this.#every('sessions', () => this.#sessions.checkMs, () => this.#checkSessions())
     if (image.configs.broker('auto.leader.rebalance.enable') === 'true') {
       this.#every('leaders', () => image.configs.number('leader.imbalance.check.interval.seconds') * secondMs, () => this.submit({ type: 'balance-leaders' }))
@@ -129,6 +130,7 @@ export class Controller implements AsyncDisposable {
     const taking = present.filter(one => log.members.includes(one.id))
     const begun = await controller.#setVoters([...stay, ...taking]) ?? (await controller.submit({ type: 'start-cluster', clusterId })).reply
     if (begun instanceof Refusal) throw new EngineError('damaged', `the catalog cannot be used: ${begun.message}`)
+    log.beginPatience()
     opened.move()
     return controller
   }
@@ -236,6 +238,7 @@ export class Controller implements AsyncDisposable {
 
   async #close(): Promise<void> {
     for (const timer of this.#timers.values()) timer.cancel()
+    this.#log.endPatience()
     await this.#runtime.close()
     await this.#log.close()
   }

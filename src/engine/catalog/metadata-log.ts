@@ -1,6 +1,7 @@
 // `__cluster_metadata` as one log kept in the directories of several brokers: every copy takes every batch, at the same offset and in the same epoch, and
 // what a majority of the voters has on disk is committed. A copy that cannot be written drops out and the others go on; once fewer than a majority of the
-// voters are left, nothing is committed any more.
+// voters are left, nothing is committed any more. A copy whose disk is full does not drop out: it waits for room and catches up, and so does what is to be
+// committed, if need be, since brokers that share one disk find it full all at once.
 //
 // There is one writer, the process that holds the directories, so nobody votes. What elections are for all the same: before the first write, an epoch
 // that nobody had is noted durably beside a majority of the copies, so that two batches of one epoch and offset are one batch, whichever copies are there
@@ -10,7 +11,7 @@ import { type QuorumReplica, Refusal } from '../../ports.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Clock, Logger } from '../../world/world.ts'
 import { EngineError } from '../directory.ts'
-import type { Log } from '../log/log.ts'
+import { Log } from '../log/log.ts'
 import type { MachineLog } from '../machine.ts'
 import type { Voter } from './commands.ts'
 import { catchUp, filled, type MetadataCopy, notedEpoch, noteEpoch } from './metadata-copy.ts'
@@ -23,22 +24,25 @@ export interface MetadataLogOptions {
   readonly logger: Logger
 }
 
-interface Member {
-  readonly id: number
-  readonly directory: string
-  readonly log: Log
+interface Member extends Omit<MetadataCopy, 'log'> {
+  log: Log
+  /** Its disk was full: it takes nothing until it has been opened again. */
+  isWaiting: boolean
   durableEndOffset: number
   lastAppendMs: number
   lastCaughtUpMs: number
 }
 
 interface Pending {
+  readonly batch: Batch
   readonly endOffset: number
   readonly durable: Deferred<void>
 }
 
 /** The records of one decision stand or fall together, so a batch may be large. */
 const batchBytesMax = 32 * 1024 * 1024
+/** What may wait for room. */
+const pendingBytesMax = 64 * 1024 * 1024
 
 export class MetadataLog implements MachineLog {
   /** Resolves when fewer than a majority of the voters can be written. */
@@ -53,6 +57,9 @@ export class MetadataLog implements MachineLog {
   /** A majority of each of these: of the voters, and of those that are to take their place. */
   #quorums: readonly (readonly Voter[])[]
   #pending: Pending[] = []
+  #pendingBytes = 0
+  /** Whether full disks are waited for; at the start they are a reason not to. */
+  #isPatient = false
   #endOffset = 0
   #committed = 0
   /** Why nothing is committed any more. */
@@ -126,13 +133,15 @@ export class MetadataLog implements MachineLog {
     if (batch.bytes.length > batchBytesMax) {
       return new Refusal('message-too-large', `a change of the catalog takes ${batch.bytes.length} bytes, at most ${batchBytesMax}; ask for less at once`)
     }
+    if (this.#pendingBytes > pendingBytesMax) return new Refusal('storage-error', 'the catalog cannot be written: the disks that hold it are full')
     batch.assign(this.#endOffset, this.leaderEpoch)
-    const taken = this.#members.map(member => ({ member, appended: member.log.appendReplicated([batch]) }))
+    const taken = this.#members.filter(member => !member.isWaiting).map(member => ({ member, appended: member.log.appendReplicated([batch]) }))
     this.#endOffset = batch.nextOffset
     const durable = deferred()
-    this.#pending.push({ endOffset: this.#endOffset, durable })
+    this.#pending.push({ batch, endOffset: this.#endOffset, durable })
+    this.#pendingBytes += batch.bytes.length
     for (const { member, appended } of taken) {
-      if (appended instanceof Refusal) this.#drop(member, new Error(appended.message))
+      if (appended instanceof Refusal) this.#lost(member, new Error(appended.message))
       else void this.#watch(member, batch.nextOffset, appended.durable)
     }
     return { durable: durable.promise }
@@ -152,9 +161,9 @@ export class MetadataLog implements MachineLog {
   async deleteBefore(offset: number): Promise<void> {
     await Promise.all(this.#members.map(async member => {
       try {
-        await member.log.deleteBefore(offset)
+        if (!member.isWaiting) await member.log.deleteBefore(offset)
       } catch (error) {
-        this.#drop(member, error as Error)
+        this.#lost(member, error as Error)
       }
     }))
   }
@@ -169,8 +178,59 @@ export class MetadataLog implements MachineLog {
     this.#join({ ...copy, log }, this.#clock.now())
   }
 
+  /** From now on a copy whose disk is full waits for room; `reopenFull` sees whether there is some. */
+  beginPatience(): void {
+    this.#isPatient = true
+  }
+
+  /** What cannot be committed without a full disk is given up: nobody waits for room any more. */
+  endPatience(): void {
+    this.#isPatient = false
+    const able = this.#quorums.every(voters => voters.filter(voter => this.#members.some(member => !member.isWaiting && isOf(member, voter))).length >= majority(voters.length))
+    if (!able && this.#pending.length > 0) this.#stop(new Error('the disks that hold the catalog are full'))
+  }
+
+  /** Opens copies again whose disks were full, and gives them what they lack. One that still has no room waits on. */
+  async reopenFull(): Promise<void> {
+    // Who has the most goes first: where all of them wait, the others can be filled from it.
+    const waiting = this.#members.filter(({ isWaiting }) => isWaiting).toSorted((a, b) => b.durableEndOffset - a.durableEndOffset)
+    for (const member of waiting) {
+      try {
+        await this.#reopen(member)
+      } catch {
+        await closed(member.log)
+      }
+      // It was taken away meanwhile.
+      if (!this.#members.includes(member)) await closed(member.log)
+    }
+  }
+
+  async #reopen(member: Member): Promise<void> {
+    await closed(member.log)
+    member.log = await Log.open(member.options)
+    const source = this.#members.find(one => !one.isWaiting)?.log
+    if (source !== undefined) member.log = await filled(member, source)
+    const { log } = member
+    for (let next = this.#after(log); next !== undefined; next = this.#after(log)) {
+      const appended = log.appendReplicated([next])
+      if (appended instanceof Refusal) throw new Error(appended.message)
+      await appended.durable
+    }
+    if (log.endOffset !== this.#endOffset || this.#stopped !== undefined) return
+    member.isWaiting = false
+    member.durableEndOffset = log.durableEndOffset
+    member.lastAppendMs = member.lastCaughtUpMs = this.#clock.now()
+    this.#logger.info({ broker: member.id }, 'a copy of the catalog takes part again: its disk has room')
+    this.#settle()
+  }
+
+  /** Of what is not committed yet, the batch that the log lacks first. */
+  #after(log: Log): Batch | undefined {
+    return this.#pending.find(({ batch }) => batch.baseOffset === log.endOffset)?.batch
+  }
+
   #source(): Log {
-    const member = this.#members[0]
+    const member = this.#members.find(one => !one.isWaiting)
     if (member === undefined) throw new Error('there is no other copy of the catalog to fill this one from')
     return member.log
   }
@@ -225,8 +285,8 @@ export class MetadataLog implements MachineLog {
     this.#stop(new Error('the catalog is closed'))
   }
 
-  #join({ id, directory, log }: MetadataCopy, nowMs: number): void {
-    this.#members.push({ id, directory, log, durableEndOffset: log.durableEndOffset, lastAppendMs: nowMs, lastCaughtUpMs: nowMs })
+  #join(copy: MetadataCopy, nowMs: number): void {
+    this.#members.push({ ...copy, isWaiting: false, durableEndOffset: copy.log.durableEndOffset, lastAppendMs: nowMs, lastCaughtUpMs: nowMs })
     this.#members.sort((a, b) => a.id - b.id)
   }
 
@@ -234,7 +294,7 @@ export class MetadataLog implements MachineLog {
     try {
       await written
     } catch (error) {
-      this.#drop(member, error as Error)
+      this.#lost(member, error as Error)
       return
     }
     member.durableEndOffset = Math.max(member.durableEndOffset, endOffset)
@@ -252,12 +312,23 @@ export class MetadataLog implements MachineLog {
     const end = Math.min(...ends)
     this.#committed = Math.max(this.#committed, end)
     const left = this.#pending.findIndex(one => one.endOffset > this.#committed)
-    for (const { durable } of this.#pending.splice(0, left < 0 ? this.#pending.length : left)) durable.resolve()
+    for (const { durable, batch } of this.#pending.splice(0, left < 0 ? this.#pending.length : left)) {
+      this.#pendingBytes -= batch.bytes.length
+      durable.resolve()
+    }
     if (end < 0 && this.#stopped === undefined) {
       const error = new Error(`too few of the directories that hold the catalog can be written${this.#fault === undefined ? '' : `: ${this.#fault.message}`}`)
       this.#stop(error)
       this.#failed.resolve(error)
     }
+  }
+
+  /** The copy could not be written. */
+  #lost(member: Member, error: Error): void {
+    if (member.isWaiting) return
+    if (!this.#isPatient || member.log.full === undefined || !this.#members.includes(member)) return this.#drop(member, error)
+    member.isWaiting = true
+    this.#logger.error({ broker: member.id, error: error.message }, 'the disk that holds a copy of the catalog is full; the copy waits for room')
   }
 
   #drop(member: Member, error: Error | undefined): void {

@@ -250,8 +250,16 @@ export class Replicas {
     }
     this.#configs.delete(topicId)
     for (const { keyring, path, world: { disk } } of this.#options.directories) {
-      await keyring.shred(topicId)
-      for (const parent of ['topics', 'future', 'moved']) await removeTopic(disk, `${path}/${parent}`, topicId)
+      const remove = async (): Promise<void> => {
+        for (const parent of ['topics', 'future', 'moved']) await removeTopic(disk, `${path}/${parent}`, topicId)
+      }
+      await keyring.shred(topicId).catch(async (error: unknown) => {
+        if ((error as { code?: unknown }).code !== 'ENOSPC') throw error
+        // Deleting is what makes room for the shorter keyring.
+        await remove()
+        await keyring.shred(topicId)
+      })
+      await remove()
     }
     for (const key of keys) this.#forget(key)
   }
@@ -320,7 +328,11 @@ export class Replicas {
         this.#stored.set(key, present)
         return null
       },
-      mayGrow: () => limit.refusal(this.#places.get(replica) ?? directory),
+      mayGrow: bytes => {
+        const full = limit.refusal(this.#places.get(replica) ?? directory)
+        if (full === null) limit.took(bytes)
+        return full
+      },
       minInSyncReplicas: () => this.#configOf(topicId).minInSyncReplicas,
       flushesEachBatch: () => this.#configOf(topicId).flushesEachBatch,
       lagMsMax: () => image().configs.number('replica.lag.time.max.ms'),

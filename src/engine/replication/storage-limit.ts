@@ -7,6 +7,8 @@ import type { DataDirectory } from '../data-directory.ts'
 const reserveBytes = 32 * 1024 * 1024
 /** A disk smaller than this many times the reserve is not asked for one. */
 const reserveShare = 20
+/** After so many bytes the disk is asked again. */
+const measureBytes = 4 * 1024 * 1024
 
 export interface Space {
   readonly totalBytes: number
@@ -20,6 +22,7 @@ export class StorageLimit {
   readonly #limitBytes: () => number | undefined
   readonly #space = new Map<DataDirectory, Space>()
   #usedBytes = 0
+  #bytesSinceAsked = 0
 
   constructor(options: {
     readonly brokerId: number
@@ -44,6 +47,18 @@ export class StorageLimit {
 
   async measure(): Promise<void> {
     this.#usedBytes = this.#stored()
+    await this.#askDisks()
+  }
+
+  /** Clients' records of so many bytes were taken since the last measurement. */
+  took(bytes: number): void {
+    this.#usedBytes += bytes
+    this.#bytesSinceAsked += bytes
+    if (this.#bytesSinceAsked > measureBytes) void this.#askDisks()
+  }
+
+  async #askDisks(): Promise<void> {
+    this.#bytesSinceAsked = 0
     for (const directory of this.#directories) {
       try {
         this.#space.set(directory, await directory.world.disk.space(directory.path))
