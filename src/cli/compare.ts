@@ -4,12 +4,14 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Argument, Command, Option } from 'commander'
-import { render, type Format } from '../compare/report.ts'
+import type { AskGateway } from '../compare/cluster.ts'
+import { columnsMin, render, type Format } from '../compare/report.ts'
 import { play } from '../compare/runner.ts'
 import type { Scenario } from '../compare/scenario.ts'
 import { scenarios } from '../compare/scenarios/index.ts'
 import type { KafkaTarget, KinesisTarget } from '../compare/target.ts'
-import { parseConfig } from '../config.ts'
+import { parseConfig, settings } from '../config.ts'
+import { askPatiently, sendJson, type GatewayOptions } from './gateway-client.ts'
 
 interface Options {
   format: Format
@@ -18,6 +20,8 @@ interface Options {
   list?: boolean
   kafka?: string
   kinesis?: string
+  gateway?: string
+  certsDir: string
   region: string
   ca?: string
   cert?: string
@@ -35,9 +39,11 @@ export function compareCommand(): Command {
     .option('--list', 'list the scenarios and end')
     .option('--kafka <host:port,…>', 'a running Kafka or Sluice to play against')
     .option('--kinesis <url>', 'a running Kinesis endpoint; "aws" for the real service. Credentials come from the AWS SDK\'s own sources')
+    .option('--gateway <url>', 'gateway of the Sluice behind both, so that it can be asked to let a broker fail; needs a client certificate of an administrator')
+    .option('--certs-dir <dir>', 'directory with ca.pem, admin.pem and admin.key, for the gateway', process.env['SLUICE_CERTS_DIR'] ?? settings['certs.dir'].fallback)
     .option('--region <region>', 'region to sign for', process.env['AWS_REGION'] ?? 'us-east-1')
-    .option('--ca <file>', 'CA that both endpoints\' certificates are checked against')
-    .option('--cert <file>', 'client certificate for Kafka')
+    .option('--ca <file>', 'CA that the certificates of all that is given are checked against')
+    .option('--cert <file>', 'client certificate for Kafka and the gateway')
     .option('--key <file>', 'its key')
     .action(run)
 }
@@ -51,13 +57,14 @@ async function run(slugs: string[], options: Options): Promise<void> {
   if ((options.kafka === undefined) !== (options.kinesis === undefined)) {
     throw new Error('--kafka and --kinesis go together: give both addresses, or none for a Sluice of its own')
   }
+  if (options.gateway !== undefined && options.kafka === undefined) throw new Error('--gateway goes with --kafka and --kinesis')
   await using stage = options.kafka === undefined ? await ownStage() : await givenStage(options)
   const results = await play(wanted, {
     ...stage,
     onScenario: (scenario, index, count) => { process.stderr.write(`${index + 1}/${count} ${scenario.slug}\n`) },
   })
   const heading = { kafka: stage.kafka.bootstrap.join(','), kinesis: stage.kinesis.endpoint ?? `AWS ${stage.kinesis.region}`, at: new Date().toISOString() }
-  const text = `${render(results, heading, options.json === true ? 'json' : options.format)}\n`
+  const text = `${render(results, heading, options.json === true ? 'json' : options.format, options.out === undefined ? process.stdout.columns ?? columnsMin : columnsMin)}\n`
   if (options.out === undefined) process.stdout.write(text)
   else await writeFile(options.out, text)
 }
@@ -71,6 +78,7 @@ function chosen(slugs: readonly string[]): readonly Scenario[] {
 interface Addresses extends AsyncDisposable {
   readonly kafka: KafkaTarget
   readonly kinesis: KinesisTarget
+  readonly gateway?: AskGateway
 }
 
 /** A Sluice in this process: the open profile, the limits of AWS, nothing left behind. */
@@ -82,8 +90,9 @@ async function ownStage(): Promise<Addresses> {
   const config = parseConfig(settings, {}, undefined)
   const sluice = await startSluice(config)
   return {
-    kafka: { bootstrap: [`127.0.0.1:${sluice.ports.kafkaPlaintext}`] },
+    kafka: { bootstrap: sluice.brokers.map(({ kafkaPlaintext }) => `127.0.0.1:${kafkaPlaintext}`) },
     kinesis: { endpoint: `http://127.0.0.1:${sluice.ports.kinesis}`, region: 'us-east-1', credentials: { accessKeyId: devAccessKey.id, secretAccessKey: devAccessKey.secret } },
+    gateway: askOf({ gateway: `http://127.0.0.1:${sluice.ports.gateway}`, certsDir: sluice.certificatesDirectory }),
     async [Symbol.asyncDispose]() {
       await sluice.close()
       await rm(directory, { recursive: true, force: true })
@@ -97,6 +106,11 @@ async function givenStage(options: Options): Promise<Addresses> {
   return {
     kafka: { bootstrap: options.kafka!.split(','), ...(tls === undefined ? {} : { tls }) },
     kinesis: { region: options.region, ...(options.kinesis === 'aws' ? {} : { endpoint: options.kinesis! }), ...(ca === undefined ? {} : { ca }) },
+    ...options.gateway === undefined ? {} : { gateway: askOf({ ...options, gateway: options.gateway }) },
     async [Symbol.asyncDispose]() {},
   }
+}
+
+function askOf(options: GatewayOptions): AskGateway {
+  return (method, path, body) => (body === undefined ? askPatiently(options, method, path) : sendJson(options, method, path, body))
 }

@@ -1,5 +1,7 @@
 // The Kafka side of a scenario: @platformatic/kafka, every API call of it recorded by its own diagnostics channels.
-import { Admin, connectionsApiChannel, Consumer, Producer, protocolAPIsById, stringSerializers, type Message } from '@platformatic/kafka'
+import {
+  Admin, connectionsApiChannel, Consumer, FetchIsolationLevels, ListOffsetTimestamps, ProduceAcks, Producer, protocolAPIsById, stringSerializers, type Message,
+} from '@platformatic/kafka'
 import { Recording } from './recording.ts'
 import type { KafkaTarget } from './target.ts'
 
@@ -16,9 +18,20 @@ export interface KafkaPlace {
   readonly offset: number
 }
 
+/** A partition as a client sees it from outside. */
+export interface KafkaPartition {
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly inSync: readonly number[]
+  readonly highWatermark: number
+}
+
+/** Between two attempts of the client: as long as in most Kafka clients. */
+const retryDelayMs = 100
+
 export class KafkaSide implements AsyncDisposable {
   readonly recording = new Recording()
-  readonly #base: { clientId: string; bootstrapBrokers: string[]; retries: number; tls?: NonNullable<KafkaTarget['tls']> }
+  readonly #base: { clientId: string; bootstrapBrokers: string[]; retries: number; retryDelay: number; tls?: NonNullable<KafkaTarget['tls']> }
   readonly #admin: Admin
   readonly #producer: Producer<string, string, string, string>
   readonly #consumers: Consumer<string, string, string, string>[] = []
@@ -28,9 +41,9 @@ export class KafkaSide implements AsyncDisposable {
 
   constructor(target: KafkaTarget) {
     this.#stopRecording = recordCalls(this.recording, this.#asked)
-    this.#base = { clientId: 'sluice-compare', bootstrapBrokers: [...target.bootstrap], retries: 3, ...(target.tls === undefined ? {} : { tls: target.tls }) }
+    this.#base = { clientId: 'sluice-compare', bootstrapBrokers: [...target.bootstrap], retries: 3, retryDelay: retryDelayMs, ...(target.tls === undefined ? {} : { tls: target.tls }) }
     this.#admin = new Admin(this.#base)
-    this.#producer = new Producer({ ...this.#base, serializers: stringSerializers, acks: -1, autocreateTopics: false })
+    this.#producer = new Producer({ ...this.#base, serializers: stringSerializers, autocreateTopics: false })
   }
 
   async createTopic(topic: string, partitions: number, configs: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -45,7 +58,7 @@ export class KafkaSide implements AsyncDisposable {
   async send(topic: string, records: readonly Sent[]): Promise<readonly KafkaPlace[]> {
     const messages = records.map(({ timestampMs, ...record }) => ({ topic, ...record, ...(timestampMs === undefined ? {} : { timestamp: BigInt(timestampMs) }) }))
     this.#asked.set('Produce', { topic, acks: -1, records: records.length, bytes: records.reduce((sum, record) => sum + record.value.length, 0) })
-    const { offsets = [] } = await this.#producer.send({ messages })
+    const { offsets = [] } = await this.#producer.send({ messages, acks: ProduceAcks.ALL })
     return offsets.map(one => ({ partition: one.partition, offset: Number(one.offset) }))
   }
 
@@ -55,6 +68,17 @@ export class KafkaSide implements AsyncDisposable {
     this.#asked.set('ListOffsets', { topic, timestamp: timestampMs })
     const found = await consumer.listOffsets({ topics: [topic], timestamp: BigInt(timestampMs) })
     return (found.get(topic) ?? []).map(Number)
+  }
+
+  /** The first partition of a topic, asked for anew. */
+  async partition(topic: string): Promise<KafkaPartition> {
+    const { topics } = await this.#admin.metadata({ topics: [topic], forceUpdate: true })
+    const { leader, leaderEpoch, isr } = topics.get(topic)!.partitions[0]!
+    const [listed] = await this.#admin.listOffsets({
+      topics: [{ name: topic, partitions: [{ partitionIndex: 0, timestamp: ListOffsetTimestamps.LATEST }] }],
+      isolationLevel: FetchIsolationLevels.READ_UNCOMMITTED,
+    })
+    return { leader, leaderEpoch, inSync: isr.toSorted((a, b) => a - b), highWatermark: Number(listed!.partitions[0]!.offset) }
   }
 
   /** Reads in a new consumer group, from the start or from given offsets, until `count` records came. */

@@ -19,7 +19,14 @@ export interface Step {
   readonly calls: readonly Call[]
 }
 
-/** The most calls whose contents are kept per step; the rest is still counted. */
+/** How often a kind of call ended in one way. */
+export interface CallCount {
+  readonly name: string
+  readonly error: string | null
+  readonly count: number
+}
+
+/** The most calls whose contents are kept per step, besides the first of each outcome; the rest is still counted. */
 const callsKeptMax = 20
 
 export class Recording {
@@ -28,6 +35,7 @@ export class Recording {
   bytesOut = 0
   bytesIn = 0
   durationMs = 0
+  readonly #counts = new Map<string, CallCount>()
   #calls: Call[] | undefined
 
   /** Runs `work` as one step: its calls are recorded under `title`, its time counts. */
@@ -44,13 +52,22 @@ export class Recording {
     }
   }
 
+  /** How many calls there were of each kind and outcome, in the order of the first of each. */
+  get outcomes(): readonly CallCount[] {
+    return [...this.#counts.values()]
+  }
+
   /** Takes a call in; what happens between steps (setting up, heartbeats) is not the task and is left out. */
   add(call: Call): void {
     if (this.#calls === undefined) return
     this.callCount++
     this.bytesOut += call.bytesOut
     this.bytesIn += call.bytesIn
-    if (this.#calls.length < callsKeptMax) this.#calls.push({ ...call, request: shortened(call.request), response: shortened(call.response) })
+    const { name, error } = call
+    const outcome = `${name} ${error ?? ''}`
+    const isNew = !this.#counts.has(outcome)
+    this.#counts.set(outcome, { name, error, count: (this.#counts.get(outcome)?.count ?? 0) + 1 })
+    if (isNew || this.#calls.length < callsKeptMax) this.#calls.push({ ...call, request: shortened(call.request), response: shortened(call.response) })
   }
 }
 

@@ -1,5 +1,5 @@
 // A finished comparison as text for a terminal, as Markdown, or as JSON.
-import type { Result, SideResult } from './runner.ts'
+import type { NotPlayed, Result, SideResult } from './runner.ts'
 
 export type Format = 'table' | 'markdown' | 'json'
 
@@ -10,33 +10,42 @@ export interface Heading {
   readonly at: string
 }
 
-export function render(results: readonly Result[], heading: Heading, format: Format): string {
+type Side = SideResult | NotPlayed
+
+/** The narrowest terminal that both sides fit in next to each other. */
+export const columnsMin = 80
+const labelColumns = 13
+
+/** `columns` is how wide the lines of a table may be. */
+export function render(results: readonly Result[], heading: Heading, format: Format, columns: number): string {
   if (format === 'json') return JSON.stringify({ ...heading, scenarios: results }, null, 2)
-  return format === 'markdown' ? markdown(results, heading) : results.map(table).join('\n')
+  return format === 'markdown' ? markdown(results, heading) : results.map(result => table(result, Math.max(columnsMin, columns))).join('\n')
 }
 
-const columnWidth = 62
-
-function table(result: Result): string {
+function table(result: Result, columns: number): string {
   const { kafka, kinesis } = result
   const rows: [string, string, string][] = [
     ['', 'Kafka', 'Kinesis'],
-    ['do it', kafka.snippet, kinesis.snippet],
+    ['do it', snippet(kafka), snippet(kinesis)],
     [result.number, figure(kafka), figure(kinesis)],
-    ...['calls', 'bytes out', 'bytes in', 'time'].map((name, at): [string, string, string] => [name, totals(kafka)[at]!, totals(kinesis)[at]!]),
-    ...pairs(kafka.notes, kinesis.notes).map(([left, right]): [string, string, string] => ['', left, right]),
-    ...pairs(kafka.table.map(cells), kinesis.table.map(cells)).map(([left, right]): [string, string, string] => ['', left, right]),
-    ...pairs(callLines(kafka), callLines(kinesis)).map(([left, right], at): [string, string, string] => [at === 0 ? 'requests → responses' : '', left, right]),
+    ...totalNames.map((name, at): [string, string, string] => [name, totals(kafka)[at] ?? '', totals(kinesis)[at] ?? '']),
+    ...pairs(notes(kafka), notes(kinesis)).map(([left, right]): [string, string, string] => ['', left, right]),
+    ...pairs(tableLines(kafka), tableLines(kinesis)).map(([left, right]): [string, string, string] => ['', left, right]),
   ]
-  const label = 22
+  const width = Math.floor((columns - 2 - labelColumns - 6) / 2)
   const body = rows.flatMap(([name, left, right]) => {
-    const columns = [wrap(name, label), wrap(left, columnWidth), wrap(right, columnWidth)]
-    const height = Math.max(...columns.map(column => column.length))
-    return Array.from({ length: height }, (_, at) => `  ${(columns[0]![at] ?? '').padEnd(label)} │ ${(columns[1]![at] ?? '').padEnd(columnWidth)} │ ${columns[2]![at] ?? ''}`)
+    const cells = [wrap(name, labelColumns), wrap(left, width), wrap(right, width)]
+    const height = Math.max(...cells.map(cell => cell.length))
+    return Array.from({ length: height }, (_, at) => `  ${(cells[0]![at] ?? '').padEnd(labelColumns)} │ ${(cells[1]![at] ?? '').padEnd(width)} │ ${cells[2]![at] ?? ''}`.trimEnd())
   })
-  const documented = result.documented.map(one => `  documented (${one.date}): ${one.text} — ${one.source}`)
-  const tail = [`  differs: ${result.difference}`, `  moving:  ${result.migration}`, ...documented]
-  return [`━━ ${result.slug}: ${result.title}`, `  ${result.task}`, '', ...body, '', ...tail, ''].join('\n')
+  const named = (name: string, text: string): string[] => wrap(text, columns - 11).map((line, at) => `  ${(at === 0 ? name : '').padEnd(9)}${line}`)
+  const requests = [['Kafka', kafka], ['Kinesis', kinesis]] as const
+  return [
+    `━━ ${result.slug}: ${result.title}`, ...wrap(result.task, columns - 2).map(line => `  ${line}`), '', ...body, '', '  requests → responses',
+    ...requests.flatMap(([name, side]) => callLines(side).flatMap((line, at) => named(at === 0 ? name : '', line))), '',
+    ...named('differs', result.difference), ...named('moving', result.migration),
+    ...result.documented.flatMap(one => named('', `documented (${one.date}): ${one.text} — ${one.source}`)), '',
+  ].join('\n')
 }
 
 function markdown(results: readonly Result[], heading: Heading): string {
@@ -44,11 +53,11 @@ function markdown(results: readonly Result[], heading: Heading): string {
   for (const result of results) {
     const { kafka, kinesis } = result
     parts.push(`## ${result.title} (\`${result.slug}\`)`, '', result.task, '', '| | Kafka | Kinesis |', '|---|---|---|',
-      `| do it | \`${kafka.snippet}\` | \`${kinesis.snippet}\` |`,
+      `| do it | ${code(snippet(kafka))} | ${code(snippet(kinesis))} |`,
       `| **${result.number}** | **${figure(kafka)}** | **${figure(kinesis)}** |`)
-    for (const [at, name] of ['calls', 'bytes out', 'bytes in', 'time'].entries()) parts.push(`| ${name} | ${totals(kafka)[at]} | ${totals(kinesis)[at]} |`)
-    parts.push(`| seen | ${kafka.notes.join('<br>')} | ${kinesis.notes.join('<br>')} |`)
-    if (kafka.table.length > 0) parts.push(`| table | ${kafka.table.map(cells).join('<br>')} | ${kinesis.table.map(cells).join('<br>')} |`)
+    for (const [at, name] of totalNames.entries()) parts.push(`| ${name} | ${totals(kafka)[at] ?? ''} | ${totals(kinesis)[at] ?? ''} |`)
+    parts.push(`| seen | ${notes(kafka).join('<br>')} | ${notes(kinesis).join('<br>')} |`)
+    if (tableLines(kafka).length + tableLines(kinesis).length > 0) parts.push(`| table | ${tableLines(kafka).join('<br>')} | ${tableLines(kinesis).join('<br>')} |`)
     parts.push(`| requests → responses | ${callLines(kafka).map(code).join('<br>')} | ${callLines(kinesis).map(code).join('<br>')} |`)
     parts.push('', `**Differs:** ${result.difference}`, '', `**Moving:** ${result.migration}`, '')
     for (const one of result.documented) parts.push(`*Documented (${one.date}):* ${one.text} (${one.source})`, '')
@@ -56,25 +65,39 @@ function markdown(results: readonly Result[], heading: Heading): string {
   return parts.join('\n')
 }
 
-function figure({ figure: { value, unit, label } }: SideResult): string {
+function snippet(side: Side): string {
+  return 'notPlayed' in side ? '' : side.snippet
+}
+
+function figure(side: Side): string {
+  if ('notPlayed' in side) return `not played: ${side.notPlayed}`
+  const { value, unit, label } = side.figure
   return `${value} ${unit} (${label})`
 }
 
-function totals(side: SideResult): string[] {
+const totalNames = ['calls', 'bytes out', 'bytes in', 'time'] as const
+
+function totals(side: Side): string[] {
+  if ('notPlayed' in side) return []
   return [String(side.callCount), side.bytesOut.toLocaleString('en'), side.bytesIn.toLocaleString('en'), `${side.durationMs.toFixed(1)} ms (measured here)`]
 }
 
-/** One line per kind of call and outcome: name, how often, and what the first of them asked and got. */
-function callLines(side: SideResult): string[] {
-  const alike = Map.groupBy(side.steps.flatMap(step => step.calls), call => `${call.name} ${call.error ?? ''}`)
-  return [...alike.values()].map(calls => {
-    const [first] = calls
-    return `${first?.name} ×${calls.length}: ${cut(JSON.stringify(first?.request), 90)} → ${first?.error ?? cut(JSON.stringify(first?.response), 150)}`
-  })
+function notes(side: Side): readonly string[] {
+  return 'notPlayed' in side ? [] : side.notes
 }
 
-function cells(row: Readonly<Record<string, string | number>>): string {
-  return Object.entries(row).map(([name, value]) => `${name} ${value}`).join(', ')
+function tableLines(side: Side): string[] {
+  return 'notPlayed' in side ? [] : side.table.map(row => Object.entries(row).map(([name, value]) => `${name} ${value}`).join(', '))
+}
+
+/** One line per kind of call and outcome: name, how often, and what the first of them asked and got. */
+function callLines(side: Side): string[] {
+  if ('notPlayed' in side) return []
+  const calls = side.steps.flatMap(step => step.calls)
+  return side.outcomes.map(({ name, error, count }) => {
+    const first = calls.find(call => call.name === name && call.error === error)
+    return `${name} ×${count}: ${cut(JSON.stringify(first?.request), 90)} → ${error ?? cut(JSON.stringify(first?.response), 150)}`
+  })
 }
 
 function cut(text: string | undefined, length: number): string {
@@ -82,7 +105,7 @@ function cut(text: string | undefined, length: number): string {
 }
 
 function code(text: string): string {
-  return `\`${text.replaceAll('|', '\\|').replaceAll('`', '\'')}\``
+  return text === '' ? '' : `\`${text.replaceAll('|', '\\|').replaceAll('`', '\'')}\``
 }
 
 function pairs(left: readonly string[], right: readonly string[]): [string, string][] {

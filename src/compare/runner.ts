@@ -1,7 +1,8 @@
 // Plays scenarios: a fresh topic and a fresh stream for each, both sides one after the other, everything recorded, everything removed again.
+import { CannotPlay, Cluster, type AskGateway } from './cluster.ts'
 import { innermost, KafkaSide } from './kafka-side.ts'
 import { KinesisSide } from './kinesis-side.ts'
-import type { Recording, Step } from './recording.ts'
+import type { CallCount, Recording, Step } from './recording.ts'
 import type { Figure, Outcome, Scenario, Stage } from './scenario.ts'
 import type { KafkaTarget, KinesisTarget } from './target.ts'
 
@@ -14,7 +15,14 @@ export interface SideResult {
   readonly bytesOut: number
   readonly bytesIn: number
   readonly durationMs: number
+  /** How often each kind of call ended how; `steps` has the contents of the first of them. */
+  readonly outcomes: readonly CallCount[]
   readonly steps: readonly Step[]
+}
+
+/** A side on which a scenario cannot be played, and why. */
+export interface NotPlayed {
+  readonly notPlayed: string
 }
 
 export interface Result {
@@ -25,13 +33,15 @@ export interface Result {
   readonly difference: string
   readonly migration: string
   readonly documented: Scenario['documented']
-  readonly kafka: SideResult
-  readonly kinesis: SideResult
+  readonly kafka: SideResult | NotPlayed
+  readonly kinesis: SideResult | NotPlayed
 }
 
 export interface Run {
   readonly kafka: KafkaTarget
   readonly kinesis: KinesisTarget
+  /** The gateway of the Sluice that both addresses belong to; without it no broker can be asked to fail. */
+  readonly gateway?: AskGateway
   /** Called before each scenario, for progress. */
   onScenario?(scenario: Scenario, index: number, count: number): void
 }
@@ -41,17 +51,17 @@ export async function play(scenarios: readonly Scenario[], run: Run): Promise<Re
   const results: Result[] = []
   for (const [index, scenario] of scenarios.entries()) {
     run.onScenario?.(scenario, index, scenarios.length)
-    const shared = new Map<string, unknown>()
+    const stage = { shared: new Map<string, unknown>(), ...run.gateway && { cluster: new Cluster(run.gateway) } }
     const name = `compare-${scenario.slug}-${Date.now().toString(36)}`
-    const kafka = await playKafka(scenario, run.kafka, { name: `${name}-kafka`, shared })
-    const kinesis = await playKinesis(scenario, run.kinesis, { name: `${name}-kinesis`, shared })
+    const kafka = await playKafka(scenario, run.kafka, { name: `${name}-kafka`, ...stage })
+    const kinesis = await playKinesis(scenario, run.kinesis, { name: `${name}-kinesis`, ...stage })
     const { slug, title, task, number, difference, migration, documented } = scenario
     results.push({ slug, title, task, number, difference, migration, documented, kafka, kinesis })
   }
   return results
 }
 
-async function playKafka(scenario: Scenario, target: KafkaTarget, stage: Stage): Promise<SideResult> {
+async function playKafka(scenario: Scenario, target: KafkaTarget, stage: Stage): Promise<SideResult | NotPlayed> {
   await using side = new KafkaSide(target)
   try {
     await side.createTopic(stage.name, scenario.slots)
@@ -61,11 +71,12 @@ async function playKafka(scenario: Scenario, target: KafkaTarget, stage: Stage):
       await side.deleteTopic(stage.name)
     }
   } catch (error) {
+    if (error instanceof CannotPlay) return { notPlayed: error.message }
     throw new Error(`${scenario.slug}, Kafka at ${target.bootstrap.join(',')}: ${innermost(error)}`, { cause: error })
   }
 }
 
-async function playKinesis(scenario: Scenario, target: KinesisTarget, stage: Stage): Promise<SideResult> {
+async function playKinesis(scenario: Scenario, target: KinesisTarget, stage: Stage): Promise<SideResult | NotPlayed> {
   await using side = new KinesisSide(target)
   try {
     await side.createStream(stage.name, scenario.slots)
@@ -75,12 +86,13 @@ async function playKinesis(scenario: Scenario, target: KinesisTarget, stage: Sta
       await side.deleteStream(stage.name)
     }
   } catch (error) {
+    if (error instanceof CannotPlay) return { notPlayed: error.message }
     const reason = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     throw new Error(`${scenario.slug}, Kinesis at ${target.endpoint ?? target.region}: ${reason}`, { cause: error })
   }
 }
 
 function resultOf(outcome: Outcome, recording: Recording, snippet: string): SideResult {
-  const { callCount, bytesOut, bytesIn, durationMs, steps } = recording
-  return { figure: outcome.figure, notes: outcome.notes, table: outcome.table ?? [], snippet, callCount, bytesOut, bytesIn, durationMs, steps }
+  const { callCount, bytesOut, bytesIn, durationMs, outcomes, steps } = recording
+  return { figure: outcome.figure, notes: outcome.notes, table: outcome.table ?? [], snippet, callCount, bytesOut, bytesIn, durationMs, outcomes, steps }
 }

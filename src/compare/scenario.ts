@@ -1,4 +1,5 @@
 // What a scenario is: one task, played on both sides by real clients, with one number that shows the difference.
+import type { Cluster } from './cluster.ts'
 import type { KafkaSide } from './kafka-side.ts'
 import type { KinesisSide } from './kinesis-side.ts'
 
@@ -42,6 +43,7 @@ export interface Scenario {
   readonly documented: readonly Documented[]
   /** Partitions and shards to play on. */
   readonly slots: number
+  /** Both may throw CannotPlay, with the reason that is then shown in place of the outcome. */
   kafka(side: KafkaSide, stage: Stage): Promise<Outcome>
   kinesis(side: KinesisSide, stage: Stage): Promise<Outcome>
 }
@@ -50,4 +52,6 @@ export interface Scenario {
 export interface Stage {
   readonly name: string
   readonly shared: Map<string, unknown>
+  /** The brokers behind both sides; undefined where nobody said how they are reached. */
+  readonly cluster?: Cluster
 }
