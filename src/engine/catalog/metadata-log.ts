@@ -270,7 +270,7 @@ export class MetadataLog implements MachineLog {
       const member = this.#members.find(one => isOf(one, voter))
       return {
         id: voter.id,
-        logEndOffset: member?.log.endOffset ?? -1,
+        logEndOffset: (member?.isWaiting === true ? member.durableEndOffset : member?.log.endOffset) ?? -1,
         lastFetchMs: member?.lastAppendMs ?? -1,
         lastCaughtUpMs: member?.lastCaughtUpMs ?? -1,
       }

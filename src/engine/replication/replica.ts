@@ -128,6 +128,8 @@ export class Replica {
     try {
       const unprepared = await this.#options.prepare()
       if (unprepared !== null) return unprepared
+      // Once there is room, and not before somebody has seen to that.
+      if (this.#fault?.kind === 'full') return this.#fault.refusal
       await this.#detach('close')
       const isRefilled = this.#fault?.kind === 'damaged' && this.#mayRefill()
       if (this.#fault?.kind === 'damaged' && !isRefilled) return this.#fault.refusal
@@ -221,6 +223,19 @@ export class Replica {
   #full(error: Error): void {
     this.#options.logger.error({ partition: this.name, error: error.message }, 'a log cannot be written, because the disk is full; it is opened again once there is room')
     this.#goOffline({ kind: 'full', refusal: storageError(this.name, error) }, { lost: false })
+    void this.#inTurn(() => this.#trim())
+  }
+
+  /** Gives back the room that a write has taken which was cut short: others may need it, such as the catalog. */
+  async #trim(): Promise<void> {
+    if (this.#fault?.kind !== 'full' || this.#gone !== undefined) return
+    try {
+      await this.#detach('close')
+      const log = await Log.open(this.#logOptions(this.#place))
+      await log.close()
+    } catch (error) {
+      this.#options.logger.warn({ partition: this.name, error: String(error) }, 'a log could not be put in order on a full disk; that is done once there is room')
+    }
   }
 
   /** Where nobody else could lead, the leadership stays here, and clients are told what is wrong. */
@@ -325,7 +340,10 @@ export class Replica {
   /** The leadership, or why a client cannot be served here: KIP-320's check of the epoch it believes in among the reasons. */
   #leaderFor(leaderEpoch: number | undefined): Leadership | Refusal {
     if (this.#gone !== undefined) return this.#gone
-    if (this.#fault !== undefined && this.leads) return this.#fault.refusal
+    if (this.#fault !== undefined && this.leads) {
+      const heir = this.#partition.inSyncReplicas.find(id => id !== this.#options.brokerId)
+      return heir === undefined ? this.#fault.refusal : new Refusal('not-leader', `${this.#fault.refusal.message}; another broker is to lead it`)
+    }
     const current = this.#partition.leaderEpoch
     if (leaderEpoch !== undefined && leaderEpoch < current) {
       return new Refusal('fenced-leader-epoch', `the leader epoch of ${this.name} is ${current}; ${leaderEpoch} is older`)
@@ -533,9 +551,13 @@ export class Replica {
   async retry(): Promise<boolean> {
     if (this.#fault?.kind !== 'full') return this.#fault === undefined
     return (await this.#inTurn(async () => {
+      const fault = this.#fault
+      if (fault?.kind !== 'full') return fault?.refusal ?? null
       await this.#detach('close')
       this.#fault = undefined
-      return this.#open()
+      const refusal = await this.#open()
+      if (refusal !== null) this.#fault ??= fault
+      return refusal
     })) === null
   }
 

@@ -177,10 +177,13 @@ export class Replicas {
     const partition = topic.partitions[index]
     if (partition === undefined) return unknownPartition(name, index)
     const replica = this.get(topic.id, index)
+    // What would lead if it could says why it cannot.
+    if (partition.leader < 0 && replica?.fault !== undefined) return replica.fault.refusal
     if (replica === undefined || !replica.leads) {
       return new Refusal('not-leader', `broker ${this.#options.brokerId} does not lead ${name}-${index}; ${partition.leader < 0 ? 'nobody does' : `broker ${partition.leader} does`}`)
     }
-    if (replica.isOpen) return replica
+    // What is wrong with it, and who is to lead in its place, it says itself.
+    if (replica.isOpen || replica.fault?.kind === 'full') return replica
     return replica.open().then(refusal => refusal ?? replica)
   }
 

@@ -15,6 +15,8 @@ export interface ClusterOptions {
   readonly brokers?: number
   /** Of each broker; default /data. */
   readonly directories?: readonly string[]
+  /** All brokers lie on this one disk, in directories beside each other. */
+  readonly shared?: SimDisk
   readonly settings?: EngineOptions['settings']
   readonly logger?: Logger
   readonly seed?: number
@@ -36,10 +38,10 @@ export interface Cluster extends AsyncDisposable {
 
 export async function openCluster(options: ClusterOptions = {}): Promise<Cluster> {
   const world = new SimWorld(options.seed ?? 1, { disksTakeTime: false })
-  const disks = options.disks ?? Array.from({ length: options.brokers ?? 3 }, () => new SimDisk())
+  const disks = options.disks ?? Array.from({ length: options.brokers ?? 3 }, () => options.shared ?? new SimDisk())
   const specs = disks.map((disk, at): BrokerSpec => {
     const own: World = { clock: world.clock, network: world.network, random: world.random, disk }
-    return { id: at + 1, rack: 'abc'[at % 3]!, directories: options.directories ?? ['/data'], world: own }
+    return { id: at + 1, rack: 'abc'[at % 3]!, directories: options.directories ?? [options.shared === undefined ? '/data' : `/data-${at + 1}`], world: own }
   })
   const engine = await world.run(() => openEngine({
     world, kek: { type: 'file', key: Buffer.alloc(32, 9) }, logger: options.logger ?? silent, brokers: specs,
