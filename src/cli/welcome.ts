@@ -8,15 +8,27 @@ export function welcome(sluice: Sluice, startedInMs: number): string {
   return [`Sluice is ready in ${Math.round(startedInMs)} ms`, '', ...listeners(sluice), '', ...places(sluice), '', 'Try it:', ...toCopy, ''].join('\n')
 }
 
-function listeners({ dev, host, ports }: Sluice): string[] {
+function listeners({ dev, host, ports, brokers }: Sluice): string[] {
   const name = shownHost(host)
+  const ids = brokers.map(({ id, rack }) => (rack === null ? String(id) : `${id} ${rack}`)).join(', ')
+  const kafka = (listener: Listener, sentence: string): string => {
+    const shown = addresses({ host, brokers }, listener).map((address, at) => (at === 0 ? address : address.slice(name.length)))
+    return `  Kafka       ${shown.join(', ')}  ${sentence}  (broker${brokers.length === 1 ? '' : 's'} ${ids})`
+  }
   return [
-    ...(ports.kafkaPlaintext === undefined ? [] : [`  Kafka       ${name}:${ports.kafkaPlaintext}  plaintext, everything allowed`]),
-    `  Kafka       ${name}:${ports.kafkaTls}  mutual TLS`,
+    ...(dev ? [kafka('kafkaPlaintext', 'plaintext, everything allowed')] : []),
+    kafka('kafkaTls', 'mutual TLS'),
     `  Kinesis     https://${name}:${ports.kinesis}  signed requests${dev ? `; also http://${name}:${ports.kinesis}` : ''}`,
     `  Gateway     ${dev ? 'http' : 'https'}://${name}:${ports.gateway}  REST, schema registry, bridge, administration`,
     `  Management  http://127.0.0.1:${ports.management}  /livez /readyz /metrics`,
   ]
+}
+
+type Listener = 'kafkaPlaintext' | 'kafkaTls'
+
+/** Where the brokers listen that could be started. */
+function addresses({ host, brokers }: Pick<Sluice, 'host' | 'brokers'>, listener: Listener): string[] {
+  return brokers.flatMap(broker => (broker[listener] === undefined ? [] : [`${shownHost(host)}:${broker[listener]}`]))
 }
 
 function places({ dataDirectory, certificatesDirectory, caFingerprint, kekFile }: Sluice): string[] {
@@ -27,33 +39,40 @@ function places({ dataDirectory, certificatesDirectory, caFingerprint, kekFile }
   ]
 }
 
-function openLines({ host, ports }: Sluice): string[] {
+function openLines({ host, ports, brokers }: Sluice): string[] {
   const name = shownHost(host)
-  const kafka = `${name}:${ports.kafkaPlaintext}`
+  const all = addresses({ host, brokers }, 'kafkaPlaintext')
+  const kafka = all.join(',')
   return [
     `  echo 'k1:{"a":1}' | kcat -b ${kafka} -P -t hello -K:`,
     `  kcat -b ${kafka} -C -t hello -e`,
-    `  new Kafka({ brokers: ['${kafka}'] })                                      # kafkajs`,
+    `  new Kafka({ brokers: ${quoted(all)} })   # kafkajs`,
     `  AWS_ACCESS_KEY_ID=${devAccessKey.id} AWS_SECRET_ACCESS_KEY=${devAccessKey.secret} aws --region us-east-1 --endpoint-url http://${name}:${ports.kinesis} kinesis list-streams`,
     `  curl -H 'content-type: application/vnd.kafka.json.v2+json' -d '{"records":[{"value":{"a":1}}]}' http://${name}:${ports.gateway}/topics/hello`,
     '  npm run compare',
   ]
 }
 
-function secureLines({ host, ports, certificatesDirectory, accessKey }: Sluice): string[] {
+function secureLines({ host, ports, brokers, certificatesDirectory, accessKey }: Sluice): string[] {
   const name = shownHost(host)
   const dir = shown(certificatesDirectory)
-  const kafka = `${name}:${ports.kafkaTls}`
+  const all = addresses({ host, brokers }, 'kafkaTls')
+  const kafka = all.join(',')
   const tls = `-X security.protocol=ssl -X ssl.ca.location=${dir}/ca.pem -X ssl.certificate.location=${dir}/admin.pem -X ssl.key.location=${dir}/admin.key`
   const curl = `curl --cacert ${dir}/ca.pem --cert ${dir}/admin.pem --key ${dir}/admin.key`
   return [
     `  ${curl} -H 'content-type: application/json' -d '{"name":"hello"}' https://${name}:${ports.gateway}/admin/topics`,
     `  echo 'k1:{"a":1}' | kcat -b ${kafka} ${tls} -P -t hello -K:`,
     `  kcat -b ${kafka} ${tls} -C -t hello -e`,
-    `  new Kafka({ brokers: ['${kafka}'], ssl: { ca: [read('${dir}/ca.pem')], cert: read('${dir}/admin.pem'), key: read('${dir}/admin.key') } })  # kafkajs`,
+    `  new Kafka({ brokers: ${quoted(all)}, ssl: { ca: [read('${dir}/ca.pem')], cert: read('${dir}/admin.pem'), key: read('${dir}/admin.key') } })  # kafkajs`,
     `  AWS_SHARED_CREDENTIALS_FILE=${dir}/admin.aws aws --region us-east-1 --ca-bundle ${dir}/ca.pem --endpoint-url https://${name}:${ports.kinesis} kinesis list-streams   # ${accessKey.id}`,
     '  npm run compare',
   ]
+}
+
+/** A list as JavaScript has it. */
+function quoted(list: readonly string[]): string {
+  return `[${list.map(one => `'${one}'`).join(', ')}]`
 }
 
 function shownHost(host: string): string {
