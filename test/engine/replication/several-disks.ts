@@ -20,6 +20,8 @@ export interface ClusterOptions {
   readonly settings?: EngineOptions['settings']
   readonly logger?: Logger
   readonly seed?: number
+  /** 0 reads everything from the disk. */
+  readonly cacheBytes?: number
 }
 
 export interface Cluster extends AsyncDisposable {
@@ -45,6 +47,7 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
   })
   const engine = await world.run(() => openEngine({
     world, kek: { type: 'file', key: Buffer.alloc(32, 9) }, logger: options.logger ?? silent, brokers: specs,
+    ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
     settings: { 'group.initial.rebalance.delay.ms': 0, 'default.replication.factor': Math.min(disks.length, 3), 'min.insync.replicas': Math.min(disks.length, 2), ...options.settings },
   }))
   const backend = localBackend(engine)
