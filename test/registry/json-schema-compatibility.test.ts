@@ -31,6 +31,13 @@ describe('properties', () => {
     ['one not covered by a partially open model', object({}, { additionalProperties: text }), object({ a: { type: 'number' } }, { additionalProperties: text }), 'STRICT', ['PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL #/properties/a']],
     ['one that becomes required', object({ a: text }), object({ a: text }, { required: ['a'] }), 'STRICT', ['REQUIRED_ATTRIBUTE_ADDED #/required/a']],
     ['one that is no longer required', object({ a: text }, { required: ['a'] }), object({ a: text }), 'STRICT', []],
+    ['a pattern removed from an open model', object({}, { patternProperties: { '^c': text } }), object({}), 'STRICT', []],
+    ['a pattern removed from a model that closes', object({}, { ...closed, patternProperties: { '^c': text } }), object({}, closed), 'STRICT', ['PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL #/patternProperties/^c']],
+    ['a pattern removed that the rest covers', object({}, { ...closed, patternProperties: { '^c': text } }), object({}, { additionalProperties: text }), 'STRICT', []],
+    ['a pattern removed that the rest does not cover', object({}, { ...closed, patternProperties: { '^c': object({}) } }), object({}, { additionalProperties: { allOf: [{ type: 'null' }, { type: 'null' }] } }), 'STRICT', ['PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL #/patternProperties/^c']],
+    ['a pattern that becomes a property', object({}, { ...closed, patternProperties: { '^c': text } }), object({ c: { type: 'number' } }, { additionalProperties: text }), 'STRICT', ['PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL #/properties/c']],
+    ['a pattern that lets less through', object({}, { patternProperties: { '^c': text } }), object({}, { patternProperties: { '^c': { type: 'number' } } }), 'STRICT', ['TYPE_CHANGED #/patternProperties/^c']],
+    ['a pattern added to an open model', object({}), object({}, { patternProperties: { '^c': text } }), 'STRICT', ['PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL #/patternProperties/^c']],
     ['a model that closes', object({ a: text }), object({ a: text }, closed), 'STRICT', ['ADDITIONAL_PROPERTIES_REMOVED #/additionalProperties']],
     ['a model that opens', object({ a: text }, closed), object({ a: text }), 'STRICT', []],
   ])('%s', (_what, original, update, policy, expected) => {
