@@ -14,11 +14,11 @@ import { ErrorCode } from '../../src/kafka/errors.ts'
 import type { Validation } from '../../src/ports.ts'
 import { buildBatch } from '../../src/wire/batch.ts'
 import { crc32c } from '@node-rs/crc32'
+import { seed } from '../support/seed.ts'
 import { startBroker, type TestBroker } from './broker.ts'
 import { randomMessage } from './random-message.ts'
 import { answerOf, framed, frameOf, RawClient } from './raw-client.ts'
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
 const mebibyte = 1024 * 1024
 
 describe('a listener', () => {

@@ -5,6 +5,7 @@ import { Prng } from '../../src/base/prng.ts'
 import { parseAvro } from '../../src/registry/avro.ts'
 import { avroDifferences } from '../../src/registry/avro-compatibility.ts'
 import { mutatedAvro, randomAvro } from '../support/random-avro.ts'
+import { seed } from '../support/seed.ts'
 
 const parse = (schema: unknown): ReturnType<typeof parseAvro> => parseAvro(JSON.stringify(schema), new Map(), { strict: true })
 const differences = (reader: unknown, writer: unknown): readonly string[] => avroDifferences(parse(reader), parse(writer))
@@ -75,7 +76,6 @@ test('an exponential pair is given up, not waited for', () => {
 })
 
 test('agrees with avsc on random pairs', () => {
-  const seed = Number(process.env['SEED'] ?? Date.now() % 2 ** 31)
   const random = new Prng(seed)
   const pairsWanted = Number(process.env['TEST_PAIRS'] ?? 10_000)
   let compatible = 0
