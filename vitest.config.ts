@@ -9,5 +9,6 @@ export default defineConfig({
     // What hangs is found all the same, and a slow machine is not taken for one that does.
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 })

@@ -15,7 +15,7 @@ beforeAll(async () => {
     kinesis: { endpoint: `http://127.0.0.1:${sluice.ports.kinesis}`, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } },
   })
   for (const result of played) results.set(result.slug, result)
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => { await sluice?.[Symbol.asyncDispose]() })
 

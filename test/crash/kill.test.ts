@@ -67,7 +67,7 @@ afterAll(async () => {
   await sluice?.[Symbol.asyncDispose]()
 })
 
-test(`a server that is killed ${cycles} times loses nothing it acknowledged (seed ${seed})`, { timeout: 240_000 }, async () => {
+test(`a server that is killed ${cycles} times loses nothing it acknowledged (seed ${seed})`, { timeout: 600_000 }, async () => {
   const random = new Prng(seed)
   sluice = await startSluice({ settings: { 'kinesis.limits': 'off' } })
   const { directory, ports } = sluice

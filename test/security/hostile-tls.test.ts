@@ -18,7 +18,7 @@ import { seed } from '../support/seed.ts'
 
 const world = nodeWorld()
 /** In place of ten seconds, so that a test can wait for it. */
-const handshakeTimeout = 400
+const handshakeTimeout = 2_000
 
 let directory: string
 let certificates: Certificates
@@ -79,7 +79,7 @@ function send(bytes: Buffer | string, then?: (socket: net.Socket) => void): Prom
     const timer = setTimeout(() => {
       socket.destroy()
       reject(new Error('the server kept the connection'))
-    }, 10_000)
+    }, 30_000)
     socket.on('data', data => answer.push(data))
     socket.on('error', () => {})
     socket.on('close', () => {
