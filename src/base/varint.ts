@@ -1,12 +1,12 @@
 // Variable-length integers as Protobuf and Kafka's record format write them: seven bits a byte, lowest first, signed ones zigzag.
-// Plain numbers, exact up to 2^53; what lies beyond reads as NaN, as does a varint that is cut off or too long.
+// Plain numbers, exact below 2^53, with a sign below 2^52; what lies beyond reads as NaN, as does a varint that is cut off or too long.
 
 /** Where a reader stands in its bytes; the read functions move it on. */
 export interface Cursor {
   at: number
 }
 
-/** Bytes that `value` (zigzag, |value| ≤ 2^52) takes. */
+/** Bytes that `value` (zigzag, -2^52 ≤ value < 2^52) takes. */
 export function varintSize(value: number): number {
   return uvarintSize(zigzag(value))
 }

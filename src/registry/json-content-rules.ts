@@ -3,7 +3,7 @@
 import { RE2JS } from 're2js'
 import type { JsonObject } from './exact-json.ts'
 import { pointerToken } from './fault.ts'
-import { closed, coveringSchema, type JsonNodes, list, members, type Node, open, tupleOf } from './json-nodes.ts'
+import { closed, coveringRest, coveringSchema, type JsonNodes, list, members, type Node, open, restOf, tupleOf } from './json-nodes.ts'
 
 /** What the rules ask of the comparison that they are part of. */
 export interface Rules {
@@ -61,7 +61,11 @@ function propertyAdded(rules: Rules, from: Node, to: Node, name: string, path: s
 }
 
 function propertyRemoved(rules: Rules, removed: unknown, to: Node, name: string, path: string): boolean {
-  const covering = coveringSchema(to, name)
+  return isCovered(rules, removed, coveringSchema(to, name), path)
+}
+
+/** Whether what is no longer named fits what covers it now. */
+function isCovered(rules: Rules, removed: unknown, covering: unknown, path: string): boolean {
   if (covering === open || rules.old.at(removed) === false) return true
   if (covering === closed) {
     return rules.lenient
@@ -72,9 +76,7 @@ function propertyRemoved(rules: Rules, removed: unknown, to: Node, name: string,
 }
 
 function additional(rules: Rules, from: Node, to: Node, path: string): boolean {
-  const after = to['additionalProperties'] ?? to['unevaluatedProperties'] ?? true
-  const before = from['additionalProperties'] ?? from['unevaluatedProperties'] ?? true
-  return rest(rules, before, after, 'ADDITIONAL_PROPERTIES', `${path}/additionalProperties`)
+  return rest(rules, restOf(from), restOf(to), 'ADDITIONAL_PROPERTIES', `${path}/additionalProperties`)
 }
 
 /** What is said of all further properties or items. */
@@ -87,10 +89,13 @@ function rest(rules: Rules, before: unknown, after: unknown, name: string, path:
 
 function patternProperties(rules: Rules, from: Node, to: Node, path: string): boolean {
   const before = members(from, 'patternProperties')
-  return every(Object.entries(members(to, 'patternProperties')).map(([pattern, after]) => {
+  const after = members(to, 'patternProperties')
+  return every([...new Set([...Object.keys(before), ...Object.keys(after)])].map(pattern => {
     const at = `${path}/patternProperties${pointerToken(pattern)}`
-    if (Object.hasOwn(before, pattern)) return rules.compare(before[pattern], after, at)
-    const isUnmet = coveringSchema({ ...from, patternProperties: {} }, '') === closed
+    // A name that matched it and is not named otherwise is one of the rest now.
+    if (!Object.hasOwn(after, pattern)) return isCovered(rules, before[pattern], coveringRest(to), at)
+    if (Object.hasOwn(before, pattern)) return rules.compare(before[pattern], after[pattern], at)
+    const isUnmet = coveringRest(from) === closed
       && !Object.keys(members(from, 'properties')).some(name => matches(pattern, name)) && Object.keys(before).length === 0
     return isUnmet || rules.report('PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL', at, 'is in the %s schema and missing in the %s schema')
   }))

@@ -122,8 +122,18 @@ export function coveringSchema(node: Node, name: string): unknown {
     const matching = Object.entries(patterns).filter(([pattern]) => RE2JS.compile(RE2JS.translateRegExp(pattern)).test(name)).map(([, schema]) => schema)
     if (matching.length > 0) return matching.length === 1 ? matching[0] : { allOf: matching }
   }
-  const rest = node['additionalProperties'] ?? node['unevaluatedProperties'] ?? true
+  return coveringRest(node)
+}
+
+/** The same of a property that no pattern matches either. */
+export function coveringRest(node: Node): unknown {
+  const rest = restOf(node)
   return rest === true || (isObject(rest) && Object.keys(rest).length === 0) ? open : rest === false ? closed : rest
+}
+
+/** What is said of all properties that are not named, by themselves or by a pattern. */
+export function restOf(node: Node): unknown {
+  return node['additionalProperties'] ?? node['unevaluatedProperties'] ?? true
 }
 
 /** The items by position and what is said of those after them. Draft 2020-12 writes prefixItems and items, the others items and additionalItems. */

@@ -17,7 +17,7 @@ const commands: Readonly<Record<string, () => Command>> = { acls: aclsCommand, '
 
 let sluice: RunningSluice
 
-beforeAll(async () => { sluice = await startSluice({ dev: false }) }, 60_000)
+beforeAll(async () => { sluice = await startSluice({ dev: false }) })
 afterAll(async () => { await sluice[Symbol.asyncDispose]() })
 
 interface Outcome {

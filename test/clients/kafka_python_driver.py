@@ -18,10 +18,10 @@ admin.create_topics([NewTopic(topic, 2, 1, topic_configs={"retention.ms": "60000
 
 producer = KafkaProducer(acks="all", compression_type="gzip", **client)
 sent = [producer.send(topic, key=b"k", value=b"v%d" % at, headers=[("h", b"x")], partition=1) for at in range(3)]
-seen["offsets"] = [one.get(10).offset for one in sent]
+seen["offsets"] = [one.get(60).offset for one in sent]
 producer.close()
 
-consumer = KafkaConsumer(topic, group_id=group, auto_offset_reset="earliest", enable_auto_commit=False, session_timeout_ms=6000, **client)
+consumer = KafkaConsumer(topic, group_id=group, auto_offset_reset="earliest", enable_auto_commit=False, session_timeout_ms=30000, **client)
 records = []
 while len(records) < 3:
     for batch in consumer.poll(timeout_ms=1000).values():

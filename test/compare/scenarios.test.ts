@@ -22,7 +22,7 @@ beforeAll(async () => {
   }
   before = await brokers()
   for (const result of await play(scenarios, run)) results.set(result.slug, result)
-}, 120_000)
+}, 300_000)
 
 afterAll(async () => { await sluice?.[Symbol.asyncDispose]() })
 

@@ -7,6 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import { until } from '../support/kafka-clients.ts'
+import { seed } from '../support/seed.ts'
 import { startSluice, type RunningSluice } from '../support/sluice.ts'
 
 const cycles = 20
@@ -14,7 +15,6 @@ const partitions = 3
 const recordsPerSend = 100
 const topic = 'killed'
 const stream = 'killed-stream'
-const seed = Date.now() % 1_000_000
 
 /** What one producer sent, and where the server said that it is. */
 class Ledger {
@@ -67,7 +67,7 @@ afterAll(async () => {
   await sluice?.[Symbol.asyncDispose]()
 })
 
-test(`a server that is killed ${cycles} times loses nothing it acknowledged (seed ${seed})`, { timeout: 240_000 }, async () => {
+test(`a server that is killed ${cycles} times loses nothing it acknowledged (seed ${seed})`, { timeout: 600_000 }, async () => {
   const random = new Prng(seed)
   sluice = await startSluice({ settings: { 'kinesis.limits': 'off' } })
   const { directory, ports } = sluice

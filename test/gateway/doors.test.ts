@@ -220,7 +220,7 @@ describe('the listener', () => {
       if (request.method === 'GET') response.once('close', () => ended.resolve(response.writableFinished))
       app(request, response)
     }
-    await using server = await startGateway({ app: watched, host: '127.0.0.1', port: 0, limits: { idleTimeoutMs: 300 } })
+    await using server = await startGateway({ app: watched, host: '127.0.0.1', port: 0, limits: { idleTimeoutMs: 2_000 } })
     for (let sent = 0; sent < 8; sent++) {
       await supertest(`http://127.0.0.1:${server.port}`).post('/topics/orders').type(json).send({ records: [{ value: 'x'.repeat(1_000_000) }] })
     }

@@ -83,7 +83,7 @@ beforeAll(async () => {
   const door: Door = { judge: socket => judgePeer(socket as TLSSocket, policy), tokens, tokenTtlS: 300, audit: gateway.parts.audit }
   server = await startGateway({
     app: createGateway({ ...gateway.parts, door }), host: 'localhost', port: 0, tls: tlsOptions(certificates.material), judge: door.judge,
-    limits: { headersTimeoutMs: 500, requestTimeoutMs: 1_500 },
+    limits: { headersTimeoutMs: 2_000, requestTimeoutMs: 4_000 },
   })
 })
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import { FrameAssembler } from '../../src/kafka/frame.ts'
+import { seed } from '../support/seed.ts'
 import { framed } from './raw-client.ts'
 
 describe('frames', () => {
   it('come out whole and in order however the stream is cut', () => {
-    const seed = Date.now() % 1_000_000_000
     const random = new Prng(seed)
     for (let round = 0; round < 200; round++) {
       const frames = Array.from({ length: 1 + random.below(8) }, () => random.bytes(random.pick([0, 1, 3, 100, 5000])))

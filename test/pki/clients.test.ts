@@ -14,7 +14,7 @@ import { nodeWorld } from '../../src/world/node.ts'
 import type { Clock } from '../../src/world/world.ts'
 
 const world = nodeWorld()
-const patient = { timeout: 20_000 }
+const patient = { timeout: 60_000 }
 const hostnames = ['localhost']
 let root: string
 let template: string

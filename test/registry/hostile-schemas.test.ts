@@ -7,13 +7,13 @@ import { parseSchema, type SchemaType } from '../../src/registry/schema.ts'
 
 const parse = (type: SchemaType, text: string): unknown => parseSchema(type, text, [], { strict: true, normalize: false })
 
-/** The reason of the refusal, which must come within a few seconds even on a busy machine. */
+/** The reason of the refusal, which must come within a minute even on a busy machine. */
 function refusal(type: SchemaType, schema: unknown): string {
   const started = performance.now()
   try {
     parse(type, typeof schema === 'string' ? schema : JSON.stringify(schema))
   } catch (error) {
-    expect(performance.now() - started).toBeLessThan(10_000)
+    expect(performance.now() - started).toBeLessThan(60_000)
     if (error instanceof InvalidSchema) return error.message
     throw error
   }

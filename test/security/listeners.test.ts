@@ -17,7 +17,7 @@ import { startSluice } from '../support/sluice.ts'
 
 const world = nodeWorld()
 const dayMs = 86_400_000
-const patient = { timeout: 20_000 }
+const patient = { timeout: 60_000 }
 let sluice: RunningSluice
 let directory: string
 const peers: Record<string, { readonly client: ConnectionOptions; readonly reason: RegExp }> = {}
@@ -57,7 +57,7 @@ async function issuedAt(now: number): Promise<ConnectionOptions> {
 const apiVersions = Buffer.from('0000000e0012000000000001000470656572', 'hex')
 const httpGet = (path: string) => `GET ${path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n`
 
-/** All bytes a peer gets to read for what it sends, until the server closes or has been silent for half a second after them. */
+/** All bytes a peer gets to read for what it sends, until the server closes or has been silent for two seconds after them. */
 function ask(port: number, client: ConnectionOptions, bytes: Buffer | string): Promise<Buffer> {
   return new Promise(resolve => {
     const answer: Buffer[] = []
@@ -66,11 +66,11 @@ function ask(port: number, client: ConnectionOptions, bytes: Buffer | string): P
       socket.destroy()
       resolve(Buffer.concat(answer))
     }
-    socket.setTimeout(5_000, done)
+    socket.setTimeout(30_000, done)
     socket.on('secureConnect', () => socket.write(bytes))
     socket.on('data', data => {
       answer.push(data)
-      socket.setTimeout(500, done)
+      socket.setTimeout(2_000, done)
     })
     socket.on('error', done)
     socket.on('close', done)

@@ -4,6 +4,7 @@ import type { Prng } from '../../src/base/prng.ts'
 
 type Json = Record<string, unknown>
 const names = ['a', 'b', 'c', 'd']
+const patterns = ['^c', '[cd]']
 const simple = ['string', 'number', 'integer', 'boolean', 'null']
 
 export function randomJsonSchema(random: Prng, depth = 3): unknown {
@@ -16,7 +17,7 @@ export function randomJsonSchema(random: Prng, depth = 3): unknown {
         properties: Object.fromEntries(used.map(name => [name, randomJsonSchema(random, depth - 1)])),
         ...random.chance(0.4) && { required: used.filter(() => random.chance(0.5)) },
         ...random.chance(0.5) && { additionalProperties: random.chance(0.6) ? false : randomJsonSchema(random, depth - 2) },
-        ...random.chance(0.1) && { patternProperties: { '^c': randomJsonSchema(random, depth - 2) } },
+        ...random.chance(0.2) && { patternProperties: Object.fromEntries(patterns.filter(() => random.chance(0.6)).map(pattern => [pattern, randomJsonSchema(random, depth - 2)])) },
         ...random.chance(0.1) && { maxProperties: 1 + random.below(3) },
         ...random.chance(0.1) && { dependencies: { a: random.chance(0.5) ? ['b'] : randomJsonSchema(random, depth - 2) } },
       }
@@ -74,7 +75,11 @@ export function randomJsonValue(random: Prng, schema: unknown, depth = 5): unkno
       const required = (node['required'] ?? []) as string[]
       const value: Json = {}
       for (const [name, each] of Object.entries(properties)) if (required.includes(name) || random.chance(0.5)) value[name] = randomJsonValue(random, each, depth - 1)
-      if (random.chance(0.3)) value[random.pick(names)] = randomJsonValue(random, node['additionalProperties'], depth - 1)
+      if (random.chance(0.4)) {
+        const name = random.pick(names)
+        const [, matching] = Object.entries((node['patternProperties'] ?? {}) as Json).find(([pattern]) => new RegExp(pattern).test(name)) ?? []
+        value[name] = randomJsonValue(random, matching ?? node['additionalProperties'], depth - 1)
+      }
       return value
     }
     default: return random.pick([0, 'a', null, { a: 'x' }, ['a'], true, 3])
@@ -85,7 +90,7 @@ function collect(parent: Json, key: string, places: { parent: Json; key: string 
   places.push({ parent, key })
   const node = parent[key] as Json
   if (typeof node !== 'object' || node === null) return
-  for (const name of Object.keys((node['properties'] ?? {}) as Json)) collect(node['properties'] as Json, name, places)
+  for (const keyword of ['properties', 'patternProperties']) for (const name of Object.keys((node[keyword] ?? {}) as Json)) collect(node[keyword] as Json, name, places)
   for (const name of ['additionalProperties', 'items', 'additionalItems']) if (node[name] !== undefined) collect(node, name, places)
   for (const name of ['anyOf', 'allOf']) if (Array.isArray(node[name])) node[name].forEach((_, index) => collect(node[name] as Json, String(index), places))
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import { Reader, WireError, Writer } from '../../src/wire/bytes.ts'
+import { seed } from '../support/seed.ts'
 
 /** What `write` wrote, read back by `read` to the last byte. */
 function there<T>(write: (writer: Writer) => void, read: (reader: Reader) => T): T {
@@ -177,7 +178,6 @@ describe('a reader', () => {
 
 describe('a writer', () => {
   it('keeps the order of what is copied and what is spliced, over many chunks', () => {
-    const seed = Math.trunc(performance.now() * 1000)
     const random = new Prng(seed)
     const writer = new Writer(8)
     const expected: Buffer[] = []

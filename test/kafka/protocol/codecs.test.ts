@@ -3,8 +3,8 @@ import { beforeAll, describe, expect, it } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Reader, WireError } from '../../../src/wire/bytes.ts'
 import { everyMessage, randomMessage } from '../random-message.ts'
+import { seed } from '../../support/seed.ts'
 
-const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000_000)
 const messages = everyMessage()
 
 beforeAll(() => {
