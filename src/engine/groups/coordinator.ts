@@ -111,7 +111,8 @@ export class GroupCoordinator {
 
   /** Topics were deleted: their committed offsets go with them. */
   async forgetDeleted(): Promise<void> {
-    for (const { shard } of [...this.#shards.values()]) {
+    const openings = [...this.#shards.values()]
+    for (const { shard } of openings) {
       const opened = await shard
       if (!(opened instanceof Refusal)) await this.#forgetDeleted(opened)
     }

@@ -94,7 +94,9 @@ export class FetchSessions {
   async #collect(session: Session, request: FetchRequest): Promise<FetchedPartition[]> {
     const collected: FetchedPartition[] = []
     let bytes = 0
-    for (const key of [...session.ready]) {
+    // What becomes ready meanwhile has its turn in the next round.
+    const due = [...session.ready]
+    for (const key of due) {
       if (bytes >= request.bytesMax) break
       const position = session.positions.get(key)
       session.ready.delete(key)
