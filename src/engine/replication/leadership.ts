@@ -265,12 +265,12 @@ export class Leadership {
     if (this.#asked !== undefined) return
     this.#asked = inSyncReplicas
     const partition = this.#partition
-    const done = (): void => {
+    const learn = (): void => {
       // Known: it was taken, and `apply` has seen it, or it was not.
       if (this.#asked === inSyncReplicas && this.#partition.partitionEpoch === partition.partitionEpoch) this.#asked = undefined
       this.advance()
     }
-    this.#options.alter(inSyncReplicas, partition).then(done, () => {
+    this.#options.alter(inSyncReplicas, partition).then(learn, () => {
       // Not known: both sets count until the controller says more.
       if (this.#asked !== inSyncReplicas || this.#ended !== undefined) return
       this.#clock.after(retryMs, () => {
