@@ -165,14 +165,14 @@ export class SimDisk implements Disk {
   kill(options: SimDiskOptions = {}): SimDisk {
     const image = new SimDisk(options)
     const inodes = new Map<Inode, Inode>()
-    const copyOf = (inode: Inode): Inode => {
-      const copy = inodes.get(inode) ?? { ...inode, content: Buffer.from(inode.content), pending: [...inode.pending] }
+    const inodeOf = (inode: Inode): Inode => {
+      const copy = inodes.get(inode) ?? { ...inode, content: copyOf(inode.content), durable: copyOf(inode.durable), pending: [...inode.pending] }
       inodes.set(inode, copy)
       return copy
     }
-    image.#names = new Map([...this.#names].map(([path, inode]) => [path, copyOf(inode)]))
-    image.#durableNames = new Map([...this.#durableNames].map(([path, inode]) => [path, copyOf(inode)]))
-    image.#pendingNames = this.#pendingNames.map(change => ({ ...change, inode: copyOf(change.inode) }))
+    image.#names = new Map([...this.#names].map(([path, inode]) => [path, inodeOf(inode)]))
+    image.#durableNames = new Map([...this.#durableNames].map(([path, inode]) => [path, inodeOf(inode)]))
+    image.#pendingNames = this.#pendingNames.map(change => ({ ...change, inode: inodeOf(change.inode) }))
     return image
   }
 
@@ -330,11 +330,23 @@ function write(inode: Inode, position: number, bytes: Buffer): void {
   inode.pending.push({ position, bytes, size })
 }
 
+/** In place, as far as its memory reaches: only Buffer.alloc gives a buffer memory of its own. */
 function applied(durable: Buffer, { position, bytes, size }: PendingWrite): Buffer {
-  const result = Buffer.alloc(size)
-  durable.copy(result, 0, 0, size)
+  let result = durable.subarray(0, size)
+  if (size > durable.length) {
+    const hasRoom = durable.buffer.byteLength >= size
+    result = hasRoom ? Buffer.from(durable.buffer, 0, size) : Buffer.alloc(Math.max(size, durable.length * 2)).subarray(0, size)
+    if (hasRoom) result.fill(0, durable.length)
+    else durable.copy(result)
+  }
   bytes.copy(result, position)
   return result
+}
+
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.alloc(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 // Each sector has, on its own, seen the first few of the pending writes. A sector that was never durable and has seen none holds zeros or
@@ -342,10 +354,10 @@ function applied(durable: Buffer, { position, bytes, size }: PendingWrite): Buff
 function crashed(inode: Inode, random: Prng, survives: Survives): Inode {
   const { durable, pending } = inode
   let content: Buffer
-  if (survives === 'nothing' || pending.length === 0) content = Buffer.from(durable)
-  else if (survives === 'everything') content = Buffer.from(inode.content.subarray(0, inode.size))
+  if (survives === 'nothing' || pending.length === 0) content = copyOf(durable)
+  else if (survives === 'everything') content = copyOf(inode.content.subarray(0, inode.size))
   else content = survivors(inode, random)
-  return { isDirectory: false, content, size: content.length, durable: Buffer.from(content), pending: [] }
+  return { isDirectory: false, content, size: content.length, durable: copyOf(content), pending: [] }
 }
 
 function survivors({ durable, pending }: Inode, random: Prng): Buffer {

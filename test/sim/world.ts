@@ -1,6 +1,6 @@
 // A world that is a function of its seed: simulated time, a disk that can lose power, and chance that repeats itself.
 import { Prng } from '../../src/base/prng.ts'
-import type { Logger, Network, Random, World } from '../../src/world/world.ts'
+import type { Clock, Logger, Network, Random, World } from '../../src/world/world.ts'
 import { SimClock } from './clock.ts'
 import { type DiskOperation, SimDisk } from './disk.ts'
 
@@ -51,7 +51,7 @@ export class SimRandom implements Random {
 }
 
 /** Operations take from 10 µs to some milliseconds, syncs the longest. */
-export function delays(clock: SimClock, prng: Prng): (operation: DiskOperation) => Promise<void> {
+export function delays(clock: Pick<Clock, 'after'>, prng: Prng): (operation: DiskOperation) => Promise<void> {
   return operation => {
     const ms = operation === 'sync' || operation === 'sync-directory' ? 0.2 + prng.float() * 3 : 0.01 + prng.float() * 0.3
     return new Promise(resolve => clock.after(ms, resolve))

@@ -15,6 +15,9 @@ import { type Node, SimNetwork } from './network.ts'
 import { Trace } from './trace.ts'
 import { ViewClock } from './view-clock.ts'
 
+/** Stands between the brokers' links and the network, and may look at the process, once it is up. */
+export type Sabotage = (links: Links, engine: () => Engine | undefined) => Links
+
 export interface ClusterOptions {
   readonly random: Prng
   readonly brokers: number
@@ -22,7 +25,7 @@ export interface ClusterOptions {
   /** Each line that the engine logs. */
   readonly onLog?: (level: string, fields: object, message: string) => void
   /** A rule that is broken on purpose. */
-  readonly sabotage?: (links: Links, engine: () => Engine) => Links
+  readonly sabotage?: Sabotage
 }
 
 /** A machine that holds one broker. */
@@ -90,19 +93,17 @@ export class SimCluster {
   async open(): Promise<void> {
     const life = ++this.life
     const { settings, sabotage } = this.#options
-    let opened: Engine | undefined
     const engine = await openEngine({
       world: { clock: this.#processClock, disk: this.machines.get(1)!.disk, random: this.#random, network: this.machines.get(1)!.network },
       brokers: [...this.machines.values()].map(machine => machine.spec),
       kek, logger: this.#logger(life), settings, clusterId: 'AAAAAAAAAAAAAAAAAAAAAA',
       links: direct => {
         const links = this.network.links(direct)
-        return sabotage === undefined ? links : sabotage(links, () => opened ?? this.#engine!)
+        return sabotage === undefined ? links : sabotage(links, () => this.#engine)
       },
       onDown: (id, error) => this.trace.add(`down ${id} ${error.message}`),
     })
     if (life !== this.life) return
-    opened = engine
     this.#engine = engine
     this.#wide = localBackend(engine)
     this.trace.add('process is up')

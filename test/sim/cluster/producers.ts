@@ -21,6 +21,7 @@ const refusedBefore: ReadonlySet<string> = new Set(['not-enough-replicas', 'mess
 const inFlightMax = 5
 const deliveryMsMax = 120_000
 const appendMsMax = 10_000
+const repeatsMax = 100
 
 /** Begins a send of some new values, and notes it. */
 function begin(stage: Stage, at: PartitionRef, process: RecordedProcess, random: SimClient['random']): Send {
@@ -81,7 +82,13 @@ export class IdempotentProducer {
     for (const lane of this.#lanes) {
       const last = lane.done.toSorted((a, b) => a.baseSequence - b.baseSequence).at(-1)
       if (last === undefined) continue
-      const answer = await this.#client.askLeader(lane.at, 'repeat', backend => append(this.#stage, backend, lane.at, batchOf(this.#stage, last.send, last), { acks: 'all' }))
+      const repeated = (): Promise<Appended | Failed> => this.#client.askLeader(
+        lane.at, 'repeat', backend => append(this.#stage, backend, lane.at, batchOf(this.#stage, last.send, last), { acks: 'all' }))
+      let answer = await repeated()
+      for (let tries = 0; tries < repeatsMax && (answer === 'unreachable' || (answer instanceof Refusal && answer.code !== 'out-of-order-sequence-number')); tries++) {
+        await this.#client.pause(500)
+        answer = await repeated()
+      }
       if (answer === 'unreachable') faults.push(`${keyOf(lane.at)}: nobody answers the producer that repeats its last batch`)
       else if (answer instanceof Refusal) faults.push(`${keyOf(lane.at)}: the last batch of producer ${last.id}, sent again, is refused: ${answer.code} ${answer.message}`)
       else if (answer.baseOffset !== last.offset) faults.push(`${keyOf(lane.at)}: the last batch of producer ${last.id} at ${last.offset}, sent again, is at ${answer.baseOffset}`)

@@ -3,8 +3,6 @@
 import { Prng } from '../../../src/base/prng.ts'
 import { offsetsTopic } from '../../../src/engine/groups/coordinator.ts'
 import { internalTopicConfigs } from '../../../src/engine/log-configs.ts'
-import type { Engine } from '../../../src/engine/engine.ts'
-import type { Links } from '../../../src/engine/links.ts'
 import { type PartitionRef, Refusal } from '../../../src/ports.ts'
 import { checkHistory } from '../../history/checker.ts'
 import type { HistoryEvent } from '../../history/history.ts'
@@ -12,7 +10,7 @@ import { Recorder } from '../../history/recorder.ts'
 import { settle } from '../clock.ts'
 import { Audit } from './audit.ts'
 import { SimClient } from './client.ts'
-import { SimCluster } from './cluster.ts'
+import { type Sabotage, SimCluster } from './cluster.ts'
 import { SimConsumer } from './consumers.ts'
 import { Invariants } from './invariants.ts'
 import { type FaultKind, faultKinds, Nemesis } from './nemesis.ts'
@@ -30,7 +28,7 @@ export interface SimulationOptions {
   /** The mean time between two faults; left out: from the seed. */
   readonly everyMs?: number
   /** Breaks a rule on purpose, to see that it is noticed. */
-  readonly sabotage?: (links: Links, engine: () => Engine) => Links
+  readonly sabotage?: Sabotage
   /** Topic configs besides those of the seed. */
   readonly topicConfigs?: ReadonlyMap<string, string>
   /** Stops at the first violation. */
