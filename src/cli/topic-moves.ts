@@ -21,6 +21,7 @@ interface ReassignOptions extends GatewayOptions {
   readonly partition?: string
   readonly replicas?: string
   readonly brokers?: string
+  readonly replicationFactor?: string
   readonly cancel?: boolean
   readonly wait?: boolean
 }
@@ -35,9 +36,10 @@ export function reassignCommand(): Command {
     .option('--partition <n>', 'move this one, to --replicas')
     .option('--replicas <ids>', 'the brokers that shall hold it, the preferred leader first, as in 1,2,3')
     .option('--brokers <ids>', 'spread all its partitions over these brokers, as in 1,2,4')
+    .option('--replication-factor <n>', 'with --brokers: replicas that each partition shall have; left out: as many as now')
     .option('--cancel', 'give up what is under way, of all partitions or of --partition')
     .option('--wait', 'until everything is where it shall be')
-    .addHelpText('after', '\nExample: sluice topics reassign orders --brokers 1,2,4 --wait')
+    .addHelpText('after', '\nExample: sluice topics reassign orders --brokers 1,2,3 --replication-factor 3 --wait')
     .action(reassign)
 }
 
@@ -62,11 +64,13 @@ async function reassign(topic: string, options: ReassignOptions): Promise<void> 
 
 /** The body of the request. Rejects with a line that says which options go together. */
 async function wishOf(topic: string, options: ReassignOptions): Promise<object> {
+  if (options.replicationFactor !== undefined && options.brokers === undefined) throw new Error('--replication-factor goes with --brokers')
   const given = [options.replicas, options.brokers, options.cancel].filter(one => one !== undefined)
   if (given.length !== 1) throw new Error('say where to: --partition and --replicas, or --brokers, or --cancel')
   if (options.brokers !== undefined) {
     if (options.partition !== undefined) throw new Error('--brokers spreads all partitions; --partition goes with --replicas')
-    return { topics: [topic], brokers: idList(options.brokers, '--brokers') }
+    const { replicationFactor: count } = options
+    return { topics: [topic], brokers: idList(options.brokers, '--brokers'), ...count === undefined ? {} : { replicationFactor: wholeNumber(count, '--replication-factor') } }
   }
   const partition = options.partition === undefined ? undefined : wholeNumber(options.partition, '--partition')
   if (options.replicas !== undefined) {

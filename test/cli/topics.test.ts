@@ -56,6 +56,13 @@ describe('sluice topics reassign', () => {
     expect((await cli.run('topics', 'reassign', 'orders', '--brokers', '1,2,3')).stdout).toBe('nothing to move: orders lies as it shall\n')
   })
 
+  it('changes how many replicas there are', async () => {
+    await using cli = await withOrders()
+    expect((await cli.run('topics', 'reassign', 'orders', '--brokers', '1,2,3,4', '--replication-factor', '4')).code).toBe(0)
+    const moving = await cli.gateway.cluster.admin.reassignments(null)
+    expect(moving.map(one => one.replicas.toSorted())).toEqual(Array.from({ length: 2 }, () => [1, 2, 3, 4]))
+  })
+
   it('says so where a move that it waits for is given up', async () => {
     await using cli = await withOrders()
     const done = cli.run('topics', 'reassign', 'orders', '--partition', '0', '--replicas', '4', '--wait')
@@ -72,6 +79,7 @@ describe('sluice topics reassign', () => {
     [['--partition', '0', '--replicas', '1,two'], /^--replicas: 'two' is not a whole number\n$/],
     [['--partition', '0', '--replicas', '9'], /broker 9 is not registered\n$/],
     [['--brokers', '1,2,9'], /'brokers' names broker 9, which is not registered; there are 1, 2, 3, 4\n$/],
+    [['--replication-factor', '3'], /^--replication-factor goes with --brokers\n$/],
     [['--cancel'], /^--cancel: no partition of orders is being moved\n$/],
   ])('refuses %j with one line', async (args, message) => {
     await using cli = await withOrders()

@@ -67,6 +67,7 @@ describe('/admin/reassignments', () => {
     [{ topics: ['orders'] }, 422, '\'brokers\' must be a list'],
     [{ topics: ['orders'], brokers: [1, 2, 9] }, 422, '\'brokers\' names broker 9, which is not registered; there are 1, 2, 3, 4'],
     [{ topics: ['orders'], brokers: [1, 2] }, 422, '\'brokers\' names 2, which is fewer than the 3 replicas of partition 0 of topic \'orders\''],
+    [{ topics: ['orders'], brokers: [1, 2], replicationFactor: 3 }, 422, '\'replicationFactor\' is 3, and there are only 2 brokers to spread over'],
     [{ topics: ['nothing'], brokers: [1, 2, 3] }, 404, 'Topic \'nothing\' not found.'],
   ])('refuses %j', async (body, status, message) => {
     const gateway = await fourBrokers()

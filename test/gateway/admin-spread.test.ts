@@ -34,6 +34,15 @@ describe('spread', () => {
     expect(wanted.filter((one, at) => one.replicas.some(id => !partitions[at]!.replicas.includes(id)))).toHaveLength(6)
   })
 
+  it('adds replicas behind those that are there, and takes the last away', () => {
+    const brokers = inZones('a', 'b', 'c')
+    const wider = spread(placed([1], [1], [1]), brokers, 3)
+    expect(counts(wider, brokers, one => one.replicas)).toEqual([3, 3, 3])
+    expect(counts(wider, brokers, one => one.replicas.slice(0, 1))).toEqual([1, 1, 1])
+    expect(replicasOf(spread(placed([1, 2, 3], [2, 3, 1], [3, 1, 2]), brokers, 2))).toEqual([[1, 2], [2, 3], [3, 1]])
+    expect(replicasOf(spread(placed([3, 1]), brokers, 3))).toEqual([[3, 1, 2]])
+  })
+
   it('parts replicas that share a zone while another has none', () => {
     const [only] = spread(placed([1, 2]), inZones('a', 'a', 'b'))
     expect(only!.replicas).toEqual([1, 3])

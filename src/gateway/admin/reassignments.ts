@@ -9,7 +9,7 @@ import { textParameter } from '../query.ts'
 import { answerTo, orRefuse } from '../refusals.ts'
 import { expectBody } from '../rest/media-types.ts'
 import { recordChange } from './changes.ts'
-import { bodyObject, brokerId, list, member, partitionRef, text, wrongMember } from './members.ts'
+import { bodyObject, brokerId, integer, list, member, partitionRef, text, wrongMember } from './members.ts'
 import { settledReplicas, spread } from './spread.ts'
 
 const bodyBytesMax = 1024 * 1024
@@ -26,8 +26,8 @@ interface Parts {
 
 /**
  * `GET /admin/reassignments?topic=` → `{reassignments: [{topic, partition, replicas, addingReplicas, removingReplicas}]}`, what is under way;
- * `POST` of `{partitions: [{topic, partition, replicas: [ids] | null}]}` (null gives one under way up), or of `{topics: [names], brokers: [ids]}` to have them spread
- * over those brokers → 202 with `{partitions: [{topic, partition, replicas, error}]}`, 207 where some were refused, 200 where nothing has to move.
+ * `POST` of `{partitions: [{topic, partition, replicas: [ids] | null}]}` (null gives one under way up), or of `{topics: [names], brokers: [ids], replicationFactor?}` to have them
+ * spread over those brokers → 202 with `{partitions: [{topic, partition, replicas, error}]}`, 207 where some were refused, 200 where nothing has to move.
  */
 export function reassignmentRoutes({ admin, access, audit, budget }: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
@@ -42,7 +42,7 @@ export function reassignmentRoutes({ admin, access, audit, budget }: Parts): Rou
       const caller = callerOf(response)
       expectOnCluster(access, caller, 'alter')
       expectBody(request)
-      const wishes = await wishesOf(admin, bodyObject(await readBody(request, response, { bytesMax: bodyBytesMax, budget }), ['partitions', 'topics', 'brokers']))
+      const wishes = await wishesOf(admin, bodyObject(await readBody(request, response, { bytesMax: bodyBytesMax, budget }), ['partitions', 'topics', 'brokers', 'replicationFactor']))
       const outcomes = wishes.length === 0 ? [] : orRefuse(await admin.reassign(wishes))
       // Each wish stands alone; a request of one is refused as a whole.
       if (outcomes.length === 1) orRefuse(outcomes[0])
@@ -63,7 +63,7 @@ export function errorBody(refusal: Refusal | null): { readonly error_code: numbe
 }
 
 async function wishesOf(admin: Admin, body: Readonly<Record<string, unknown>>): Promise<readonly Reassignment[]> {
-  const isSpread = body['topics'] !== undefined || body['brokers'] !== undefined
+  const isSpread = ['topics', 'brokers', 'replicationFactor'].some(name => body[name] !== undefined)
   if (isSpread === (body['partitions'] !== undefined)) throw wrongMember('partitions', 'must be given, or topics and brokers in its place')
   if (isSpread) return await spreadWishes(admin, body)
   return list(body['partitions'], 'partitions', { max: partitionsPerRequestMax, element: (value, name) => {
@@ -77,6 +77,7 @@ async function wishesOf(admin: Admin, body: Readonly<Record<string, unknown>>): 
 async function spreadWishes(admin: Admin, body: Readonly<Record<string, unknown>>): Promise<readonly Reassignment[]> {
   const names = [...new Set(list(body['topics'], 'topics', { max: topicsPerRequestMax, element: text }))]
   const ids = [...new Set(list(body['brokers'], 'brokers', { max: brokersMax, element: brokerId }))]
+  const count = body['replicationFactor'] === undefined ? undefined : integer(body['replicationFactor'], 'replicationFactor', { min: 1, max: brokersMax, fallback: 0 })
   const { brokers: registered } = await admin.cluster()
   const stranger = ids.find(id => !registered.some(one => one.id === id))
   if (stranger !== undefined) throw wrongMember('brokers', `names broker ${stranger}, which is not registered; there are ${registered.map(one => one.id).join(', ')}`)
@@ -86,10 +87,11 @@ async function spreadWishes(admin: Admin, body: Readonly<Record<string, unknown>
 
   const present = topics.flatMap(topic => topic.partitions.map(one => ({ topic: topic.name, partition: one.index, replicas: settledReplicas(one) })))
   if (present.length > partitionsPerRequestMax) throw wrongMember('topics', `have ${present.length} partitions, which is more than ${partitionsPerRequestMax}; name fewer at a time`)
-  const widest = present.find(one => one.replicas.length > ids.length)
+  if (count !== undefined && count > ids.length) throw wrongMember('replicationFactor', `is ${count}, and there are only ${ids.length} brokers to spread over`)
+  const widest = count !== undefined ? undefined : present.find(one => one.replicas.length > ids.length)
   if (widest !== undefined) {
     throw wrongMember('brokers', `names ${ids.length}, which is fewer than the ${widest.replicas.length} replicas of partition ${widest.partition} of topic '${widest.topic}'`)
   }
-  const wanted = spread(present, registered.filter(one => ids.includes(one.id)))
+  const wanted = spread(present, registered.filter(one => ids.includes(one.id)), count)
   return wanted.filter((one, at) => one.replicas.join() !== present[at]!.replicas.join())
 }

@@ -8,15 +8,15 @@ export interface Placed extends PartitionRef {
 }
 
 /**
- * Each partition gets as many replicas as it has now, all on `brokers`, which must be at least as many.
+ * Each partition gets `count` replicas, or as many as it has now, all on `brokers`, which must be at least as many.
  * Zones come first: no two replicas share one while a zone is left. Within that, replicas and leaders are evened out by single moves until none helps.
  */
-export function spread(partitions: readonly Placed[], brokers: readonly Broker[]): Placed[] {
+export function spread(partitions: readonly Placed[], brokers: readonly Broker[], count?: number): Placed[] {
   const zones = new Zones(brokers)
   const load = new Map(zones.ids.map(id => [id, 0]))
-  const wanted = partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: kept(replicas, zones) }))
+  const wanted = partitions.map(({ topic, partition, replicas }) => ({ topic, partition, replicas: kept(replicas, zones).slice(0, count) }))
   for (const { replicas } of wanted) for (const id of replicas) add(load, id, 1)
-  wanted.forEach(({ replicas }, at) => fill(replicas, partitions[at]!.replicas.length, zones, load))
+  wanted.forEach(({ replicas }, at) => fill(replicas, count ?? partitions[at]!.replicas.length, zones, load))
   while (wanted.filter(one => evenOut(one.replicas, zones, load)).length > 0) { /* until no move helps */ }
   wanted.forEach(({ replicas }, at) => keepOrder(replicas, partitions[at]!.replicas))
   const leaders = new Map(zones.ids.map(id => [id, 0]))
@@ -85,11 +85,11 @@ function evenOut(replicas: number[], zones: Zones, load: Map<number, number>): b
   return false
 }
 
-/** Replicas that stay keep their places; those that came take the places of those that went. */
+/** Replicas that stay keep their places; those that came take the places of those that went, and then the last. */
 function keepOrder(replicas: number[], before: readonly number[]): void {
   const came = replicas.filter(id => !before.includes(id))
-  const ordered = before.map(id => (replicas.includes(id) ? id : came.shift()!))
-  replicas.splice(0, replicas.length, ...ordered)
+  const ordered = before.flatMap(id => (replicas.includes(id) ? id : came.splice(0, 1)))
+  replicas.splice(0, replicas.length, ...ordered, ...came)
 }
 
 /** Puts another replica first where its broker leads at least two fewer. */
