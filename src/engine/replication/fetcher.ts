@@ -21,6 +21,11 @@ export interface FetcherOptions {
   readonly backoffMs: number
 }
 
+/** How long who catches up rests, in times of what it took to put the last answer on disk. */
+const restShare = 2
+/** Who is still behind after so long catches up as quickly as it can. */
+const restingMsMax = 60_000
+
 export class Fetcher {
   readonly #options: FetcherOptions
   readonly #followed = new Map<string, Replica>()
@@ -28,6 +33,10 @@ export class Fetcher {
   readonly #unsaid = new Set<string>()
   readonly #forgotten = new Map<string, PartitionId>()
   readonly #marked = new Set<Replica>()
+  /** Since when each partition is out of sync that has had something to catch up with. */
+  readonly #behind = new Map<string, number>()
+  /** Those of them that do not ask for more yet, and since when. */
+  readonly #resting = new Map<string, number>()
   #session = 0
   #turn = 0
   #isRunning = false
@@ -61,11 +70,14 @@ export class Fetcher {
     const key = keyOf(replica)
     if (!this.#followed.delete(key)) return
     this.#unsaid.delete(key)
+    this.#behind.delete(key)
+    this.#resting.delete(key)
     this.#forgotten.set(key, { topicId: replica.topicId, partition: replica.index })
   }
 
   /** More of the replica is durable than the leader knows. What comes in one turn goes with one message. */
   progressed(replica: Replica): void {
+    if (this.#resting.size > 0 && isOnDisk(replica)) this.#rest(keyOf(replica))
     this.#marked.add(replica)
     if (this.#isReporting || this.#isClosed) return
     this.#isReporting = true
@@ -136,7 +148,12 @@ export class Fetcher {
     this.#wake = undefined
     if (first === 'said') {
       const session = this.#session
-      response.then(late => (late === undefined || this.#session !== session ? undefined : this.#take(late)), () => {})
+      response.then(late => {
+        if (this.#session !== session) return
+        // What it held is lost, and nobody knows of which partitions.
+        if (late === undefined) this.#sayAgain([...this.#followed.keys()])
+        else void this.#take(late).catch(() => {})
+      }, () => {})
       return true
     }
     response.catch(() => {})
@@ -155,6 +172,7 @@ export class Fetcher {
     this.#session = 0
     this.#turn = 0
     this.#forgotten.clear()
+    this.#resting.clear()
     for (const key of this.#followed.keys()) this.#unsaid.add(key)
   }
 
@@ -170,14 +188,44 @@ export class Fetcher {
       const isHead = fetched.batches.length === 0 && fetched.refusal === undefined && fetched.diverging === undefined
       // The leader has not heard yet of what the catalog says, or this broker has not: asked again a little later.
       if (fetched.refusal !== undefined && fetched.refusal.code !== 'offset-out-of-range') refused.push(key)
-      else if (!isHead) this.#unsaid.add(key)
+      else if (!isHead) this.#goOn(key, replica)
     }
     if (refused.length > 0) this.#options.clock.after(this.#options.backoffMs, () => this.#sayAgain(refused))
     return true
   }
 
+  /**
+   * Asks for what comes next. Who is out of sync first waits until what it has is on disk, and then rests, so that catching up leaves the processor and the disk to
+   * those who are in sync and to their clients; but not for ever, since a partition that is written to all the time would never be in sync again.
+   */
+  #goOn(key: string, replica: Replica): void {
+    const { brokerId, clock } = this.#options
+    const nowMs = clock.monotonic()
+    const isInSync = replica.partition.inSyncReplicas.includes(brokerId)
+    const sinceMs = isInSync ? nowMs : this.#behind.get(key) ?? nowMs
+    if (isInSync) this.#behind.delete(key)
+    else this.#behind.set(key, sinceMs)
+    if (isInSync || nowMs - sinceMs > restingMsMax || isOnDisk(replica)) return void this.#unsaid.add(key)
+    this.#resting.set(key, nowMs)
+    // Or the leader would send the same again with the next append.
+    this.#forgotten.set(key, { topicId: replica.topicId, partition: replica.index })
+  }
+
+  /** What was taken is on disk. */
+  #rest(key: string): void {
+    const { clock } = this.#options
+    const takenMs = this.#resting.get(key)
+    if (takenMs === undefined) return
+    this.#resting.delete(key)
+    clock.after((clock.monotonic() - takenMs) * restShare, () => this.#sayAgain([key]))
+  }
+
   #sayAgain(keys: readonly string[]): void {
-    for (const key of keys) if (this.#followed.has(key)) this.#unsaid.add(key)
+    for (const key of keys) {
+      if (!this.#followed.has(key)) continue
+      this.#forgotten.delete(key)
+      this.#unsaid.add(key)
+    }
     this.#wake?.()
   }
 
@@ -191,6 +239,10 @@ export class Fetcher {
       }
     })
   }
+}
+
+function isOnDisk({ log }: Replica): boolean {
+  return log === undefined || log.durableEndOffset === log.endOffset
 }
 
 function keyOf({ topicId, index }: Replica): string {
