@@ -1,6 +1,8 @@
 // Load on a Kafka listener from a process of its own: produces batches or fetches a topic over one connection with our own wire code, and prints one
 // line of JSON. Records are made before the clock starts; what is measured is the server, not this client.
 //   node bench/load/kafka.ts produce PORT TOPIC --batch-bytes N --record-bytes N --batches N --in-flight N
+//   node bench/load/kafka.ts pace PORT TOPIC --batch-bytes N --record-bytes N --rate N       so many batches a second until standard input ends; the line has each one's
+//                                                                                            time on the clock and how long it took, in milliseconds
 //   node bench/load/kafka.ts fetch PORT TOPIC --fetch-bytes N --offset N --until N --rounds N
 //   node bench/load/kafka.ts create PORT TOPIC --replication N
 //   node bench/load/kafka.ts leader PORT TOPIC       the port of whoever leads its first partition
@@ -20,11 +22,12 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     'batch-bytes': number(1_000_000), 'record-bytes': number(1024), 'batches': number(200), 'in-flight': number(1),
-    'fetch-bytes': number(8 * 1024 * 1024), 'offset': number(0), 'until': number(0), 'rounds': number(1), 'replication': number(1), 'host': { type: 'string', default: '127.0.0.1' },
+    'fetch-bytes': number(8 * 1024 * 1024), 'offset': number(0), 'until': number(0), 'rounds': number(1), 'replication': number(1), 'rate': number(100),
+    'host': { type: 'string', default: '127.0.0.1' },
   },
 })
 const [task = '', port = '', topic = ''] = positionals
-const option = (name: 'batch-bytes' | 'record-bytes' | 'batches' | 'in-flight' | 'fetch-bytes' | 'offset' | 'until' | 'rounds' | 'replication'): number => Number(values[name])
+const option = (name: 'batch-bytes' | 'record-bytes' | 'batches' | 'in-flight' | 'fetch-bytes' | 'offset' | 'until' | 'rounds' | 'replication' | 'rate'): number => Number(values[name])
 
 /** One connection; answers come in the order of the requests. */
 class Connection {
@@ -68,19 +71,30 @@ class Connection {
   }
 }
 
+function batchOf(count: number): Batch {
+  return buildBatch(Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.alloc(option('record-bytes'), index) })), { timestampMs: Date.now() })
+}
+
+async function send(connection: Connection, batch: Batch): Promise<void> {
+  const topicData = [{ name: topic, partitionData: [{ index: 0, records: batch.bytes }] }]
+  const { responses } = await connection.ask(Produce, 9, { acks: -1, timeoutMs: 30_000, topicData })
+  const { errorCode, errorMessage } = responses[0]!.partitionResponses[0]!
+  if (errorCode !== 0) throw new Error(`produce failed with ${errorCode}: ${errorMessage}`)
+}
+
+function recordsPerBatch(): number {
+  return Math.max(1, Math.floor(option('batch-bytes') / (option('record-bytes') + 12)))
+}
+
 async function produce(connection: Connection): Promise<object> {
-  const recordBytes = option('record-bytes')
-  const count = Math.max(1, Math.floor(option('batch-bytes') / (recordBytes + 12)))
-  const batch = buildBatch(Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.alloc(recordBytes, index) })), { timestampMs: Date.now() })
+  const count = recordsPerBatch()
+  const batch = batchOf(count)
   const latenciesMs: number[] = []
   let left = option('batches')
   const sender = async (): Promise<void> => {
     while (left-- > 0) {
       const startedAt = performance.now()
-      const topicData = [{ name: topic, partitionData: [{ index: 0, records: batch.bytes }] }]
-      const { responses } = await connection.ask(Produce, 9, { acks: -1, timeoutMs: 30_000, topicData })
-      const { errorCode, errorMessage } = responses[0]!.partitionResponses[0]!
-      if (errorCode !== 0) throw new Error(`produce failed with ${errorCode}: ${errorMessage}`)
+      await send(connection, batch)
       latenciesMs.push(performance.now() - startedAt)
     }
   }
@@ -93,6 +107,26 @@ async function produce(connection: Connection): Promise<object> {
     records: count * latenciesMs.length, bytes: batch.bytes.length * latenciesMs.length, seconds,
     latencyMs: { p50: at(0.5), p99: at(0.99), max: latenciesMs.at(-1) },
   }
+}
+
+/** Batches are sent when they are due, however long those before take, and their time is counted from then: a server that stands still is not spared. */
+async function pace(connection: Connection): Promise<object> {
+  const batch = batchOf(recordsPerBatch())
+  const sent: [number, number][] = []
+  const waiting = new Set<Promise<void>>()
+  const startedAt = performance.now()
+  let isOver = false
+  process.stdin.on('end', () => { isOver = true }).resume()
+  for (let due = startedAt; !isOver; due += 1000 / option('rate')) {
+    await new Promise(resolve => setTimeout(resolve, Math.max(0, due - performance.now())))
+    const answered = send(connection, batch).then(() => {
+      sent.push([performance.timeOrigin + due, performance.now() - due])
+      waiting.delete(answered)
+    })
+    waiting.add(answered)
+  }
+  await Promise.all(waiting)
+  return sent
 }
 
 async function fetch(connection: Connection): Promise<object> {
@@ -135,7 +169,7 @@ async function leader(connection: Connection): Promise<object> {
   return { id: leaderId, port: brokers.find(({ nodeId }) => nodeId === leaderId)!.port }
 }
 
-const tasks: Readonly<Record<string, (connection: Connection) => Promise<object>>> = { produce, fetch, create, leader }
+const tasks: Readonly<Record<string, (connection: Connection) => Promise<object>>> = { produce, pace, fetch, create, leader }
 const run = tasks[task]
 if (run === undefined) throw new Error(`'${task}' is none of ${Object.keys(tasks).join(', ')}`)
 const socket = connect({ port: Number(port), host: values.host })
