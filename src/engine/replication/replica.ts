@@ -221,6 +221,8 @@ export class Replica {
   }
 
   #full(error: Error): void {
+    // Known: that there is no room for putting it in order either is no news.
+    if (this.#fault?.kind === 'full') return
     this.#options.logger.error({ partition: this.name, error: error.message }, 'a log cannot be written, because the disk is full; it is opened again once there is room')
     this.#goOffline({ kind: 'full', refusal: storageError(this.name, error) }, { lost: false })
     void this.#inTurn(() => this.#trim())
