@@ -1,7 +1,7 @@
-// REST produce of JSON-Schema-validated records over loopback TLS with client certificates: a whole Sluice in one process, the load in another,
-// batches of 500 of the sample payment. Beside it, in the same run, node:https that does nothing but parse the same bodies: what a gateway in this
+// REST produce of JSON-Schema-validated records over loopback TLS with client certificates: a whole Sluice of one broker in one process, the load
+// in another, batches of 500 of the sample payment. Beside it, in the same run, node:https that does nothing but parse the same bodies: what a gateway in this
 // language could reach at the most.
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { request as httpsRequest } from 'node:https'
@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startSluice, type RunningSluice } from '../test/support/sluice.ts'
 import { percentile, printRows, type BenchRow } from './row.ts'
+import { residentMiB } from './served.ts'
 
 const root = join(import.meta.dirname, '..')
 const recordsPerRequest = 500
@@ -23,7 +24,7 @@ interface Load {
 
 export async function run(): Promise<BenchRow[]> {
   const directory = await mkdtemp(join(tmpdir(), 'sluice-bench-rest-'))
-  await using sluice = await startSluice({ dev: false })
+  await using sluice = await startSluice({ dev: false, settings: { brokers: 1 } })
   const certs = sluice.certificatesDirectory
   const bare = spawn(process.execPath, [join(root, 'bench/load/bare-https.ts'), '--certs', certs], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
@@ -43,7 +44,7 @@ export async function run(): Promise<BenchRow[]> {
         theirs.push(await loadOn(Number(port)))
         ours.push(await loadOn(sluice.ports.gateway))
       }
-      rows.push(...rowsOf(bytes, ours, theirs, await residentMiB(sluice.process)))
+      rows.push(...rowsOf(bytes, ours, theirs, residentMiB(sluice.process)))
     }
     return rows
   } finally {
@@ -52,10 +53,10 @@ export async function run(): Promise<BenchRow[]> {
   }
 }
 
-function rowsOf(bytes: number, ours: readonly Load[], theirs: readonly Load[], residentMiB: number): BenchRow[] {
+function rowsOf(bytes: number, ours: readonly Load[], theirs: readonly Load[], memoryMiB: number): BenchRow[] {
   const median = (loads: readonly Load[], what: keyof Load): number => percentile(loads.map(one => one[what]), 0.5)
   const [our, their] = [median(ours, 'recordsPerSecond'), median(theirs, 'recordsPerSecond')]
-  const name = `REST produce, JSON Schema, ${recordsPerRequest} × ${bytes} B, TLS`
+  const name = `one broker, REST produce, JSON Schema, ${recordsPerRequest} × ${bytes} B, TLS`
   return [
     {
       name, value: `${Math.round(our).toLocaleString('en')} records/s`, against: `node:https + JSON.parse: ${Math.round(their).toLocaleString('en')} records/s`,
@@ -65,7 +66,7 @@ function rowsOf(bytes: number, ours: readonly Load[], theirs: readonly Load[], r
       name: `${name}, p99 of a request`, value: `${median(ours, 'p99Ms').toFixed(0)} ms`,
       against: `node:https + JSON.parse: ${median(theirs, 'p99Ms').toFixed(0)} ms`,
     },
-    { name: `${name}, resident memory`, value: `${residentMiB} MiB`, against: '', goal: '<= 400 MiB' },
+    { name: `${name}, resident memory`, value: `${memoryMiB} MiB`, against: '', goal: '<= 400 MiB' },
   ]
 }
 
@@ -97,11 +98,6 @@ async function ask(sluice: RunningSluice, method: string, path: string, value: o
   const [response] = await once(request, 'response') as [NodeJS.ReadableStream & { statusCode: number }]
   response.resume()
   if (response.statusCode >= 300) throw new Error(`${method} ${path}: HTTP ${response.statusCode}`)
-}
-
-async function residentMiB(child: ChildProcess): Promise<number> {
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8')
-  return Math.round(Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1024)
 }
 
 if (import.meta.main) printRows(await run())

@@ -8,8 +8,11 @@ interface Bench {
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   append: () => import('./append.ts'),
+  'catch-up': () => import('./catch-up.ts'),
+  failover: () => import('./failover.ts'),
   kafka: () => import('./kafka.ts'),
   kinesis: () => import('./kinesis.ts'),
+  replication: () => import('./replication.ts'),
   rest: () => import('./rest.ts'),
   start: () => import('./start.ts'),
 }
