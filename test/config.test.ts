@@ -1,6 +1,6 @@
 // Settings: strongest source first, unknown names and bad values refused in one line that names them.
 import { describe, expect, it } from 'vitest'
-import { ConfigError, parseConfig, settings, variableOf } from '../src/config.ts'
+import { ConfigError, dataDirectories, parseConfig, settings, variableOf } from '../src/config.ts'
 
 const parse = (commandLine: Record<string, unknown> = {}, environment: Record<string, string> = {}, file: Record<string, unknown> = {}) => (
   parseConfig(commandLine, environment, { path: 'sluice.json', values: file })
@@ -22,7 +22,7 @@ describe('a setting', () => {
 
   it('with a bad value is refused in one line that names it, its source and what it is for', () => {
     expect(() => parse({ 'port.offset': 'abc' })).toThrow(/^port\.offset: "abc" \(from the command line\) is not valid: expected a number\. Added to the port/)
-    for (const [name, value] of [['kinesis.limits', 'none'], ['gateway.port', '70000'], ['dev', 'maybe'], ['kinesis.account', '12'], ['data.dir', ''], ['token.ttl.seconds', '0']]) {
+    for (const [name, value] of [['kinesis.limits', 'none'], ['gateway.port', '70000'], ['dev', 'maybe'], ['kinesis.account', '12'], ['data.dir', ''], ['token.ttl.seconds', '0'], ['brokers', '0'], ['brokers', '16'], ['broker.racks', '']]) {
       const refused = (): unknown => parse({ [name!]: value })
       expect(refused).toThrow(ConfigError)
       expect(refused).not.toThrow(/\n/)
@@ -31,6 +31,33 @@ describe('a setting', () => {
 
   it('has one environment variable, and no two settings share one', () => {
     expect(new Set(Object.keys(settings).map(variableOf)).size).toBe(Object.keys(settings).length)
+  })
+})
+
+describe('brokers', () => {
+  it('are three in three racks, with three replicas of which two must be in sync, unless told otherwise', () => {
+    const defaults = { 'brokers': 3, 'broker.racks': 'a,b,c', 'broker.data.dirs': '', 'default.replication.factor': 3, 'min.insync.replicas': 2 }
+    expect(parse()).toMatchObject(defaults)
+    expect(parse({ brokers: '1' }).brokers).toBe(1)
+    for (const gone of ['broker.id', 'broker.rack']) expect(() => parse({ [gone]: '1' })).toThrow(`unknown setting '${gone}' (from the command line)`)
+    expect(() => parse({ brokers: '16' })).toThrow(/^brokers: "16" \(from the command line\) is not valid: expected number to be <=15\. Brokers of this process/)
+  })
+
+  it('may have directories of their own, one or several each', () => {
+    expect([...dataDirectories('1=/disk1/a, /disk1/b; 3=/disk3')]).toEqual([[1, ['/disk1/a', '/disk1/b']], [3, ['/disk3']]])
+    expect([...dataDirectories('')]).toEqual([])
+    expect(parse({ 'broker.data.dirs': '2=relative/too' })['broker.data.dirs']).toBe('2=relative/too')
+  })
+
+  it.each([
+    ['/disk1', 'broker.data.dirs: \'/disk1\' is not <broker>=<directory>[,<directory>…]'],
+    ['1=/disk1;2', 'broker.data.dirs: \'2\' is not <broker>=<directory>[,<directory>…]'],
+    ['1=,', 'broker.data.dirs: \'1=,\' is not <broker>=<directory>[,<directory>…]'],
+    ['1=/a;1=/b', 'broker.data.dirs: broker 1 is named twice'],
+    ['4=/a', 'broker.data.dirs: there is no broker 4; there are 1 to 3'],
+    ['0=/a', 'broker.data.dirs: there is no broker 0; there are 1 to 3'],
+  ])('have no directories by the text %j', (text, message) => {
+    expect(() => parse({ 'broker.data.dirs': text })).toThrow(new ConfigError(message))
   })
 })
 

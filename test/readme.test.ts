@@ -1,7 +1,15 @@
 // What README says is there is what is there: the tables of APIs, operations, scenarios, scripts and commands.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Command } from 'commander'
 import { describe, expect, it } from 'vitest'
+import { aclsCommand } from '../src/cli/acls.ts'
+import { accessKeysCommand } from '../src/cli/access-keys.ts'
+import { brokerCommand } from '../src/cli/broker.ts'
+import { certsCommand } from '../src/cli/certs.ts'
+import { compareCommand } from '../src/cli/compare.ts'
+import { tokenCommand } from '../src/cli/token.ts'
+import { topicsCommand } from '../src/cli/topics.ts'
 import { scenarios } from '../src/compare/scenarios/index.ts'
 import { settings } from '../src/config.ts'
 import { apis } from '../src/kafka/apis/index.ts'
@@ -32,6 +40,30 @@ describe('README', () => {
     expect(used.filter(name => scripts[name] === undefined)).toEqual([])
     const flags = [...readme.matchAll(/(?:npm start -- |`)--([a-z-]+)/g)].map(one => one[1]!).filter(name => !['help', 'format', 'seed', 'gateway'].includes(name))
     expect(flags.filter(flag => !Object.keys(settings).some(name => name.replaceAll('.', '-') === flag))).toEqual([])
+  })
+
+  it('shows only commands, and options of them, that exist', () => {
+    const commands = [aclsCommand(), accessKeysCommand(), brokerCommand(), certsCommand(), compareCommand(), tokenCommand(), topicsCommand()]
+    const shown = [...readme.matchAll(/(?:npx sluice|`sluice|npm run compare --) ([^`#\n]+)/g)].map(one => (one[0].startsWith('npm') ? `compare ${one[1]}` : one[1]!))
+    expect(shown.length).toBeGreaterThan(15)
+    const unknown = shown.flatMap(line => {
+      const words = line.trim().split(/ +/)
+      let command: Command | undefined
+      for (const among of [commands, undefined]) {
+        const next: Command | undefined = (among ?? command?.commands ?? []).find(one => one.name() === words[0])
+        if (next === undefined) break
+        command = next
+        words.shift()
+      }
+      if (command === undefined || command.commands.length > 0) return [line]
+      const options = command.options.map(one => one.long)
+      return words.filter(word => word.startsWith('--') && !options.includes(word)).map(word => `${line}: ${word}`)
+    })
+    expect(unknown).toEqual([])
+    for (const [, name] of readme.matchAll(/^npx sluice broker list +# (.*)$/gm)) {
+      const known = brokerCommand().commands.map(one => one.name())
+      expect(name!.split(', ').filter(one => !known.includes(one))).toEqual([])
+    }
   })
 
   it('shows the samples that there are', () => {
