@@ -7,8 +7,9 @@ import type { DataDirectory } from '../data-directory.ts'
 const reserveBytes = 32 * 1024 * 1024
 /** A disk smaller than this many times the reserve is not asked for one. */
 const reserveShare = 20
-/** After so many bytes the disk is asked again. */
+/** After so many bytes the disk is asked again, and after this share of what is left above the reserve: followers and fellows write to it, too. */
 const measureBytes = 4 * 1024 * 1024
+const measureShare = 16
 
 export interface Space {
   readonly totalBytes: number
@@ -23,6 +24,8 @@ export class StorageLimit {
   readonly #space = new Map<DataDirectory, Space>()
   #usedBytes = 0
   #bytesSinceAsked = 0
+  /** Above the reserve, on the disk that has least. */
+  #roomBytes = 0
 
   constructor(options: {
     readonly brokerId: number
@@ -54,7 +57,7 @@ export class StorageLimit {
   took(bytes: number): void {
     this.#usedBytes += bytes
     this.#bytesSinceAsked += bytes
-    if (this.#bytesSinceAsked > measureBytes) void this.#askDisks()
+    if (this.#bytesSinceAsked > Math.min(measureBytes, this.#roomBytes / measureShare)) void this.#askDisks()
   }
 
   async #askDisks(): Promise<void> {
@@ -67,6 +70,7 @@ export class StorageLimit {
         this.#space.delete(directory)
       }
     }
+    this.#roomBytes = Math.min(...[...this.#space.values()].map(space => space.freeBytes - reserveOf(space)))
   }
 
   /** Why no client's record is taken into this directory now; null where it is. */
@@ -77,7 +81,11 @@ export class StorageLimit {
         + 'raise the limit (sluice broker storage), or let retention remove something')
     }
     const space = this.#space.get(directory)
-    if (space === undefined || space.freeBytes >= Math.min(reserveBytes, space.totalBytes / reserveShare)) return null
+    if (space === undefined || space.freeBytes >= reserveOf(space)) return null
     return new Refusal('storage-error', `the disk that holds ${directory.path} is full: ${space.freeBytes} bytes are free`)
   }
+}
+
+function reserveOf({ totalBytes }: Space): number {
+  return Math.min(reserveBytes, totalBytes / reserveShare)
 }
