@@ -4,7 +4,7 @@ import type { Engine } from '../engine/engine.ts'
 import { OutcomeUnknown } from '../engine/replication/leadership.ts'
 import type { Replica } from '../engine/replication/replica.ts'
 import { type Appended, type AppendOptions, type PartitionRef, Refusal, type RefusalCode } from '../ports.ts'
-import type { Batch } from '../wire/batch.ts'
+import { Batch } from '../wire/batch.ts'
 
 /** Nothing was done, and soon somebody else may be able to. */
 const passing: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
@@ -34,26 +34,46 @@ export function atLeader<T>(engine: Engine, at: PartitionRef, ask: (replica: Rep
 
 /**
  * Appends once, whatever happens to leaders meanwhile. Where a leadership ended before the answer, the next leader's log says what became of the batch: within
- * one epoch two logs that reach an offset have the same records there (KIP-101), so an epoch that reaches behind the batch holds it.
+ * one epoch two logs that reach an offset have the same records there (KIP-101), so an epoch that reaches behind the batch holds it. A leader that lacks it may
+ * be followed by one that has it, so each is asked about every attempt before it is given another.
  */
 export async function appendOnce(engine: Engine, at: PartitionRef, batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
   const { clock } = engine.world
-  const deadlineMs = clock.monotonic() + Math.min(how.timeoutMs, patienceMs)
-  const leftMs = (): number => Math.max(0, deadlineMs - clock.monotonic())
-  for (;;) {
-    const answer = await patiently(engine, () => atLeader(engine, at, replica => replica.append(batch, how)), leftMs())
-    if (!(answer instanceof OutcomeUnknown) || how.acks !== 'all') return answer
-    const fate = await patiently(engine, () => atLeader(engine, at, async (replica): Promise<'kept' | 'gone' | Refusal> => {
-      const end = replica.endOfEpoch(answer.leaderEpoch, undefined)
-      if (end instanceof Refusal) return end
-      if (end.leaderEpoch !== answer.leaderEpoch || end.endOffset < answer.endOffset) return 'gone'
-      const { leadership } = replica
-      if (leadership === undefined) return new Refusal('not-leader', `${replica.name} has lost its leader`)
-      const committed = await leadership.committed(answer.endOffset)
-      return committed === null ? 'kept' : committed instanceof OutcomeUnknown ? new Refusal('not-leader', committed.message) : committed
-    }), leftMs())
-    if (fate === 'kept') return answer.appended
-    if (fate instanceof Refusal) return fate
-    if (leftMs() === 0) return new Refusal('request-timed-out', `${at.topic}-${at.partition} did not acknowledge within ${how.timeoutMs} ms`)
+  const startedMs = clock.monotonic()
+  const leftOf = (ms: number): number => Math.max(0, startedMs + ms - clock.monotonic())
+  const attempts: OutcomeUnknown[] = []
+  const attempt = (replica: Replica): Promise<Appended | Refusal> => {
+    const timeoutMs = leftOf(how.timeoutMs)
+    for (const one of attempts) {
+      const end = replica.endOfEpoch(one.leaderEpoch, undefined)
+      if (end instanceof Refusal) return Promise.resolve(end)
+      if (end.leaderEpoch === one.leaderEpoch && end.endOffset >= one.endOffset) return acknowledged(replica, one, timeoutMs)
+    }
+    // A log writes offset and epoch into the bytes that it is given.
+    return replica.append(copied(batch), { ...how, timeoutMs })
   }
+  for (;;) {
+    const leftMs = leftOf(Math.min(how.timeoutMs, patienceMs))
+    if (attempts.length > 0 && leftMs === 0) return timedOut(at, how)
+    const answer = await patiently(engine, () => atLeader(engine, at, attempt), leftMs)
+    if (!(answer instanceof OutcomeUnknown)) return attempts.length > 0 && answer instanceof Refusal && passing.has(answer.code) ? timedOut(at, how) : answer
+    if (how.acks !== 'all') return answer
+    attempts.push(answer)
+  }
+}
+
+/** Waits until what another leader was given is committed under this one. Where this one's leadership ends, too, the next is to be asked. */
+async function acknowledged(replica: Replica, { appended, endOffset }: OutcomeUnknown, timeoutMs: number): Promise<Appended | Refusal> {
+  const answer = await replica.leadership!.acknowledged(appended, endOffset, timeoutMs)
+  return answer instanceof OutcomeUnknown ? new Refusal('not-leader', answer.message) : answer
+}
+
+function timedOut({ topic, partition }: PartitionRef, { timeoutMs }: AppendOptions): Refusal {
+  return new Refusal('request-timed-out', `${topic}-${partition} did not acknowledge within ${Math.min(timeoutMs, patienceMs)} ms`)
+}
+
+function copied({ bytes }: Batch): Batch {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return Batch.parse(copy)
 }

@@ -128,11 +128,16 @@ export class Leadership {
     const appended: Appended = { baseOffset, logAppendTimeMs, logStartOffset: this.#log.startOffset }
     const endOffset = baseOffset + batch.lastOffsetDelta + 1
     if (how.acks === 'none') return appended
-    if (how.acks === 'all') return this.#within(how.timeoutMs, answer => this.#whenCommitted({ endOffset, appended, answer }))
+    if (how.acks === 'all') return this.acknowledged(appended, endOffset, how.timeoutMs)
     return this.#within(how.timeoutMs, answer => {
       const settled = this.#options.flushesEachBatch() ? durable : written
       settled.then(() => answer(appended), () => answer(this.#unknown(this.#ended ?? this.#diskFault(), appended, endOffset)))
     })
+  }
+
+  /** As `append` with acks=all, for what is in the log already, an earlier leader having been given it. */
+  acknowledged(appended: Appended, endOffset: number, timeoutMs: number): Promise<Appended | Refusal> {
+    return this.#within(timeoutMs, answer => this.#whenCommitted({ endOffset, appended, answer }))
   }
 
   /** Resolves once everything below `endOffset` is committed; with a refusal where this leadership ends before. */
@@ -170,6 +175,8 @@ export class Leadership {
     const keep = inSyncReplicas.filter(id => id === this.#options.brokerId || !this.#isBehind(id, nowMs))
     if (keep.length < inSyncReplicas.length) this.#ask(keep)
     for (const [id, progress] of this.#progress) if (!this.#isBehind(id, nowMs)) this.#maybeLetIn(id, progress)
+    // min.insync.replicas may ask for less than before.
+    this.advance()
   }
 
   /** Nothing more is appended or acknowledged. */
