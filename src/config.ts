@@ -114,6 +114,8 @@ export function dataDirectories(text: string): ReadonlyMap<number, readonly stri
     const listed = paths?.split(',').map(path => path.trim()).filter(path => path !== '') ?? []
     if (id === undefined || listed.length === 0) throw new ConfigError(`broker.data.dirs: '${part}' is not <broker>=<directory>[,<directory>…]`)
     if (directories.has(Number(id))) throw new ConfigError(`broker.data.dirs: broker ${id} is named twice`)
+    const shared = listed.find((path, at) => listed.indexOf(path) !== at || [...directories.values()].some(others => others.includes(path)))
+    if (shared !== undefined) throw new ConfigError(`broker.data.dirs: '${shared}' is named twice; each broker needs directories of its own`)
     directories.set(Number(id), listed)
   }
   return directories

@@ -54,6 +54,8 @@ describe('brokers', () => {
     ['1=/disk1;2', 'broker.data.dirs: \'2\' is not <broker>=<directory>[,<directory>…]'],
     ['1=,', 'broker.data.dirs: \'1=,\' is not <broker>=<directory>[,<directory>…]'],
     ['1=/a;1=/b', 'broker.data.dirs: broker 1 is named twice'],
+    ['1=/a;2=/b,/a', 'broker.data.dirs: \'/a\' is named twice; each broker needs directories of its own'],
+    ['3=/a,/a', 'broker.data.dirs: \'/a\' is named twice; each broker needs directories of its own'],
     ['4=/a', 'broker.data.dirs: there is no broker 4; there are 1 to 3'],
     ['0=/a', 'broker.data.dirs: there is no broker 0; there are 1 to 3'],
   ])('have no directories by the text %j', (text, message) => {
