@@ -166,8 +166,9 @@ describe('three brokers in one process', () => {
     await brokers.act(3, 'start')
     await settle()
 
-    // Another one comes, takes a partition over, and goes again.
-    const added = await json(`${gateway}/admin/brokers`, 'POST', { rack: 'a' })
+    // Another one comes, takes a partition over, puts it in another directory of its own, and goes again.
+    const directories = ['one', 'two'].map(name => join(sluice.directory, 'data', `broker-4-${name}`))
+    const added = await json(`${gateway}/admin/brokers`, 'POST', { rack: 'a', directories })
     expect(added).toMatchObject({ status: 201, body: { id: 4, rack: 'a', isUp: true } })
     const { stdout: listed } = await run(process.execPath, [join(root, 'src/cli/sluice.ts'), 'broker', 'list', '--gateway', gateway], { cwd: root })
     const rows = listed.trimEnd().split('\n').map(line => line.split(/ {2,}/).slice(0, 3))
@@ -177,6 +178,15 @@ describe('three brokers in one process', () => {
     await settle()
     const [moved] = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]!.partitions.filter(({ partitionId }) => partitionId === 0)
     expect(moved!.replicas).toEqual([4, 2, 3])
+    const placesOf = async (): Promise<{ path: string; isFuture: boolean }[]> => {
+      const { body } = await json(`${gateway}/admin/brokers/4/log-dirs`)
+      const all = body['directories'] as { path: string; replicas: { topic: string; partition: number; isFuture: boolean }[] }[]
+      return all.flatMap(({ path, replicas }) => replicas.filter(one => one.topic === topic && one.partition === 0).map(({ isFuture }) => ({ path, isFuture })))
+    }
+    const [here] = await placesOf()
+    const target = directories.find(path => path !== here!.path)!
+    expect(await json(`${gateway}/admin/brokers/4/log-dirs/move`, 'POST', { topic, partition: 0, path: target })).toMatchObject({ status: 202 })
+    await until('the replica in the other directory', async () => JSON.stringify(await placesOf()) === JSON.stringify([{ path: target, isFuture: false }]))
     await grown()
     expect(await json(`${gateway}/admin/brokers/4`, 'DELETE')).toMatchObject({ status: 204 })
     await settle()
@@ -199,7 +209,7 @@ describe('three brokers in one process', () => {
 
 describe('a disk that is really full', () => {
   it('refuses what can be tried again, loses nothing, and takes everything once it is larger', { timeout: 180_000 }, async context => {
-    using disk = new SmallDisk(96)
+    using disk = new SmallDisk(64)
     if (disk.missing !== undefined) return context.skip(disk.missing)
     await using sluice = await startSluice({ settings: { 'data.dir': join(disk.path, 'data') } })
     const brokers = new BrokersOverHttp(`http://127.0.0.1:${sluice.ports.gateway}`)
@@ -235,7 +245,7 @@ describe('a disk that is really full', () => {
     // Somebody else takes the rest: now the broker has no room for what it writes for itself either.
     spawnSync('dd', ['if=/dev/zero', `of=${join(disk.path, 'foreign')}`, 'bs=64k'])
     const later = admin.createTopics({ topics: [{ topic: 'later', numPartitions: 60, replicationFactor: 3 }], timeout: 1_000 }).catch(() => false)
-    await pause(3_000)
+    await pause(2_000)
     expect(sluice.process.exitCode).toBeNull()
     const before = acknowledged.length
     disk.grow(1_024)
