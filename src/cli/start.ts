@@ -19,9 +19,11 @@ export function startCommand(): Command {
     const { startSluice } = await import('../main.ts')
     const { welcome } = await import('./welcome.ts')
     const sluice = await startSluice(config, { onProgress: line => process.stderr.write(`${line}\n`) })
+    // Before anybody is told that it is ready: who reads that may ask it to stop at once.
+    const stop = stopRequested()
     const { close: _, ...ready } = sluice
     process.stdout.write(options['json'] === true ? `${JSON.stringify({ ...ready, startedInMs: Math.round(performance.now()) })}\n` : `${welcome(sluice, performance.now())}\n`)
-    const failure = await Promise.race([stopRequested(), sluice.failure])
+    const failure = await Promise.race([stop, sluice.failure])
     if (failure === undefined) return sluice.close()
     // Nothing more can be made durable: whoever was answered is safe, everybody else must not be.
     process.stderr.write(`sluice: the disk failed, nothing more is acknowledged: ${failure.message}\n`)
