@@ -6,6 +6,7 @@ import { Broker } from './broker.ts'
 import type { Catalog } from './catalog/catalog.ts'
 import { Configs } from './catalog/configs.ts'
 import { Controller, type MetadataCopy } from './catalog/controller.ts'
+import { EngineError } from './directory.ts'
 import { type BrokerPeer, type ControllerPeer, type Links, Unreachable } from './links.ts'
 import { TailCache } from './log/tail-cache.ts'
 import { internalTopicConfigs, logConfigOf } from './log-configs.ts'
@@ -55,7 +56,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
       opened.use(directory)
       if (!directory.wasClean) onProgress(`${directory.path} was not left in order: its logs are recovered`)
     }
-    members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined })
+    members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined, ending: undefined })
   }
   for (const { open } of members.values()) copies.push(await openCopy(open, { clusterId, cache, logger, config: metadataConfig }))
   await refuseLostCatalog([...members.values()].map(({ open }) => open), copies)
@@ -65,7 +66,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const engine = new Engine({ options, clusterId, cache, controller, members, metadataConfig, opened: opened.move() })
   controller.unfenceTogether([...members.keys()])
   try {
-    await Promise.all([...members.keys()].map(id => engine.start(id)))
+    const refusals = await Promise.all([...members.keys()].map(id => engine.start(id)))
+    // One that cannot start leaves the others be.
+    if (engine.brokers.length === 0) throw new EngineError('unusable', refusals.find(refusal => refusal !== null)?.message ?? 'every broker went down while it started')
     await engine.ready()
   } catch (error) {
     await engine.close()
@@ -80,6 +83,8 @@ interface Running {
   broker: Broker | undefined
   fault: string | undefined
   starting: Promise<null | Refusal> | undefined
+  /** Settles once the broker that failed last has let go of its files. */
+  ending: Promise<void> | undefined
 }
 
 interface Parts {
@@ -178,7 +183,8 @@ export class Engine implements AsyncDisposable {
     const stop = (): void => enough.abort()
     signal.addEventListener('abort', stop, { once: true })
     if (signal.aborted) stop()
-    await Promise.race([...byLeader].map(([broker, some]) => broker.replicas.changed(some, enough.signal)))
+    const aborted = new Promise<void>(resolve => enough.signal.aborted ? resolve() : enough.signal.addEventListener('abort', () => resolve(), { once: true }))
+    await Promise.race([aborted, ...[...byLeader].map(([broker, some]) => broker.replicas.changed(some, enough.signal))])
     signal.removeEventListener('abort', stop)
     stop()
   }
@@ -206,7 +212,7 @@ export class Engine implements AsyncDisposable {
 
   // -------------------------------------------------------------------------------------------------------- operations
 
-  /** Starts a broker that is down; resolves once it serves. */
+  /** Starts a broker that is down; resolves once it is up. It serves once it is `running`. */
   async start(id: number): Promise<null | Refusal> {
     const member = this.#parts.members.get(id)
     if (member === undefined) return this.#unknown(id)
@@ -219,8 +225,8 @@ export class Engine implements AsyncDisposable {
   async #start(member: Running): Promise<null | Refusal> {
     const { options, clusterId, cache } = this.#parts
     const { spec } = member
-    const failed = member.open.directories.find(directory => directory.failure.refusal !== undefined)
-    if (failed !== undefined) {
+    await member.ending
+    if (diskFault(member) !== undefined) {
       const reopened = await this.#reopen(member)
       if (reopened !== null) return reopened
     }
@@ -229,12 +235,19 @@ export class Engine implements AsyncDisposable {
         world: member.open.world, id: spec.id, rack: spec.rack, clusterId, directories: member.open.directories, settings: options.settings ?? {}, cache,
         links: this.#links, logger: options.logger,
       })
+      const fault = diskFault(member)
+      if (fault !== undefined) {
+        await this.#crash(member, broker)
+        return fault
+      }
       member.broker = broker
       member.fault = undefined
       return null
     } catch (error) {
-      if (this.brokers.length === 0 && this.#closing === undefined) throw error
-      return new Refusal('broker-not-available', `broker ${spec.id} could not be started: ${error instanceof Error ? error.message : String(error)}`)
+      const why = error instanceof Error ? error.message : String(error)
+      member.fault ??= `it could not be started: ${why}`
+      options.logger.error({ broker: spec.id, error: why }, 'a broker could not be started')
+      return new Refusal('broker-not-available', `broker ${spec.id} could not be started: ${why}`)
     }
   }
 
@@ -244,9 +257,15 @@ export class Engine implements AsyncDisposable {
     const { spec } = member
     try {
       for (const directory of member.open.directories) await directory[Symbol.asyncDispose]()
-      member.open = await openDirectories(spec, options, clusterId)
-      this.#watch(member.open)
-      return await this.controller.addCopy(await openCopy(member.open, { clusterId, cache, logger: options.logger, config: metadataConfig }))
+      await using opened = new AsyncDisposableStack()
+      const open = await openDirectories(spec, options, clusterId)
+      for (const directory of open.directories) opened.use(directory)
+      const refusal = await this.controller.addCopy(await openCopy(open, { clusterId, cache, logger: options.logger, config: metadataConfig }))
+      if (refusal !== null) return refusal
+      opened.move()
+      member.open = open
+      this.#watch(open)
+      return null
     } catch (error) {
       return new Refusal('storage-error', `the directories of broker ${spec.id} cannot be opened: ${error instanceof Error ? error.message : String(error)}`)
     }
@@ -258,7 +277,7 @@ export class Engine implements AsyncDisposable {
     if (member instanceof Refusal) return member
     const { broker } = member
     await broker!.stop()
-    await this.controller.disconnected(id, broker!.epoch)
+    await this.#inTime(this.controller.disconnected(id, broker!.epoch))
     if (member.broker === broker) member.broker = undefined
     return null
   }
@@ -267,12 +286,18 @@ export class Engine implements AsyncDisposable {
   async fail(id: number): Promise<null | Refusal> {
     const member = this.#up(id)
     if (member instanceof Refusal) return member
-    const { broker } = member
+    const broker = member.broker!
     member.broker = undefined
-    const gone = broker!.crash()
-    await this.controller.disconnected(id, broker!.epoch)
-    await gone
+    await this.#crash(member, broker)
     return null
+  }
+
+  /** Whoever starts it again waits until the files are let go of. */
+  async #crash(member: Running, broker: Broker): Promise<void> {
+    const gone = broker.crash()
+    member.ending = gone.catch(() => {})
+    await this.#inTime(this.controller.disconnected(broker.id, broker.epoch))
+    await gone
   }
 
   /** A new broker; resolves once it serves. */
@@ -281,14 +306,17 @@ export class Engine implements AsyncDisposable {
     if (members.has(spec.id)) return new Refusal('invalid-request', `broker ${spec.id} exists already`)
     let open: OpenBroker
     try {
+      await using opened = new AsyncDisposableStack()
       open = await openDirectories(spec, options, clusterId)
+      for (const directory of open.directories) opened.use(directory)
       const added = await this.controller.addCopy(await openCopy(open, { clusterId, cache, logger: options.logger, config: metadataConfig }))
       if (added !== null) return added
+      opened.move()
     } catch (error) {
       return new Refusal('storage-error', `broker ${spec.id} cannot be added: ${error instanceof Error ? error.message : String(error)}`)
     }
     this.#watch(open)
-    members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined })
+    members.set(spec.id, { spec, open, broker: undefined, fault: undefined, starting: undefined, ending: undefined })
     const started = await this.start(spec.id)
     await this.broker(spec.id)?.running()
     return started
@@ -331,7 +359,7 @@ export class Engine implements AsyncDisposable {
 
   async #close(): Promise<void> {
     const { members, opened } = this.#parts
-    await Promise.all([...members.values()].map(member => member.starting))
+    await Promise.all([...members.values()].flatMap(({ starting, ending }) => [starting, ending]))
     await Promise.all(this.brokers.map(broker => broker.drain()))
     await Promise.all([...members.values()].map(async member => {
       await member.broker?.shutDown()
@@ -370,11 +398,13 @@ export class Engine implements AsyncDisposable {
     for (const [index, directory] of directories.entries()) {
       void directory.failure.happened.then(async error => {
         if (index === 0) this.controller.copyFailed(spec.id, error)
-        const member = this.#parts.members.get(spec.id)
+        const { members } = this.#parts
+        const member = members.get(spec.id)
         if (member === undefined || this.#closing !== undefined) return
         member.fault = `${directory.path} failed: ${error.message}`
         this.#parts.options.onDown?.(spec.id, error)
-        if (this.brokers.every(broker => broker.id === spec.id)) this.#fail(new Error(`the data directory has failed: ${error.message}`, { cause: error }))
+        const others = [...members.values()].filter(one => one !== member)
+        if (isUp(member) && !others.some(isUp)) this.#fail(new Error(`the data directory has failed: ${error.message}`, { cause: error }))
         await this.fail(spec.id)
       })
     }
@@ -389,4 +419,13 @@ export class Engine implements AsyncDisposable {
   #unknown(id: number): Refusal {
     return new Refusal('broker-id-not-registered', `there is no broker ${id}; there are ${this.members.map(({ spec }) => spec.id).join(', ')}`)
   }
+}
+
+/** Or about to be. */
+function isUp({ broker, starting }: Running): boolean {
+  return broker !== undefined || starting !== undefined
+}
+
+function diskFault({ open }: Running): Refusal | undefined {
+  return open.directories.find(directory => directory.failure.refusal !== undefined)?.failure.refusal
 }

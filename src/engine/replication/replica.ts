@@ -175,7 +175,8 @@ export class Replica {
   #attach(log: Log): void {
     this.#log = log
     this.#isMoving = false
-    this.#highWatermark = Math.max(log.recoveredHighWatermark, log.startOffset)
+    // What was known before it was closed counts, too: what a full or failed disk could not note.
+    this.#highWatermark = Math.min(Math.max(this.#highWatermark, log.recoveredHighWatermark, log.startOffset), log.endOffset)
     this.#subscriptions = [
       log.onAppend(() => { if (this.#leadership !== undefined) this.#options.appended(this) }),
       log.onDurable(() => { if (this.#leadership === undefined) this.#options.progressed(this) }),
@@ -540,7 +541,6 @@ export class Replica {
       const log = await (how === 'truncate' ? Log.truncate(this.#logOptions(options), offset) : Log.reset(this.#logOptions(options), offset))
       if (this.#gone !== undefined) return await log.close()
       this.#attach(log)
-      this.#highWatermark = Math.min(this.#highWatermark, log.endOffset)
       this.#lead()
     } catch (error) {
       this.#failedToOpen(error)

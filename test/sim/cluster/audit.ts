@@ -61,6 +61,11 @@ export class Audit {
         const logs = partition.replicas.map(id => ({ id, log: engine.broker(id)?.replicas.get(topic.id, partition.index)?.log }))
         // Where a deletion was heard of by some only, the rest is compared.
         const from = Math.max(...logs.map(({ log }) => log?.startOffset ?? 0))
+        const ends = new Set(logs.map(({ log }) => log?.endOffset ?? 0))
+        if (ends.size > 1) {
+          found.push(`${topic.name}-${partition.index} ends at ${logs.map(({ id, log }) => `${log?.endOffset ?? 0} on broker ${id}`).join(', ')}; broker ${partition.leader} leads`)
+          continue
+        }
         const texts = await Promise.all(logs.map(async ({ id, log }) => ({ id, text: log === undefined ? 'nothing' : await digest(log, from) })))
         const leader = texts.find(({ id }) => id === partition.leader)?.text ?? 'nothing'
         for (const { id, text } of texts) if (text !== leader) found.push(`${topic.name}-${partition.index}: broker ${id} has ${text}, the leader ${partition.leader} ${leader}`)

@@ -2,6 +2,7 @@
 // acknowledged is durable on enough replicas; I5 in-sync sets and epochs; I6 nothing below a high watermark is cut off; I7 nothing above it is served.
 import type { Broker } from '../../../src/engine/broker.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
+import type { Log } from '../../../src/engine/log/log.ts'
 import type { Leadership } from '../../../src/engine/replication/leadership.ts'
 import type { Replica } from '../../../src/engine/replication/replica.ts'
 import type { Partition, PartitionRef } from '../../../src/ports.ts'
@@ -16,6 +17,7 @@ export interface InvariantsOptions {
 }
 
 interface Seen {
+  log: Log
   leadership: Leadership | undefined
   highWatermark: number
   startOffset: number
@@ -100,7 +102,7 @@ export class Invariants {
     const { startOffset, endOffset, durableEndOffset } = log
     let seen = this.#seen.get(replica)
     if (seen === undefined) {
-      seen = { leadership: undefined, highWatermark, startOffset, endOffset, durableOffset: -1 }
+      seen = { log, leadership: undefined, highWatermark, startOffset, endOffset, durableOffset: -1 }
       this.#seen.set(replica, seen)
     } else if (seen.leadership === leadership && seen.highWatermark === highWatermark && seen.endOffset === endOffset && seen.startOffset === startOffset && seen.durableOffset === durableEndOffset) return
     const { violation, note, mayLose } = this.#options
@@ -110,8 +112,10 @@ export class Invariants {
     if (startOffset > highWatermark || highWatermark > endOffset || durableEndOffset > endOffset) {
       violation(`I2 ${where()}: start ${startOffset}, high watermark ${highWatermark}, durable ${durableEndOffset}, end ${endOffset}`)
     }
-    if (highWatermark < seen.highWatermark && !mayLose(topic)) violation(`I2 ${where()}: the high watermark went from ${seen.highWatermark} back to ${highWatermark}`)
-    if (startOffset < seen.startOffset && !mayLose(topic)) violation(`I2 ${where()}: the start went from ${seen.startOffset} back to ${startOffset}`)
+    // A log that is filled again from its leader begins anew.
+    const isSame = seen.log === log && !mayLose(topic)
+    if (highWatermark < seen.highWatermark && isSame) violation(`I2 ${where()}: the high watermark went from ${seen.highWatermark} back to ${highWatermark}`)
+    if (startOffset < seen.startOffset && isSame) violation(`I2 ${where()}: the start went from ${seen.startOffset} back to ${startOffset}`)
     if (leadership !== seen.leadership && leadership !== undefined) {
       const life = `${broker.id} of epoch ${broker.epoch}`
       const epochKey = `${key}/${leadership.epoch}`
@@ -124,7 +128,7 @@ export class Invariants {
     }
     if (leadership !== undefined && leadership.highWatermark > (this.#committed.get(key) ?? 0)) this.#committed.set(key, leadership.highWatermark)
     if (endOffset < seen.endOffset) note(`${where()} is cut from ${seen.endOffset} to ${endOffset}`)
-    Object.assign(seen, { leadership, highWatermark, startOffset, endOffset, durableOffset: durableEndOffset })
+    Object.assign(seen, { log, leadership, highWatermark, startOffset, endOffset, durableOffset: durableEndOffset })
     const durable = this.#durable.get(key) ?? new Map<number, number>()
     this.#durable.set(key, durable.set(broker.id, durableEndOffset))
   }

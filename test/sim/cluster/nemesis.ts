@@ -29,6 +29,8 @@ export class Nemesis {
   readonly #counts = new Map<FaultKind, number>()
   /** Brokers that are down on purpose. */
   readonly #away = new Set<number>()
+  /** Brokers that are coming up. */
+  readonly #starting = new Set<number>()
   /** The broker whose disk is being failed, lost or damaged. */
   #victim: number | undefined
   #isOpening: Promise<void> | undefined
@@ -120,6 +122,7 @@ export class Nemesis {
     cluster.die(how)
     cluster.network.heal()
     this.#away.clear()
+    this.#starting.clear()
     this.#victim = undefined
   }
 
@@ -228,7 +231,7 @@ export class Nemesis {
     disk.break()
     const isDown = (): boolean => engine.broker(id) === undefined
     // The next write of the catalog finds it out.
-    void cluster.wide!.admin.electLeaders('preferred', null)
+    void this.#config()
     await this.#until(() => isDown() || life !== cluster.life, 20_000)
     if (life !== cluster.life) return true
     if (!isDown()) {
@@ -342,12 +345,18 @@ export class Nemesis {
       if (engine === undefined) continue
       if (this.#victim !== undefined && engine.broker(this.#victim) !== undefined && this.#isCalm(engine)) this.#victim = undefined
       for (const { spec: { id }, broker, fault } of engine.members) {
-        if (broker !== undefined || this.#away.has(id) || cluster.engine !== engine) continue
+        if (broker !== undefined || this.#away.has(id) || this.#starting.has(id) || cluster.engine !== engine) continue
         const { disk } = cluster.machines.get(id)!
         // Whoever mounts a disk again that has failed reads what it holds, not what memory had of it.
         if (fault !== undefined) disk.cutPower(random, 'nothing')
-        const answer = await Promise.race([engine.start(id), this.#pause(30_000)])
-        if (life === cluster.life) cluster.trace.add(`${id} is started: ${answer === null ? 'up' : answer === undefined ? 'not yet' : answer.message}`)
+        this.#starting.add(id)
+        void engine.start(id).then(answer => {
+          if (life !== cluster.life) return
+          this.#starting.delete(id)
+          cluster.trace.add(`${id} is started: ${answer === null ? 'up' : answer.message}`)
+        }, (error: unknown) => {
+          if (life === cluster.life) this.#options.violation(`broker ${id} cannot be started: ${String(error)}`)
+        })
       }
     }
   }

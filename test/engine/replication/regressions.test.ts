@@ -1,0 +1,365 @@
+// The ways in which Kafka has lost records, or nearly so, as scripts: each must end as reliability.md §1.2 says.
+import { crc32c } from '@node-rs/crc32'
+import { describe, expect, it } from 'vitest'
+import { Prng } from '../../../src/base/prng.ts'
+import type { BrokerPeer, ControllerPeer, Links } from '../../../src/engine/links.ts'
+import { type Appended, type AppendOptions, type Partition, Refusal } from '../../../src/ports.ts'
+import { buildBatch } from '../../../src/wire/batch.ts'
+import { type Sabotage, SimCluster } from '../../sim/cluster/cluster.ts'
+import { valuesOf } from '../../support/engine-world.ts'
+
+const at = { topic: 'records', partition: 0 }
+const others = [2, 3]
+
+interface PlayOptions {
+  /** Of the one partition: the preferred leader first. */
+  readonly replicas?: readonly number[]
+  readonly minInSync?: number
+  readonly settings?: Readonly<Record<string, string | number | boolean>>
+  readonly between?: Sabotage
+}
+
+/** A script on a cluster of three brokers with one partition. */
+async function play(options: PlayOptions, script: (scene: Scene) => Promise<void>): Promise<void> {
+  const { replicas = [1, 2, 3], minInSync = 2, settings = {}, between } = options
+  const cluster = new SimCluster({
+    random: new Prng(1), brokers: 3, settings: { 'auto.leader.rebalance.enable': false, ...settings }, ...(between === undefined ? {} : { sabotage: between }),
+  })
+  await cluster.time.run((async () => {
+    await cluster.open()
+    const configs = new Map([['min.insync.replicas', String(minInSync)], ['retention.ms', '-1']])
+    const made = await cluster.wide!.admin.createTopic({ name: at.topic, partitions: -1, replicationFactor: -1, assignment: [replicas], configs }, { validateOnly: false })
+    expect(made).not.toBeInstanceOf(Refusal)
+    await script(new Scene(cluster))
+  })())
+  cluster.die('kill')
+}
+
+class Scene {
+  readonly cluster: SimCluster
+
+  constructor(cluster: SimCluster) {
+    this.cluster = cluster
+  }
+
+  get engine() { return this.cluster.engine! }
+  get partition(): Partition { return this.engine.image.topic(at.topic)!.partitions[0]! }
+
+  replica(broker: number) {
+    return this.engine.broker(broker)?.replicas.get(this.engine.image.topic(at.topic)!.id, 0)
+  }
+
+  /** One record, by way of that broker. */
+  async append(broker: number, value: string, how: Partial<AppendOptions> = {}, producer?: { id: number; epoch: number; baseSequence: number }): Promise<Appended | Refusal> {
+    const batch = buildBatch([{ key: null, value: Buffer.from(value) }], { timestampMs: 0, ...(producer === undefined ? {} : { producer }) })
+    return this.cluster.ask('client', broker, 'produce', ({ logs }) => logs.append(at, batch, { acks: 'all', timeoutMs: 5_000, ...how }))
+  }
+
+  async acknowledged(broker: number, ...values: string[]): Promise<void> {
+    for (const value of values) expect(await this.append(broker, value)).not.toBeInstanceOf(Refusal)
+  }
+
+  /** Everything in the replica's log, committed or not. */
+  async held(broker: number): Promise<string[]> {
+    await this.until(() => this.replica(broker)?.log !== undefined, `broker ${broker} has opened its log`)
+    const { log } = this.replica(broker)!
+    const values: string[] = []
+    for (let offset = log!.startOffset; offset < log!.endOffset;) {
+      const batches = await log!.read(offset, { bytesMax: 100_000, atLeastOne: true, upTo: log!.endOffset })
+      if (batches instanceof Refusal || batches.length === 0) throw new Error(`offset ${offset} cannot be read`)
+      for (const batch of batches) for (const record of batch.records()) values.push(record.value!.toString())
+      offset = batches.at(-1)!.nextOffset
+    }
+    return values
+  }
+
+  read(): Promise<string[]> {
+    return valuesOf(this.cluster.wide!, at)
+  }
+
+  pause(ms: number): Promise<void> {
+    return new Promise(resolve => void this.cluster.time.after(ms, resolve))
+  }
+
+  async until(condition: () => boolean, what: string): Promise<void> {
+    const { time } = this.cluster
+    for (const untilMs = time.monotonic() + 120_000; !condition();) {
+      if (time.monotonic() > untilMs) throw new Error(`still not so after two minutes: ${what}`)
+      await this.pause(20)
+    }
+  }
+
+  leads(broker: number): Promise<void> {
+    return this.until(() => this.replica(broker)?.leads === true, `broker ${broker} leads`)
+  }
+
+  /** All three in sync, with the same end. */
+  async whole(): Promise<void> {
+    await this.until(() => this.partition.inSyncReplicas.length === this.partition.replicas.length, 'every replica is in sync')
+    await this.until(() => new Set(this.partition.replicas.map(id => this.replica(id)?.log?.endOffset)).size === 1, 'every replica has the same end')
+  }
+
+  /** Followers hear nothing of what that leader appends from now on. */
+  silence(leader: number): void {
+    for (const id of this.cluster.machines.keys()) if (id !== leader) this.cluster.network.cut(leader, id)
+  }
+
+  async restartProcess(how: 'nothing' | 'kill'): Promise<void> {
+    this.cluster.die(how)
+    await this.cluster.open()
+  }
+}
+
+describe('KIP-101, KAFKA-1211: followers cut off by leader epoch', () => {
+  it.each(['kill', 'nothing'] as const)('a follower that does not know yet that its last record is committed keeps it over a restart (%s)', async how => {
+    await play({ replicas: [1, 2] }, async scene => {
+      await scene.acknowledged(1, 'm1', 'm2')
+      expect(scene.replica(2)!.highWatermark).toBeLessThan(2)
+      await scene.restartProcess(how)
+      expect(await scene.engine.fail(1)).toBeNull()
+      await scene.leads(2)
+      expect(await scene.held(2)).toEqual(['m1', 'm2'])
+      expect(await scene.engine.start(1)).toBeNull()
+      await scene.whole()
+      expect(await scene.read()).toEqual(['m1', 'm2'])
+    })
+  })
+
+  it('after both crash, records that differ at one offset become those of the leader', async () => {
+    await play({ replicas: [1, 2], minInSync: 1 }, async scene => {
+      await scene.acknowledged(1, 'm1')
+      scene.silence(1)
+      expect(await scene.append(1, 'only on 1', { acks: 'leader' })).not.toBeInstanceOf(Refusal)
+      await scene.pause(50)
+      await scene.restartProcess('nothing')
+      scene.silence(1)
+      expect(await scene.held(1)).toEqual(['m1', 'only on 1'])
+      expect(await scene.engine.fail(1)).toBeNull()
+      await scene.leads(2)
+      await scene.acknowledged(2, 'm2')
+      scene.cluster.network.heal()
+      expect(await scene.engine.start(1)).toBeNull()
+      await scene.whole()
+      expect(await scene.held(1)).toEqual(['m1', 'm2'])
+      expect(await scene.held(2)).toEqual(['m1', 'm2'])
+    })
+  })
+})
+
+describe('KIP-279, KAFKA-6361: two fast fail-overs', () => {
+  it('a follower whose latest epoch the leader never saw ends with the same log', async () => {
+    await play({ minInSync: 1 }, async scene => {
+      await scene.acknowledged(1, 'm1')
+      await scene.whole()
+      scene.silence(1)
+      await scene.append(1, 'only on 1', { acks: 'leader' })
+      await scene.pause(50)
+      await scene.engine.fail(1)
+      await scene.leads(2)
+      scene.silence(2)
+      await scene.append(2, 'only on 2', { acks: 'leader' })
+      await scene.append(2, 'only on 2, too', { acks: 'leader' })
+      await scene.pause(50)
+      await scene.engine.fail(2)
+      await scene.leads(3)
+      expect(await scene.held(3)).toEqual(['m1'])
+      scene.cluster.network.heal()
+      await scene.acknowledged(3, 'm2')
+      await scene.engine.start(1)
+      await scene.engine.start(2)
+      await scene.whole()
+      for (const id of [1, 2, 3]) expect(await scene.held(id)).toEqual(['m1', 'm2'])
+    })
+  })
+})
+
+describe('KIP-320: those who believe in another leader epoch', () => {
+  it('a leader that nobody follows any more acknowledges nothing; stale and early epochs are refused; a reader is told where its log parts', async () => {
+    await play({}, async scene => {
+      await scene.acknowledged(1, 'm1')
+      await scene.whole()
+      const old = scene.partition.leaderEpoch
+      for (const other of [...others, 'controller' as const]) {
+        scene.cluster.network.cut(1, other)
+        scene.cluster.network.cut(other, 1)
+      }
+      const [zombie] = await Promise.all([scene.append(1, 'never'), scene.until(() => scene.partition.leader === 2, 'broker 2 is elected')])
+      expect(zombie).toBeInstanceOf(Refusal)
+      await scene.leads(2)
+      const present = scene.partition.leaderEpoch
+      expect(present).toBeGreaterThan(old)
+      const how = { bytesMax: 1000, atLeastOne: true, committedOnly: false }
+      const ask = (broker: number, from: number, epochs: object) => scene.cluster.ask('client', broker, 'fetch', ({ logs }) => logs.read(at, from, { ...how, ...epochs }))
+      expect(await ask(1, 0, { leaderEpoch: present })).toMatchObject({ code: 'unknown-leader-epoch' })
+      expect(await ask(2, 0, { leaderEpoch: old })).toMatchObject({ code: 'fenced-leader-epoch' })
+      expect(await scene.append(2, 'stale', { leaderEpoch: old })).toMatchObject({ code: 'fenced-leader-epoch' })
+      // Whoever had read what broker 1 still holds.
+      expect(await ask(2, 2, { leaderEpoch: present, lastFetchedEpoch: old })).toMatchObject({ diverging: { leaderEpoch: old, endOffset: 1 }, batches: [] })
+      await scene.acknowledged(2, 'm2')
+      scene.cluster.network.heal()
+      await scene.whole()
+      expect(await scene.held(1)).toEqual(['m1', 'm2'])
+    })
+  })
+})
+
+describe('KIP-903, KAFKA-14139: an empty disk behind a broker that was about to be in sync', () => {
+  it('a change of the in-sync set that names its earlier life is refused', async () => {
+    const held = Promise.withResolvers<void>()
+    let isHolding = false
+    let hasHeld = false
+    const answers: unknown[] = []
+    const between: Sabotage = links => ({
+      ...links,
+      controller: from => {
+        const peer = links.controller(from)
+        const submit: ControllerPeer['submit'] = async command => {
+          if (command.type !== 'alter-partitions' || !isHolding || hasHeld) return peer.submit(command)
+          hasHeld = true
+          await held.promise
+          const answer = await peer.submit(command)
+          answers.push(answer.reply)
+          return answer
+        }
+        return { heartbeat: peer.heartbeat, metadata: peer.metadata, submit }
+      },
+    })
+    await play({ settings: { 'replica.lag.time.max.ms': 2_000 }, between }, async scene => {
+      await scene.acknowledged(1, 'm1')
+      await scene.whole()
+      scene.cluster.network.cut(3, 1)
+      await scene.append(1, 'm2')
+      await scene.until(() => !scene.partition.inSyncReplicas.includes(3), 'broker 3 is out of sync')
+      isHolding = true
+      scene.cluster.network.mend(3, 1)
+      await scene.until(() => hasHeld, 'broker 1 asks to let broker 3 in')
+      const { disk } = scene.cluster.machines.get(3)!
+      disk.break()
+      void scene.cluster.wide!.admin.createTopic({ name: 'noticed', partitions: 1, replicationFactor: 3, configs: new Map() }, { validateOnly: false })
+      await scene.until(() => scene.engine.broker(3) === undefined, 'broker 3 is down')
+      disk.replace()
+      // It cannot be filled while nobody reaches the leader.
+      scene.cluster.network.cut(3, 1)
+      expect(await scene.engine.start(3)).toBeNull()
+      await scene.until(() => scene.engine.broker(3)?.isRunning === true, 'broker 3 runs')
+      held.resolve()
+      await scene.until(() => answers.length > 0, 'the change is answered')
+      expect(answers).toEqual([[expect.objectContaining({ code: expect.stringMatching(/replica-not-available|invalid-request|fenced/) as string })]])
+      await scene.pause(1_000)
+      expect(scene.partition.inSyncReplicas).toEqual([1, 2])
+      scene.cluster.network.heal()
+      await scene.whole()
+      expect(await scene.held(3)).toEqual(['m1', 'm2'])
+    })
+  })
+})
+
+describe('KIP-966: the last replica standing', () => {
+  it('loses nothing that was acknowledged when its power fails, and commits nothing alone', async () => {
+    await play({}, async scene => {
+      await scene.acknowledged(1, 'm1', 'm2', 'm3')
+      await scene.whole()
+      await scene.engine.fail(2)
+      await scene.engine.fail(3)
+      await scene.until(() => scene.partition.inSyncReplicas.join() === '1', 'broker 1 stands alone')
+      await scene.until(() => scene.replica(1)!.leadership?.partition.inSyncReplicas.length === 1, 'broker 1 knows')
+      expect(await scene.append(1, 'refused')).toMatchObject({ code: 'not-enough-replicas' })
+      expect(await scene.append(1, 'alone', { acks: 'leader' })).not.toBeInstanceOf(Refusal)
+      await scene.pause(1_000)
+      expect(scene.replica(1)!.highWatermark).toBe(3)
+      await scene.restartProcess('nothing')
+      await scene.whole()
+      const values = await scene.held(1)
+      expect(values.slice(0, 3)).toEqual(['m1', 'm2', 'm3'])
+      for (const id of others) expect(await scene.held(id)).toEqual(values)
+    })
+  })
+})
+
+describe('idempotent producers across a fail-over', () => {
+  it('the last five batches are known for what they are, older ones and later ones refused', async () => {
+    await play({}, async scene => {
+      const producer = (baseSequence: number) => ({ id: 7, epoch: 0, baseSequence })
+      for (let sequence = 0; sequence < 6; sequence++) expect(await scene.append(1, `m${sequence}`, {}, producer(sequence))).toMatchObject({ baseOffset: sequence })
+      await scene.engine.fail(1)
+      await scene.leads(2)
+      for (let sequence = 1; sequence < 6; sequence++) expect(await scene.append(2, `m${sequence}`, {}, producer(sequence))).toMatchObject({ baseOffset: sequence })
+      expect(await scene.append(2, 'm0', {}, producer(0))).toMatchObject({ code: 'out-of-order-sequence-number' })
+      expect(await scene.append(2, 'm7', {}, producer(7))).toMatchObject({ code: 'out-of-order-sequence-number' })
+      expect(await scene.append(2, 'm6', {}, producer(6))).toMatchObject({ baseOffset: 6 })
+      expect(await scene.read()).toEqual(['m0', 'm1', 'm2', 'm3', 'm4', 'm5', 'm6'])
+    })
+  })
+
+  it('sequence numbers begin again after 2^31 - 1, and a batch that was cut off is taken anew', async () => {
+    await play({}, async scene => {
+      const last = 2 ** 31 - 1
+      const producer = (baseSequence: number) => ({ id: 7, epoch: 0, baseSequence })
+      expect(await scene.append(1, 'last', {}, producer(last))).toMatchObject({ baseOffset: 0 })
+      await scene.whole()
+      scene.silence(1)
+      // Written, and never replicated: the next leader has not seen it.
+      const [lost] = await Promise.all([scene.append(1, 'first again', {}, producer(0)), scene.pause(20).then(() => scene.engine.fail(1))])
+      expect(lost).toBeInstanceOf(Refusal)
+      scene.cluster.network.heal()
+      await scene.leads(2)
+      expect(await scene.append(2, 'last', {}, producer(last))).toMatchObject({ baseOffset: 0 })
+      expect(await scene.append(2, 'first again', {}, producer(0))).toMatchObject({ baseOffset: 1 })
+      await scene.engine.start(1)
+      await scene.whole()
+      await scene.restartProcess('nothing')
+      await scene.until(() => scene.partition.leader >= 0, 'somebody leads')
+      await scene.leads(scene.partition.leader)
+      expect(await scene.append(scene.partition.leader, 'first again', {}, producer(0))).toMatchObject({ baseOffset: 1 })
+      expect(await scene.read()).toEqual(['last', 'first again'])
+    })
+  })
+})
+
+describe('CVE-2026-35554: buffers that two sides hold', () => {
+  it('a batch that a follower was given is never changed, whatever becomes of leader and follower', async () => {
+    const given: { readonly bytes: Buffer; readonly crc: number }[] = []
+    const watched = (links: Links): Links => ({
+      ...links,
+      broker: (from, to): BrokerPeer => {
+        const peer = links.broker(from, to)
+        return {
+          progress: report => peer.progress(report),
+          fetch: async request => {
+            const response = await peer.fetch(request)
+            for (const { batches } of response.partitions) for (const { bytes } of batches) given.push({ bytes, crc: crc32c(bytes) })
+            return response
+          },
+        }
+      },
+    })
+    await play({ between: watched }, async scene => {
+      for (let turn = 0; turn < 3; turn++) {
+        const { leader } = scene.partition
+        await scene.leads(leader)
+        for (let count = 0; count < 5; count++) await scene.acknowledged(leader, `turn ${turn}, ${count}`)
+        await scene.engine.fail(leader)
+        await scene.until(() => scene.partition.leader !== leader && scene.partition.leader >= 0, 'another leads')
+        await scene.engine.start(leader)
+        await scene.whole()
+      }
+      expect(given.length).toBeGreaterThan(15)
+      expect(given.filter(({ bytes, crc }) => crc32c(bytes) !== crc)).toEqual([])
+    })
+  })
+})
+
+describe('records that were deleted', () => {
+  it('are deleted on followers too, where nothing is appended afterwards', async () => {
+    await play({}, async scene => {
+      await scene.acknowledged(1, 'm1', 'm2', 'm3')
+      await scene.whole()
+      await scene.pause(2_000)
+      expect(await scene.cluster.wide!.admin.deleteRecords(at, 2)).toEqual({ lowWatermark: 2 })
+      await scene.until(() => [1, 2, 3].every(id => scene.replica(id)!.log!.startOffset === 2), 'every replica begins at 2')
+      await scene.engine.fail(1)
+      await scene.leads(2)
+      expect(await scene.read()).toEqual(['m3'])
+    })
+  })
+})
