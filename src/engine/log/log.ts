@@ -78,6 +78,8 @@ export class Log implements AsyncDisposable {
   #endOffset: number
   #durableEndOffset: number
   #lastAppendTimeMs: number
+  /** What was appended last came from a leader. */
+  #isFollowing = false
   #expireAtMs = 0
   #isClosed = false
   /** Settles with the retention, DeleteRecords or checkpoint asked for last; never rejects. */
@@ -181,6 +183,7 @@ export class Log implements AsyncDisposable {
       batch.stampAppendTime(logAppendTimeMs)
     }
     const { baseOffset } = batch
+    this.#isFollowing = false
     const round = this.#take(batch, leaderEpoch, nowMs)
     this.#appendListeners.tell(this.#endOffset)
     return { baseOffset, logAppendTimeMs, duplicate: false, written: round.written.promise, durable: round.durable.promise }
@@ -197,6 +200,7 @@ export class Log implements AsyncDisposable {
     if (this.#commit.bytesInFlight > bytesInFlightMax) return this.#crowded()
     this.#expireProducers(this.#options.config(), nowMs)
     let round: Round | undefined
+    this.#isFollowing = true
     for (const batch of batches) {
       if (batch.timestampType === 'append') this.#lastAppendTimeMs = Math.max(batch.maxTimestampMs, this.#lastAppendTimeMs)
       round = this.#take(batch, batch.leaderEpoch, nowMs)
@@ -425,7 +429,8 @@ export class Log implements AsyncDisposable {
 
   #becameDurable(endOffset: number): void {
     this.#durableEndOffset = endOffset
-    this.#tail.settle(endOffset)
+    // Readers go to the leader.
+    this.#tail.settle(endOffset, { isKept: !this.#isFollowing })
     this.#durableListeners.tell(endOffset)
   }
 }

@@ -93,14 +93,18 @@ export class LogTail {
     return held
   }
 
-  /** Everything below `offset` is durable, and may be evicted. */
-  settle(offset: number): void {
+  /**
+   * Everything below `offset` is durable, and may be evicted; with `isKept` false each of these batches takes the place of an older one at once, so that a
+   * log whose leader is read from, out of the same memory, takes none of it away.
+   */
+  settle(offset: number, { isKept } = { isKept: true }): void {
     for (;;) {
       const batch = this.#batches[this.#first + this.#settled]
       if (!batch || batch.nextOffset > offset) return
       this.#settled++
       this.#settledBytes += costOf(batch)
-      this.#cache.settle(this, costOf(batch))
+      if (isKept) this.#cache.settle(this, costOf(batch))
+      else this.#cache.giveBack(this.evictOldest() - costOf(batch))
     }
   }
 

@@ -28,6 +28,28 @@ test('the newest batches of all logs are held within one bound, the oldest go fi
   expect(cache.bytes).toBe(0)
 })
 
+test('a log that follows another holds as much as it did before, and takes nothing from the others', () => {
+  const cache = new TailCache(1_000_000)
+  const [led, followed] = [cache.tail(0), cache.tail(0)]
+  for (let offset = 0; offset < 10; offset++) {
+    push(led, offset, 1000)
+    led.settle(offset + 1)
+  }
+  const before = cache.bytes
+  for (let offset = 0; offset < 10; offset++) push(followed, offset, 1000)
+  expect([followed.startOffset, offsets(followed, 0).length]).toEqual([0, 10])
+  followed.settle(10, { isKept: false })
+  expect([followed.startOffset, offsets(followed, 10), cache.bytes]).toEqual([10, [], before])
+  // One that led before gives its oldest for each.
+  for (let offset = 10; offset < 13; offset++) push(led, offset, 2000)
+  led.settle(13, { isKept: false })
+  expect(offsets(led, led.startOffset)).toEqual([3, 4, 5, 6, 7, 8, 9, 10, 11, 12])
+  expect(cache.bytes).toBeGreaterThan(before)
+  led.close()
+  followed.close()
+  expect(cache.bytes).toBe(0)
+})
+
 test('what is not yet durable stays, whatever the bound says', () => {
   const cache = new TailCache(10_000)
   const tail = cache.tail(0)
