@@ -34,7 +34,6 @@ export class Nemesis {
   /** The broker whose disk is being failed, lost or damaged. */
   #victim: number | undefined
   #isOpening: Promise<void> | undefined
-  #isOver = false
   #topics = 0
 
   constructor(options: NemesisOptions) {
@@ -61,12 +60,12 @@ export class Nemesis {
   /** No more faults: everything is repaired, started and let go on. */
   async end(): Promise<void> {
     const { cluster } = this.#options
-    this.#isOver = true
     cluster.network.heal()
     await this.#isOpening
     this.#away.clear()
     for (const machine of cluster.machines.values()) {
       machine.clock.goOn()
+      if (machine.disk.isBroken) machine.disk.replace()
       machine.disk.present.limitBytes = Infinity
     }
   }
@@ -239,7 +238,7 @@ export class Nemesis {
       return true
     }
     await this.#pause(random.float() * 20_000)
-    if (life === cluster.life) disk.replace()
+    if (disk.isBroken) disk.replace()
     return true
   }
 
@@ -339,7 +338,7 @@ export class Nemesis {
   /** Starts brokers that are down and not away on purpose, and the process where it has failed. */
   async #lookAfter(): Promise<void> {
     const { cluster, random } = this.#options
-    while (!this.#isOver || this.#isDownAnywhere()) {
+    for (;;) {
       await this.#pause(3_000)
       const { engine, life } = cluster
       if (engine === undefined) continue
@@ -347,6 +346,7 @@ export class Nemesis {
       for (const { spec: { id }, broker, fault } of engine.members) {
         if (broker !== undefined || this.#away.has(id) || this.#starting.has(id) || cluster.engine !== engine) continue
         const { disk } = cluster.machines.get(id)!
+        if (disk.isBroken) continue
         // Whoever mounts a disk again that has failed reads what it holds, not what memory had of it.
         if (fault !== undefined) disk.cutPower(random, 'nothing')
         this.#starting.add(id)
@@ -359,11 +359,6 @@ export class Nemesis {
         })
       }
     }
-  }
-
-  #isDownAnywhere(): boolean {
-    const { cluster } = this.#options
-    return cluster.engine === undefined || cluster.engine.members.some(({ broker }) => broker === undefined)
   }
 
   /** Every broker runs, and every partition is in sync on all its replicas. */
