@@ -537,6 +537,9 @@ export class Replica {
       logger.warn({ partition: this.name, offset, highWatermark: this.#highWatermark }, 'records below the high watermark are cut off: an unclean leader was elected, or its disk was lost')
     }
     try {
+      // A replica that is filled for the first time may begin here.
+      const unprepared = await this.#options.prepare()
+      if (unprepared !== null) return
       await this.#detach('close')
       const log = await (how === 'truncate' ? Log.truncate(this.#logOptions(options), offset) : Log.reset(this.#logOptions(options), offset))
       if (this.#gone !== undefined) return await log.close()
