@@ -258,7 +258,7 @@ export class Broker {
     const { clock } = this.#options.world
     while (!this.#stopped.signal.aborted) {
       try {
-        await this.#controller.heartbeat({ id: this.id, epoch: this.epoch, seen: this.#seen, wantsToStop: false })
+        await unlessAborted(this.#stopped.signal, this.#controller.heartbeat({ id: this.id, epoch: this.epoch, seen: this.#seen }))
       } catch (error) {
         if (!(error instanceof Unreachable)) throw error
       }
@@ -331,16 +331,20 @@ export class Broker {
   }
 
   async #stop(): Promise<void> {
+    const late = Promise.withResolvers<void>()
+    using _timer = this.#options.world.clock.after(handoverMsMax, () => late.resolve())
+    await Promise.race([this.#handOver(), late.promise])
+    await this.#end('close')
+  }
+
+  /** What nobody else can lead goes down with it; the rest has moved once this broker has heard so. */
+  async #handOver(): Promise<void> {
     try {
       const { upTo } = await this.#controller.submit({ type: 'stop-broker', id: this.id, epoch: this.epoch })
-      // What nobody else can lead goes down with it; the rest has moved once this broker has heard so.
-      const late = Promise.withResolvers<void>()
-      using _timer = this.#options.world.clock.after(handoverMsMax, () => late.resolve())
-      await Promise.race([this.reached(upTo), late.promise])
+      await this.reached(upTo)
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error
     }
-    await this.#end('close')
   }
 
   /** Takes no more from clients; resolves once what was taken is committed, or it takes too long. */
@@ -418,10 +422,23 @@ async function patiently<T>({ clock }: World, ask: () => Promise<T>, signal?: Ab
   for (;;) {
     if (signal?.aborted === true) return undefined
     try {
-      return await ask()
+      return await (signal === undefined ? ask() : unlessAborted(signal, ask()))
     } catch (error) {
       if (!(error instanceof Unreachable)) throw error
       await new Promise<void>(resolve => void clock.after(controllerRetryMs, resolve))
     }
+  }
+}
+
+/** What the work comes to, or undefined where the signal aborts first: what the controller is to commit may wait for room on its disks. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T | undefined> {
+  const aborted = Promise.withResolvers<undefined>()
+  const abort = (): void => aborted.resolve(undefined)
+  signal.addEventListener('abort', abort, { once: true })
+  if (signal.aborted) abort()
+  try {
+    return await Promise.race([work, aborted.promise])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }

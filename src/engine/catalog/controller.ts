@@ -34,13 +34,10 @@ export interface ControllerOptions {
 export interface Heartbeat extends BrokerLife {
   /** How far the broker has applied the stream of committed records. */
   readonly seen: number
-  readonly wantsToStop: boolean
 }
 
 export interface HeartbeatReply {
   readonly isFenced: boolean
-  /** Of a broker that wants to stop: it leads nothing any more that another one could lead. */
-  readonly mayStop: boolean
 }
 
 export interface Submitted<Reply> {
@@ -167,12 +164,8 @@ export class Controller implements AsyncDisposable {
     if (!this.#sessions.heard(beat, beat.seen, nowMs)) {
       return new Refusal('broker-not-available', `the session of broker ${beat.id} has ended; it must register anew`)
     }
-    if (beat.wantsToStop) {
-      const { reply } = await this.submit({ type: 'stop-broker', id: beat.id, epoch: beat.epoch })
-      return reply instanceof Refusal ? reply : { isFenced: false, mayStop: reply === 0 }
-    }
     const refusal = await this.#unfence(nowMs)
-    return refusal ?? { isFenced: this.#catalog.broker(beat.id)?.state === 'fenced', mayStop: false }
+    return refusal ?? { isFenced: this.#catalog.broker(beat.id)?.state === 'fenced' }
   }
 
   /** These register within one start: none is unfenced before all of them are ready (or a session timeout has passed), and then all by one command. */

@@ -85,7 +85,7 @@ async function serve(controller: Controller, ids: readonly number[]): Promise<Ma
   for (const id of ids) {
     const { epoch, upTo } = await register(controller, id)
     epochs.set(id, epoch)
-    await controller.heartbeat({ id, epoch, seen: upTo, wantsToStop: false })
+    await controller.heartbeat({ id, epoch, seen: upTo })
   }
   return epochs
 }
@@ -412,15 +412,15 @@ describe('the stream of what is committed', () => {
 })
 
 describe('the session of a broker', () => {
-  const beat = (controller: Controller, id: number, epoch: number, seen = Number.MAX_SAFE_INTEGER, wantsToStop = false) => controller.heartbeat({ id, epoch, seen, wantsToStop })
+  const beat = (controller: Controller, id: number, epoch: number, seen = Number.MAX_SAFE_INTEGER) => controller.heartbeat({ id, epoch, seen })
 
   it('has it serve once it has seen its registration', async () => {
     const disks = new Disks([1])
     await disks.run(async () => {
       const controller = await disks.open([1])
       const { epoch, upTo } = await register(controller, 1)
-      expect(await beat(controller, 1, epoch, upTo - 1)).toEqual({ isFenced: true, mayStop: false })
-      expect(await beat(controller, 1, epoch, upTo)).toEqual({ isFenced: false, mayStop: false })
+      expect(await beat(controller, 1, epoch, upTo - 1)).toEqual({ isFenced: true })
+      expect(await beat(controller, 1, epoch, upTo)).toEqual({ isFenced: false })
       expect(controller.image.broker(1)!.state).toBe('running')
       expect(await beat(controller, 1, epoch - 1)).toEqual(code('broker-not-available'))
       expect(await beat(controller, 2, 1)).toEqual(code('broker-id-not-registered'))
@@ -473,8 +473,8 @@ describe('the session of a broker', () => {
     expect(controller.image.broker(2)!.state).toBe('running')
     expect(controller.image.topic('orders')!.partitions[0]).toMatchObject({ leader: 2, inSyncReplicas: [2] })
     const { upTo } = await disks.run(() => controller.metadata({ after: -1, signal: new AbortController().signal }))
-    expect(await disks.run(() => beat(controller, 1, epochs.get(1)!, 0))).toEqual({ isFenced: true, mayStop: false })
-    expect(await disks.run(() => beat(controller, 1, epochs.get(1)!, upTo))).toEqual({ isFenced: false, mayStop: false })
+    expect(await disks.run(() => beat(controller, 1, epochs.get(1)!, 0))).toEqual({ isFenced: true })
+    expect(await disks.run(() => beat(controller, 1, epochs.get(1)!, upTo))).toEqual({ isFenced: false })
     await disks.run(() => controller.close())
   })
 
@@ -505,9 +505,9 @@ describe('the session of a broker', () => {
         changes: [{ topicId: id, partition: 0, leaderEpoch: 0, partitionEpoch, inSyncReplicas: inSync.map(one => ({ id: one, epoch: epochs.get(one)! })) }],
       })
       await alter([1], 0)
-      expect(await beat(controller, 1, epochs.get(1)!, Number.MAX_SAFE_INTEGER, true)).toEqual({ isFenced: false, mayStop: false })
+      expect((await controller.submit({ type: 'stop-broker', id: 1, epoch: epochs.get(1)! })).reply).toBe(1)
       await alter([1, 2], 1)
-      expect(await beat(controller, 1, epochs.get(1)!, Number.MAX_SAFE_INTEGER, true)).toEqual({ isFenced: false, mayStop: true })
+      expect((await controller.submit({ type: 'stop-broker', id: 1, epoch: epochs.get(1)! })).reply).toBe(0)
       expect(controller.image.partition(id, 0)).toMatchObject({ leader: 2, inSyncReplicas: [2] })
       await controller.close()
     })
@@ -550,7 +550,7 @@ describe('preferred leaders', () => {
       expect(controller.image.partition(id, 0)).toMatchObject({ leader: 2, inSyncReplicas: [1, 2] })
     })
     for (let second = 0; second < 301; second++) {
-      for (const broker of controller.image.registrations) await disks.run(() => controller.heartbeat({ ...broker, seen: 1e9, wantsToStop: false }))
+      for (const broker of controller.image.registrations) await disks.run(() => controller.heartbeat({ ...broker, seen: 1e9 }))
       await disks.world.clock.advance(1000)
     }
     expect(controller.image.topics[0]!.partitions[0]!.leader).toBe(leader)
