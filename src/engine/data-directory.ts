@@ -7,6 +7,8 @@
 //   <directory>/clean-shutdown    there while nobody writes and the last one stopped in order
 //   <directory>/metadata/         a copy of the log of __cluster_metadata (in a broker's first directory)
 //   <directory>/topics/<id>/<n>/  the log of partition n of a topic
+//   <directory>/future/<id>/<n>/  one that is on its way here from another directory of the broker
+//   <directory>/moved/<id>/<n>/   one that has gone to another directory, until it is deleted
 import type { Logger, World } from '../world/world.ts'
 import { claimDirectory, type DirectoryClaim, EngineError, type Identity, openIdentity } from './directory.ts'
 import { DiskFailure } from './disk-failure.ts'
