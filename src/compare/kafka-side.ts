@@ -31,7 +31,7 @@ const retryDelayMs = 100
 
 export class KafkaSide implements AsyncDisposable {
   readonly recording = new Recording()
-  readonly #base: { clientId: string; bootstrapBrokers: string[]; retries: number; retryDelay: number; tls?: NonNullable<KafkaTarget['tls']> }
+  readonly #base: { clientId: string; bootstrapBrokers: { host: string; port: number }[]; retries: number; retryDelay: number; tls?: NonNullable<KafkaTarget['tls']> }
   readonly #admin: Admin
   readonly #producer: Producer<string, string, string, string>
   readonly #consumers: Consumer<string, string, string, string>[] = []
@@ -39,9 +39,20 @@ export class KafkaSide implements AsyncDisposable {
   /** What this side asks of an API, by the API's name: the client's diagnostics tell the answer, but of the request only key and version. */
   readonly #asked = new Map<string, object>()
 
-  constructor(target: KafkaTarget) {
+  /** Asks for all brokers first: the one that was named may be the one that fails. Rejects with the client's error where none of those named can be reached. */
+  static async connect(target: KafkaTarget): Promise<KafkaSide> {
+    const admin = new Admin({ clientId: 'sluice-compare', bootstrapBrokers: [...target.bootstrap], retries: 3, ...(target.tls === undefined ? {} : { tls: target.tls }) })
+    try {
+      const { brokers } = await admin.metadata({})
+      return new KafkaSide(target, [...brokers.values()])
+    } finally {
+      await admin.close()
+    }
+  }
+
+  private constructor(target: KafkaTarget, brokers: readonly { readonly host: string; readonly port: number }[]) {
     this.#stopRecording = recordCalls(this.recording, this.#asked)
-    this.#base = { clientId: 'sluice-compare', bootstrapBrokers: [...target.bootstrap], retries: 3, retryDelay: retryDelayMs, ...(target.tls === undefined ? {} : { tls: target.tls }) }
+    this.#base = { clientId: 'sluice-compare', bootstrapBrokers: brokers.map(({ host, port }) => ({ host, port })), retries: 3, retryDelay: retryDelayMs, ...(target.tls === undefined ? {} : { tls: target.tls }) }
     this.#admin = new Admin(this.#base)
     this.#producer = new Producer({ ...this.#base, serializers: stringSerializers, autocreateTopics: false })
   }

@@ -62,8 +62,8 @@ export async function play(scenarios: readonly Scenario[], run: Run): Promise<Re
 }
 
 async function playKafka(scenario: Scenario, target: KafkaTarget, stage: Stage): Promise<SideResult | NotPlayed> {
-  await using side = new KafkaSide(target)
   try {
+    await using side = await KafkaSide.connect(target)
     await side.createTopic(stage.name, scenario.slots)
     try {
       return resultOf(await scenario.kafka(side, stage), side.recording, scenario.snippets.kafka)
