@@ -1,6 +1,10 @@
 // Whole clusters with faults, from seeds. Without TEST_SEEDS a few short ones; `npm run sim` runs many. A seed that once showed a bug stays.
-import { describe, expect, it } from 'vitest'
-import { simulate } from '../../sim/cluster/simulation.ts'
+import { afterEach, describe, expect, it, vi } from 'vitest'
+import { Replica } from '../../../src/engine/replication/replica.ts'
+import { Refusal } from '../../../src/ports.ts'
+import type { FaultKind } from '../../sim/cluster/nemesis.ts'
+import { cutsToHighWatermark, earlierLivesCount, oneIsNotWaitedFor, writtenCountsAsDurable } from '../../sim/cluster/sabotage.ts'
+import { simulate, type SimulationOptions } from '../../sim/cluster/simulation.ts'
 
 const seeds = Number(process.env['TEST_SEEDS'] ?? 20)
 const firstSeed = Number(process.env['SEED'] ?? 1)
@@ -20,5 +24,50 @@ describe('a cluster that faults befall', () => {
     const [first, second] = [await simulate({ seed: 7, faultMs }), await simulate({ seed: 7, faultMs })]
     expect(second.hash).toBe(first.hash)
     expect(second).toEqual(first)
+  }, timeoutMs)
+})
+
+describe('a broken rule is noticed', () => {
+  afterEach(() => { vi.restoreAllMocks() })
+
+  const seedsMax = 12
+  const noticed = async (broken: Partial<SimulationOptions>, kinds: readonly FaultKind[]): Promise<string | undefined> => {
+    for (let seed = 1; seed <= seedsMax; seed++) {
+      const { violations } = await simulate({ seed, faultMs, everyMs: 3_000, kinds, stopsEarly: true, ...broken })
+      if (violations.length > 0) return violations[0]
+    }
+    return undefined
+  }
+
+  it('followers that tell what they have written, not what is durable', async () => {
+    expect(await noticed({ sabotage: writtenCountsAsDurable }, ['power'])).toMatch(/^I3 .*durable on/)
+  }, timeoutMs)
+
+  it('a high watermark that does not wait for one of the in-sync replicas', async () => {
+    expect(await noticed({ sabotage: oneIsNotWaitedFor }, ['cut', 'fail'])).toMatch(/^I[36] /)
+  }, timeoutMs)
+
+  it('followers that cut their logs at their own high watermark, not by epoch', async () => {
+    expect(await noticed({ sabotage: cutsToHighWatermark }, ['kill', 'fail'])).toMatch(/^I[36] /)
+  }, timeoutMs)
+
+  it('a broker that is let into in-sync sets for what an earlier life of it had', async () => {
+    expect(await noticed({ sabotage: earlierLivesCount }, ['wipe', 'cut'])).toMatch(/^I3 .*in sync/)
+  }, timeoutMs)
+
+  it('leaders elected from outside the in-sync set', async () => {
+    expect(await noticed({ topicConfigs: new Map([['unclean.leader.election.enable', 'true']]) }, ['fail', 'isolate'])).toMatch(/^I5 .*elected from outside/)
+  }, timeoutMs)
+
+  it('leaders that serve what is above the high watermark', async () => {
+    const { read } = Replica.prototype
+    vi.spyOn(Replica.prototype, 'read').mockImplementation(async function (this: Replica, from, how) {
+      const slice = await read.call(this, from, how)
+      const { log } = this
+      if (slice instanceof Refusal || log === undefined) return slice
+      const batches = await log.read(from, { ...how, upTo: log.endOffset })
+      return batches instanceof Refusal ? batches : { ...slice, batches }
+    })
+    expect(await noticed({}, ['cut'])).toMatch(/^I7 /)
   }, timeoutMs)
 })

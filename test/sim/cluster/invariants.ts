@@ -126,6 +126,10 @@ export class Invariants {
       if (endOffset < committed && !mayLose(topic)) violation(`I6 ${where()} leads in epoch ${leadership.epoch} with a log that ends at ${endOffset}; up to ${committed} was committed`)
       note(`${replica.name} is led by ${broker.id} in epoch ${leadership.epoch} from ${leadership.startOffset}`)
     }
+    const inSync = this.#partitions.get(key)?.inSyncReplicas
+    if (inSync?.includes(broker.id) === true && broker.isRunning && endOffset < (this.#committed.get(key) ?? 0) && !mayLose(topic)) {
+      violation(`I3 ${where()} is in sync (${inSync.join()}) and ends at ${endOffset}; up to ${this.#committed.get(key)} was committed`)
+    }
     if (leadership !== undefined && leadership.highWatermark > (this.#committed.get(key) ?? 0)) this.#committed.set(key, leadership.highWatermark)
     if (endOffset < seen.endOffset) note(`${where()} is cut from ${seen.endOffset} to ${endOffset}`)
     Object.assign(seen, { log, leadership, highWatermark, startOffset, endOffset, durableOffset: durableEndOffset })

@@ -35,6 +35,7 @@ export class Nemesis {
   #victim: number | undefined
   #isOpening: Promise<void> | undefined
   #topics = 0
+  #changes = 0
 
   constructor(options: NemesisOptions) {
     this.#options = options
@@ -230,7 +231,8 @@ export class Nemesis {
     disk.break()
     const isDown = (): boolean => engine.broker(id) === undefined
     // The next write of the catalog finds it out.
-    void this.#config()
+    const { admin } = cluster.wide!
+    void admin.createTopic({ name: `noticed-${this.#changes++}`, partitions: 1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
     await this.#until(() => isDown() || life !== cluster.life, 20_000)
     if (life !== cluster.life) return true
     if (!isDown()) {
@@ -322,7 +324,8 @@ export class Nemesis {
 
   async #config(): Promise<boolean> {
     const { cluster, random, topics } = this.#options
-    const change = random.pick([['min.insync.replicas', '2'], ['min.insync.replicas', '3'], ['min.insync.replicas', '2'], ['segment.ms', '60000'], ['max.message.bytes', '500000']] as const)
+    this.#changes++
+    const change = random.pick([['min.insync.replicas', '2'], ['min.insync.replicas', '3'], ['min.insync.replicas', '2'], ['segment.ms', '60000'], ['max.message.bytes', String(500_000 + this.#changes)]] as const)
     return this.#tell(cluster.wide!.admin.alterConfigs({ type: 'topic', name: random.pick(topics) }, [{ name: change[0], operation: 'set', value: change[1] }], { validateOnly: false }))
   }
 

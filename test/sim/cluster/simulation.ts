@@ -204,7 +204,7 @@ class Run {
     const found: Partial<Record<keyof typeof topicNames, PartitionRef[]>> = {}
     for (const name of Object.values(topicNames)) {
       const count = 1 + this.#random.below(2)
-      const configs = new Map([['min.insync.replicas', '2'], ['retention.ms', '-1'], ...(this.#options.topicConfigs ?? [])])
+      const configs = new Map([['min.insync.replicas', '2'], ['retention.ms', '-1'], ['message.timestamp.after.max.ms', String(Number.MAX_SAFE_INTEGER)], ...(this.#options.topicConfigs ?? [])])
       const made = await wide!.admin.createTopic({ name, partitions: count, replicationFactor: 3, configs }, { validateOnly: false })
       if (made instanceof Refusal) throw new Error(`topic ${name}: ${made.message}`)
       found[name] = Array.from({ length: count }, (_, partition) => ({ topic: name, partition }))
