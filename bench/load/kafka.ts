@@ -120,7 +120,7 @@ async function pace(connection: Connection): Promise<object> {
   for (let due = startedAt; !isOver; due += 1000 / option('rate')) {
     await new Promise(resolve => setTimeout(resolve, Math.max(0, due - performance.now())))
     const answered = send(connection, batch).then(() => {
-      sent.push([performance.timeOrigin + due, performance.now() - due])
+      sent.push([Math.round(performance.timeOrigin + due), Math.round((performance.now() - due) * 1000) / 1000])
       waiting.delete(answered)
     })
     waiting.add(answered)
@@ -178,5 +178,7 @@ await new Promise<void>((resolve, reject) => {
   socket.once('error', reject)
 })
 const connection = new Connection(socket)
-process.stdout.write(`${JSON.stringify(await run(connection))}\n`)
+const line = `${JSON.stringify(await run(connection))}\n`
+// A long line takes a pipe a while.
+await new Promise<void>(resolve => process.stdout.write(line, () => resolve()))
 connection.end()
