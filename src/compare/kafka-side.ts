@@ -52,7 +52,10 @@ export class KafkaSide implements AsyncDisposable {
 
   private constructor(target: KafkaTarget, brokers: readonly { readonly host: string; readonly port: number }[]) {
     this.#stopRecording = recordCalls(this.recording, this.#asked)
-    this.#base = { clientId: 'sluice-compare', bootstrapBrokers: brokers.map(({ host, port }) => ({ host, port })), retries: 3, retryDelay: retryDelayMs, ...(target.tls === undefined ? {} : { tls: target.tls }) }
+    this.#base = {
+      clientId: 'sluice-compare', bootstrapBrokers: brokers.map(({ host, port }) => ({ host, port })), retries: 3, retryDelay: retryDelayMs,
+      ...(target.tls === undefined ? {} : { tls: target.tls }),
+    }
     this.#admin = new Admin(this.#base)
     this.#producer = new Producer({ ...this.#base, serializers: stringSerializers, autocreateTopics: false })
   }
