@@ -307,6 +307,7 @@ async function named<T>(what: string, port: number, listening: Promise<T>): Prom
   } catch (error) {
     const { code, port: taken = port } = error as NodeJS.ErrnoException & { port?: number }
     if (code === 'EADDRINUSE') throw new Error(`port ${taken} for ${what} is in use; stop what listens there, or shift all ports with --port-offset`, { cause: error })
+    if (code === 'ERR_SOCKET_BAD_PORT') throw new Error(`port ${port} for ${what} is not from 1 to 65535; a broker's ports are 10 above those of the id before`, { cause: error })
     throw new Error(`cannot listen for ${what}: ${(error as Error).message}`, { cause: error })
   }
 }

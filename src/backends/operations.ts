@@ -47,14 +47,24 @@ export function brokerOperations({ engine, doors, roster, directoryOf }: Operati
     }
   }
 
+  /** Lets clients in. A broker that cannot be reached is stopped again: it would lead partitions that no client gets to. */
+  const letIn = async (broker: Broker): Promise<null | Refusal> => {
+    try {
+      await doors.open(broker)
+      return null
+    } catch (error) {
+      await engine.stop(broker.id)
+      return new Refusal('invalid-request', `broker ${broker.id} cannot let clients in: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+
   const start = async (id: number): Promise<null | Refusal> => {
     const refusal = await engine.start(id)
     if (refusal !== null) return refusal
     const broker = engine.broker(id)
     if (broker === undefined) return new Refusal('broker-not-available', `broker ${id} went down while it started`)
     await broker.running()
-    await doors.open(broker)
-    return null
+    return letIn(broker)
   }
 
   const stop = async (id: number): Promise<null | Refusal> => {
@@ -92,9 +102,11 @@ export function brokerOperations({ engine, doors, roster, directoryOf }: Operati
     async add({ id = freeId(engine), rack = emptiestRack(engine), directories = [directoryOf(id)] }: NewBroker) {
       const refusal = await engine.add({ id, rack, directories })
       if (refusal !== null) return refusal
-      await roster.add({ id, rack, directories })
       const broker = engine.broker(id)
-      if (broker !== undefined) await doors.open(broker)
+      const closed = broker === undefined ? null : await letIn(broker)
+      if (closed !== null) return (await engine.remove(id)) ?? closed
+      // Last: the next start opens every broker that is listed, or fails.
+      await roster.add({ id, rack, directories })
       return statusOf(engine.members.find(({ spec }) => spec.id === id)!)
     },
     async remove(id, onProgress = () => {}) {

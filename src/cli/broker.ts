@@ -1,4 +1,5 @@
 // `sluice broker`: the brokers of a running server, to be looked at and operated on while clients run.
+import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { askGateway, askPatiently, followGateway, printTable, sendJson, withGateway, type GatewayOptions } from './gateway-client.ts'
 import { counted, wholeNumber } from './numbers.ts'
@@ -67,7 +68,7 @@ export function brokerCommand(): Command {
 }
 
 const doing = { stop: 'stopping', start: 'starting', restart: 'restarting', fail: 'failing' } as const
-const done = { stop: 'is stopped', start: 'is started', restart: 'is restarted', fail: 'has failed; it comes back with `sluice broker start`' } as const
+const done = { stop: 'is stopped', start: 'is started', restart: 'is restarted', fail: 'has failed' } as const
 
 async function list(options: GatewayOptions): Promise<void> {
   const { brokers } = await askGateway(options, 'GET', '/admin/brokers') as { brokers: ShownBroker[] }
@@ -82,14 +83,15 @@ async function list(options: GatewayOptions): Promise<void> {
 async function act(action: keyof typeof doing, text: string, options: GatewayOptions): Promise<void> {
   const id = brokerId(text)
   const broker = await withProgress(`${doing[action]} broker ${id}`, () => askPatiently(options, 'POST', `/admin/brokers/${id}/${action}`))
-  console.log(options.json === true ? JSON.stringify(broker, null, 2) : `broker ${id} ${done[action]}`)
+  const hint = action === 'fail' ? `; it comes back with \`sluice broker start ${id}\`` : ''
+  console.log(options.json === true ? JSON.stringify(broker, null, 2) : `broker ${id} ${done[action]}${hint}`)
 }
 
 async function add(options: GatewayOptions & { readonly id?: string; readonly rack?: string; readonly dir?: readonly string[] }): Promise<void> {
   const wanted = {
     ...options.id === undefined ? {} : { id: wholeNumber(options.id, '--id') },
     ...options.rack === undefined ? {} : { rack: options.rack },
-    ...options.dir === undefined ? {} : { directories: options.dir },
+    ...options.dir === undefined ? {} : { directories: options.dir.map(path => resolve(path)) },
   }
   const broker = await withProgress('adding a broker', () => sendJson(options, 'POST', '/admin/brokers', wanted)) as ShownBroker
   if (options.json === true) return console.log(JSON.stringify(broker, null, 2))
@@ -113,6 +115,9 @@ async function storage(text: string, options: GatewayOptions & { readonly limit?
     : sendJson(options, 'PUT', `/admin/brokers/${id}/storage`, { limitBytes })) as ShownBroker
   if (options.json === true) return console.log(JSON.stringify(broker, null, 2))
   console.log(`broker ${id} holds ${sizeOr(broker.storageBytes, 'an unknown number of bytes')}; its limit is ${sizeOr(broker.limitBytes, 'the disk\'s')}`)
+  if (broker.limitBytes !== null && (broker.storageBytes ?? 0) >= broker.limitBytes) {
+    console.log('so it is full: producers to what it leads are refused until the limit is raised (--limit none: no limit) or retention removes something')
+  }
 }
 
 async function logDirectories(text: string, options: GatewayOptions): Promise<void> {

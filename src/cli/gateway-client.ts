@@ -11,6 +11,9 @@ const answerBytesMax = 64 * 1024 * 1024
 const timeoutMs = 30_000
 const patientTimeoutMs = 600_000
 
+/** Codes of a peer whose certificate does not lead to our CA. */
+const foreignCertificate = ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY']
+
 export interface GatewayOptions {
   readonly gateway: string
   readonly certsDir: string
@@ -159,9 +162,7 @@ function certificates(options: GatewayOptions): { cert: Buffer; key: Buffer; ca:
 function reasonOf(error: Error & { code?: string }): string {
   if (error.code === 'ECONNREFUSED') return 'nothing listens there (is Sluice running?)'
   if (error.code === 'EPROTO') return 'it does not speak TLS (a server started with --dev is reached at http://)'
-  if (error.code === 'DEPTH_ZERO_SELF_SIGNED_CERT' || error.code === 'SELF_SIGNED_CERT_IN_CHAIN' || error.code === 'UNABLE_TO_VERIFY_LEAF_SIGNATURE') {
-    return `its certificate is not from the CA in --ca (${error.code})`
-  }
+  if (foreignCertificate.includes(error.code ?? '')) return `its certificate is not from the CA in --ca or --certs-dir (${error.code}); for a server on another port give --gateway`
   // Node packs the attempts over IPv4 and IPv6 into one error without a text of its own.
   return error instanceof AggregateError ? error.errors.map((one: Error) => one.message).join('; ') : error.message
 }

@@ -88,7 +88,8 @@ async function settled(topic: string, wishes: readonly Wish[], options: GatewayO
     for (;;) {
       const left = (await underWayOf(topic, options)).filter(one => wishes.some(wish => wish.partition === one.partition))
       if (left.length === 0) return
-      say(`moving ${topic}: ${counted(left.length, 'partition')} left`)
+      const hint = (await downOf(wishes, options)).map(id => `; broker ${id} is down: \`sluice broker start ${id}\``).join('')
+      say(`moving ${topic}: ${counted(left.length, 'partition')} left${hint}`)
       await delay(pollMs)
     }
   })
@@ -119,6 +120,12 @@ function refuseFailures(partitions: readonly { readonly topic: string; readonly 
 async function underWayOf(topic: string, options: GatewayOptions): Promise<readonly { readonly partition: number }[]> {
   const { reassignments } = await askGateway(options, 'GET', `/admin/reassignments?topic=${encodeURIComponent(topic)}`) as { reassignments: { partition: number }[] }
   return reassignments
+}
+
+/** Brokers that shall get something and cannot. */
+async function downOf(wishes: readonly Wish[], options: GatewayOptions): Promise<number[]> {
+  const { brokers } = await askGateway(options, 'GET', '/admin/brokers') as { brokers: { id: number; isUp: boolean }[] }
+  return brokers.filter(({ id, isUp }) => !isUp && wishes.some(wish => wish.replicas?.includes(id))).map(({ id }) => id)
 }
 
 async function shownTopic(topic: string, options: GatewayOptions) {

@@ -1,9 +1,10 @@
 // The real world: Node's files, sockets, timers and randomness behind the interfaces of world.ts. The only file that knows them.
 import { randomBytes, randomUUID } from 'node:crypto'
 import * as fs from 'node:fs'
-import { link, lstat, mkdir, readdir, readFile, rename, rm, rmdir, statfs, unlink, writeFile } from 'node:fs/promises'
+import { link, lstat, mkdir, readdir, readFile, rename, rm, rmdir, stat, statfs, unlink, writeFile } from 'node:fs/promises'
 import * as net from 'node:net'
 import * as tls from 'node:tls'
+import { dirname } from 'node:path'
 import { promisify } from 'node:util'
 import type { Clock, Disk, DiskFile, Listener, ListenOptions, Network, Random, Timer, World } from './world.ts'
 
@@ -57,7 +58,14 @@ const nodeDisk: Disk = {
     return new NodeFile(path, await openFile(path, openFlags[how], fileMode))
   },
   async makeDirectory(path) {
-    await mkdir(path, { recursive: true, mode: directoryMode })
+    // One by one: Node's `recursive` tries without end where a directory that is there takes none, as those of /proc.
+    const above = dirname(path)
+    if (above !== path && !(await nodeDisk.exists(above))) await nodeDisk.makeDirectory(above)
+    try {
+      await mkdir(path, directoryMode)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error
+    }
   },
   async list(path) {
     return (await readdir(path)).sort()

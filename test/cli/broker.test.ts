@@ -28,7 +28,7 @@ describe('sluice broker', () => {
     expect((await cli.run('broker', 'stop', '2')).stdout).toBe('broker 2 is stopped\n')
     expect((await cli.run('broker', 'start', '2')).stdout).toBe('broker 2 is started\n')
     expect((await cli.run('broker', 'restart', '2')).stdout).toBe('broker 2 is restarted\n')
-    expect((await cli.run('broker', 'fail', '2')).stdout).toBe('broker 2 has failed; it comes back with `sluice broker start`\n')
+    expect((await cli.run('broker', 'fail', '2')).stdout).toBe('broker 2 has failed; it comes back with `sluice broker start 2`\n')
     expect(await cli.json('broker', 'start', '2')).toMatchObject({ id: 2, isUp: true })
   })
 

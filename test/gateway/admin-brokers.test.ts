@@ -42,6 +42,7 @@ describe('/admin/brokers', () => {
     [{ rack: '' }, '\'rack\' must be a text'],
     [{ directories: [] }, '\'directories\' must be a list of 1 to 64'],
     [{ directories: ['/x', 7] }, '\'directories[1]\' must be a text'],
+    [{ directories: ['data'] }, '\'directories[0]\' must be an absolute path, not \'data\''],
     [{ zone: 'a' }, '\'zone\' is not known; known are id, rack, directories'],
   ])('refuses to add %j', async (body, message) => {
     const gateway = await threeBrokers()

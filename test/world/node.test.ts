@@ -48,6 +48,13 @@ test('directories are made with those above them, listed in order, and removed w
   await expect(disk.list(path)).rejects.toMatchObject({ code: 'ENOENT' })
 })
 
+test('a directory is refused where there is a file, or the system makes none', async () => {
+  await (await disk.open(`${directory}/plain`, 'create')).close()
+  await expect(disk.makeDirectory(`${directory}/plain`)).rejects.toMatchObject({ code: 'EEXIST' })
+  await expect(disk.makeDirectory(`${directory}/plain/a`)).rejects.toMatchObject({ code: 'ENOTDIR' })
+  if (process.platform === 'linux') await expect(disk.makeDirectory('/proc/sluice/a')).rejects.toMatchObject({ code: 'ENOENT' })
+})
+
 test('a secret is read only where nobody else may', async () => {
   const path = `${directory}/secret`
   writeFileSync(path, 'thirty-two bytes of secret here!', { mode: 0o600 })

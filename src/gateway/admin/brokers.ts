@@ -1,5 +1,6 @@
 // The brokers of this process over HTTP: look, add, stop, start, restart, fail, remove, and how much each may store. DESCRIBE on the cluster to look,
 // ALTER to change; every change is in the audit log.
+import { isAbsolute } from 'node:path'
 import { Router, type Request, type Response } from 'express'
 import { Refusal, type Access, type Admin, type Brokers, type BrokerStatus, type NewBroker } from '../../ports.ts'
 import type { Audit } from '../../security/audit.ts'
@@ -162,8 +163,15 @@ function newBroker(body: Readonly<Record<string, unknown>>): NewBroker {
   return {
     ...id === undefined ? {} : { id: brokerId(id, 'id') },
     ...rack === undefined ? {} : { rack: text(rack, 'rack') },
-    ...directories === undefined ? {} : { directories: list(directories, 'directories', { max: directoriesMax, element: text }) },
+    ...directories === undefined ? {} : { directories: list(directories, 'directories', { max: directoriesMax, element: absolutePath }) },
   }
+}
+
+/** The next start may be in another working directory. */
+function absolutePath(value: unknown, name: string): string {
+  const path = text(value, name)
+  if (!isAbsolute(path)) throw wrongMember(name, `must be an absolute path, not '${path.slice(0, 256)}'`)
+  return path
 }
 
 function limitOf(value: unknown): number | null {
