@@ -53,6 +53,8 @@ export class Broker {
   #seen = -1
   #producerIds = { next: 0, end: 0 }
   #refill: Promise<null | Refusal> | undefined
+  /** Settles with the last report of replicas; never rejects. */
+  #reported: Promise<void> = Promise.resolve()
   #closing: Promise<void> | undefined
 
   private constructor(options: BrokerOptions, epoch: number) {
@@ -157,8 +159,8 @@ export class Broker {
         await this.reached(upTo)
         return reply instanceof Refusal ? reply : reply[0]!
       },
-      offline: (replicas, { lost }) => this.#inBackground(() => this.#report('replicas-offline', replicas, lost)),
-      online: replicas => this.#inBackground(() => this.#report('replicas-online', replicas, false)),
+      offline: (replicas, { lost }) => this.#report('replicas-offline', replicas, lost),
+      online: replicas => this.#report('replicas-online', replicas, false),
     })
     await this.limit.measure()
     for (const topic of this.#image.topics) this.#applyTopic(topic)
@@ -267,7 +269,18 @@ export class Broker {
     }
   }
 
-  async #report(type: 'replicas-offline' | 'replicas-online', replicas: readonly Replica[], lost: boolean): Promise<void> {
+  /** One after the other: a replica that serves again must not be heard of before it is heard that it did not. */
+  #report(type: 'replicas-offline' | 'replicas-online', replicas: readonly Replica[], lost: boolean): void {
+    const before = this.#reported
+    const reporting = (async (): Promise<void> => {
+      await before
+      await this.#reportNow(type, replicas, lost)
+    })()
+    this.#reported = reporting.catch(() => {})
+    this.#inBackground(() => reporting)
+  }
+
+  async #reportNow(type: 'replicas-offline' | 'replicas-online', replicas: readonly Replica[], lost: boolean): Promise<void> {
     const partitions = replicas.map(replica => ({ topicId: replica.topicId, partition: replica.index }))
     const of = { brokerId: this.id, brokerEpoch: this.epoch, partitions }
     const command = type === 'replicas-offline' ? { type, ...of, lost } as const : { type, ...of } as const

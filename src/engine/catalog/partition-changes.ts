@@ -36,6 +36,16 @@ export function without(before: Partition, id: number, standing: Standing, how: 
   return after(before, elected(before, { ...before, inSyncReplicas }, { ...standing, runs: one => one !== id && standing.runs(one) }))
 }
 
+/**
+ * What the replica had is lost, though its broker lives on. A leader that has heard from that broker how far it was begins a new epoch, in which nothing of that
+ * counts: or it would let an empty replica in.
+ */
+export function withoutLost(before: Partition, id: number, standing: Standing): Partition | undefined {
+  const next = without(before, id, standing, { isLost: true })
+  if (before.leader === noLeader || !before.replicas.includes(id) || (next !== undefined && next.leaderEpoch > before.leaderEpoch)) return next
+  return after(before, { ...(next ?? before), isElection: true })
+}
+
 /** The broker wants to go: it hands over to another in-sync replica that runs, and stays as it is where there is none. */
 export function withoutStopping(before: Partition, id: number, standing: Standing): Partition | undefined {
   const runs = (one: number): boolean => one !== id && standing.runs(one)

@@ -3,7 +3,7 @@ import { type Partition, type PartitionRef, type Reassignment, Refusal, type Top
 import type { Catalog, Verdict } from './catalog.ts'
 import type { CatalogCommand, ElectionResult, InSyncChange, PartitionId } from './commands.ts'
 import {
-  isReassigning, noLeader, reassigned, reverted, type Standing, without, withInSync, withOnline, withPreferredLeader, withUncleanLeader,
+  isReassigning, noLeader, reassigned, reverted, type Standing, without, withInSync, withOnline, withoutLost, withPreferredLeader, withUncleanLeader,
 } from './partition-changes.ts'
 import { assignmentFault } from './placement.ts'
 import type { CatalogRecord } from './records.ts'
@@ -85,7 +85,8 @@ export function replicasOffline(catalog: Catalog, { brokerId, brokerEpoch, parti
   const known = catalog.registrations.check({ id: brokerId, epoch: brokerEpoch })
   if (known instanceof Refusal) return { reply: known }
   const draft = new Draft(catalog)
-  draft.each(partitions, (partition, standing) => without(partition, brokerId, standing, { isLost: lost }))
+  draft.each(partitions, (partition, standing) =>
+    (lost ? withoutLost(partition, brokerId, standing) : without(partition, brokerId, standing, { isLost: false })))
   return { records: draft.records, reply: null }
 }
 

@@ -184,10 +184,15 @@ export class Fetcher {
       const key = `${fetched.topicId}/${fetched.partition}`
       const replica = this.#followed.get(key)
       if (replica === undefined || this.#isClosed) continue
-      await replica.take(fetched)
+      const isTaken = await replica.take(fetched)
       const isHead = fetched.batches.length === 0 && fetched.refusal === undefined && fetched.diverging === undefined
       // The leader has not heard yet of what the catalog says, or this broker has not: asked again a little later.
       if (fetched.refusal !== undefined && fetched.refusal.code !== 'offset-out-of-range') refused.push(key)
+      else if (!isTaken) {
+        refused.push(key)
+        // Or the leader would send the same again with the next append.
+        this.#forgotten.set(key, { topicId: replica.topicId, partition: replica.index })
+      }
       else if (!isHead) this.#goOn(key, replica)
     }
     if (refused.length > 0) this.#options.clock.after(this.#options.backoffMs, () => this.#sayAgain(refused))

@@ -51,6 +51,8 @@ export class Replica {
   #leadership: Leadership | undefined
   /** Whether the log is known to be the leader's as far as it goes, under this leader epoch. */
   #followedEpoch = -1
+  /** In this epoch what it had given out as leader is gone from its log: followers may hold other records there. */
+  #forfeitedEpoch = -1
   #highWatermark = 0
   #fault: Fault | undefined
   /** Why clients' records are no longer taken, though what was taken is still being committed. */
@@ -196,6 +198,7 @@ export class Replica {
   #lead(): void {
     const log = this.#log
     if (!this.leads || log === undefined || this.#fault !== undefined || this.#gone !== undefined || this.#leadership !== undefined) return
+    if (this.#partition.leaderEpoch <= this.#forfeitedEpoch) return
     this.#followedEpoch = -1
     this.#leadership = new Leadership({
       ...this.#options, partition: this.#partition, log, highWatermark: this.#highWatermark,
@@ -245,13 +248,15 @@ export class Replica {
   #concernsOthers({ kind }: Fault): boolean {
     const { brokerId } = this.#options
     const { replicas, inSyncReplicas } = this.#partition
-    // Offsets may be given out again once a full disk has room: followers that have seen the lost ones need a new epoch to find out.
+    // Followers that have seen what a full disk has lost need a new epoch to find out.
     return kind === 'damaged' ? inSyncReplicas.some(id => id !== brokerId) : replicas.length > 1
   }
 
   #goOffline(fault: Fault, how: { readonly lost: boolean }): void {
     if (this.#fault?.kind === fault.kind) return
     this.#fault = fault
+    // The same offsets would be given out again: not before the controller has begun another epoch.
+    if (this.#leadership !== undefined && this.#concernsOthers(fault)) this.#forfeitedEpoch = this.#leadership.epoch
     this.#stepDown(fault.refusal)
     this.#waiting.wake()
     if (this.#concernsOthers(fault)) this.#options.offline(this, how)
@@ -460,14 +465,18 @@ export class Replica {
     return { topicId: this.topicId, partition: this.index, leaderEpoch, durableOffset: this.#log?.durableEndOffset ?? 0 }
   }
 
-  /** Takes what the leader sent. Resolves once the next position can be told. */
-  async take(fetched: FetchedPartition): Promise<void> {
-    if (!this.#follows(fetched.leaderEpoch)) return
+  /** Takes what the leader sent. Resolves once the next position can be told: false where the log cannot take it now, and it is better asked for later. */
+  async take(fetched: FetchedPartition): Promise<boolean> {
+    if (!this.#follows(fetched.leaderEpoch)) return true
     if (fetched.diverging !== undefined) return this.#reconcile(fetched, fetched.diverging)
     if (fetched.refusal?.code === 'offset-out-of-range') return this.#startOver(fetched)
-    if (fetched.refusal !== undefined) return
-    if (this.#log === undefined && fetched.batches.length === 0 && fetched.logStartOffset === 0) return this.#agreed(fetched.leaderEpoch)
-    if ((await this.open()) !== null || !this.#follows(fetched.leaderEpoch) || this.#log === undefined) return
+    if (fetched.refusal !== undefined) return true
+    if (this.#log === undefined && fetched.batches.length === 0 && fetched.logStartOffset === 0) {
+      this.#agreed(fetched.leaderEpoch)
+      return true
+    }
+    if ((await this.open()) !== null) return false
+    if (!this.#follows(fetched.leaderEpoch) || this.#log === undefined) return true
     const log = this.#log
     this.#agreed(fetched.leaderEpoch)
     // The log may have been opened again since, and end elsewhere.
@@ -475,12 +484,13 @@ export class Replica {
       const taken = log.appendReplicated(fetched.batches)
       if (taken instanceof Refusal) {
         this.#options.logger.warn({ partition: this.name, reason: taken.message }, 'fetched records could not be appended')
-        return
+        return false
       }
       // Who waits for them asks the log how far it is durable; a failed disk is told to the broker.
       taken.durable.catch(() => {})
     }
     this.#follow(fetched, log)
+    return true
   }
 
   /** The log is the leader's as far as it goes: from now on its progress means something. */
@@ -507,30 +517,30 @@ export class Replica {
   }
 
   /** The leader's log parts from this one: what lies behind the last common record goes (KIP-101, KIP-279). */
-  #reconcile({ leaderEpoch, offset: asked }: FetchedPartition, { leaderEpoch: epoch, endOffset }: EpochEnd): Promise<void> {
+  #reconcile({ leaderEpoch, offset: asked }: FetchedPartition, { leaderEpoch: epoch, endOffset }: EpochEnd): Promise<boolean> {
     return this.#inTurn(async () => {
       const log = this.#log
       // An answer to where this log ended before says nothing of what it has now.
-      if (log?.endOffset !== asked || !this.#follows(leaderEpoch)) return
+      if (log?.endOffset !== asked || !this.#follows(leaderEpoch)) return true
       const ends = [endOffset, endOfEpochUpTo(log, epoch).endOffset, log.endOffset]
       const offset = Math.max(log.startOffset, epoch < 0 ? log.startOffset : Math.min(...ends))
       // Nothing to cut off: the answer was to a position that is not this log's any more.
-      if (offset === log.endOffset) return
-      await this.#cut(offset, 'truncate')
+      return offset === log.endOffset || this.#cut(offset, 'truncate')
     })
   }
 
   /** The leader does not have the end of this log: all it has here is older than what it keeps. */
-  #startOver({ leaderEpoch, offset: asked, logStartOffset: startOffset }: FetchedPartition): Promise<void> {
+  #startOver({ leaderEpoch, offset: asked, logStartOffset: startOffset }: FetchedPartition): Promise<boolean> {
     return this.#inTurn(async () => {
       // The log may have been opened, or grown, since it was asked for what the leader has not.
-      if ((this.#log?.endOffset ?? 0) !== asked || !this.#follows(leaderEpoch)) return
+      if ((this.#log?.endOffset ?? 0) !== asked || !this.#follows(leaderEpoch)) return true
       this.#options.logger.warn({ partition: this.name, offset: this.#log?.endOffset ?? 0, startOffset }, 'the leader does not have this offset; the replica is filled anew')
-      await this.#cut(startOffset, 'reset')
+      return this.#cut(startOffset, 'reset')
     })
   }
 
-  async #cut(offset: number, how: 'truncate' | 'reset'): Promise<void> {
+  /** Whether the log is open again. */
+  async #cut(offset: number, how: 'truncate' | 'reset'): Promise<boolean> {
     const { logger } = this.#options
     const options = this.#place
     if (offset < this.#highWatermark) {
@@ -539,14 +549,19 @@ export class Replica {
     try {
       // A replica that is filled for the first time may begin here.
       const unprepared = await this.#options.prepare()
-      if (unprepared !== null) return
+      if (unprepared !== null) return false
       await this.#detach('close')
       const log = await (how === 'truncate' ? Log.truncate(this.#logOptions(options), offset) : Log.reset(this.#logOptions(options), offset))
-      if (this.#gone !== undefined) return await log.close()
+      if (this.#gone !== undefined) {
+        await log.close()
+        return true
+      }
       this.#attach(log)
       this.#lead()
+      return true
     } catch (error) {
       this.#failedToOpen(error)
+      return false
     }
   }
 

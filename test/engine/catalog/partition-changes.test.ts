@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import {
-  born, reassigned, reverted, type Standing, without, withFresh, withInSync, withOnline, withoutStopping, withPreferredLeader, withUncleanLeader,
+  born, reassigned, reverted, type Standing, without, withFresh, withInSync, withOnline, withoutLost, withoutStopping, withPreferredLeader, withUncleanLeader,
 } from '../../../src/engine/catalog/partition-changes.ts'
 import type { Partition } from '../../../src/ports.ts'
 
@@ -30,6 +30,19 @@ describe('a new partition', () => {
     ['none of whose replicas run', '4', 'same'],
   ])('%s', (_, running, expected) => {
     expect(show(born(0, [1, 2, 3], standing(running).runs, 7))).toBe(expected)
+  })
+})
+
+describe('a replica that is lost while its broker lives on', () => {
+  it.each<[string, string, number, string]>([
+    ['the leader', '1@3.5 123/123', 1, '2@4.6 123/23'],
+    ['a follower: its leader hears it anew', '1@3.5 123/123', 3, '1@4.6 123/12'],
+    ['a follower that is not in sync', '1@3.5 123/12', 3, '1@4.6 123/12'],
+    ['the last one', '1@3.5 123/1', 1, '-@4.6 123/'],
+    ['one that is in sync where nobody leads', '-@3.5 123/12', 2, '-@3.6 123/1'],
+    ['of another partition', '1@3.5 12/12', 3, 'same'],
+  ])('%s', (_, before, id, expected) => {
+    expect(show(withoutLost(read(before), id, standing('123')))).toBe(expected)
   })
 })
 

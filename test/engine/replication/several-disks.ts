@@ -18,6 +18,7 @@ export interface ClusterOptions {
   /** All brokers lie on this one disk, in directories beside each other. */
   readonly shared?: SimDisk
   readonly settings?: EngineOptions['settings']
+  readonly links?: EngineOptions['links']
   readonly logger?: Logger
   readonly seed?: number
   /** 0 reads everything from the disk. */
@@ -47,6 +48,7 @@ export async function openCluster(options: ClusterOptions = {}): Promise<Cluster
   })
   const engine = await world.run(() => openEngine({
     world, kek: { type: 'file', key: Buffer.alloc(32, 9) }, logger: options.logger ?? silent, brokers: specs,
+    ...(options.links === undefined ? {} : { links: options.links }),
     ...(options.cacheBytes === undefined ? {} : { cacheBytes: options.cacheBytes }),
     settings: { 'group.initial.rebalance.delay.ms': 0, 'default.replication.factor': Math.min(disks.length, 3), 'min.insync.replicas': Math.min(disks.length, 2), ...options.settings },
   }))

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { type Appended, Refusal } from '../../../src/ports.ts'
 import { buildBatch } from '../../../src/wire/batch.ts'
 import { SimDisk } from '../../sim/disk.ts'
+import { silent } from '../../sim/world.ts'
 import { type Cluster, openCluster, openOrders, orders } from './several-disks.ts'
 
 const second = 1000
@@ -132,6 +133,56 @@ describe('a full disk', () => {
     disk.limitBytes = Infinity
     await cluster.until('the follower in sync', () => partition(cluster).inSyncReplicas.includes(follower))
     expect(await held(cluster, follower)).toBe(6)
+  })
+
+  it('that has room again before the controller has heard of it: nobody leads in the epoch in which records were lost', async () => {
+    const heard = Promise.withResolvers<void>()
+    await using cluster = await openOrders({
+      brokers: 3,
+      links: direct => ({
+        broker: direct.broker,
+        controller(from) {
+          const peer = direct.controller(from)
+          const submit = async (command: Parameters<typeof peer.submit>[0]) => {
+            if (command.type === 'replicas-offline') await heard.promise
+            return peer.submit(command)
+          }
+          return { ...peer, submit: submit as typeof peer.submit }
+        },
+      }),
+    })
+    await cluster.append('one')
+    const { leader, leaderEpoch } = partition(cluster)
+    cluster.disks[leader - 1]!.fail('write', 'ENOSPC', { path: '/topics' })
+    const sent = cluster.append('two')
+    await cluster.world.clock.advance(3 * second)
+    const replica = cluster.engine.broker(leader)!.replicas.get(cluster.topic().id, 0)!
+    expect({ isOpen: replica.isOpen, fault: replica.fault, leadership: replica.leadership }).toEqual({ isOpen: true, fault: undefined, leadership: undefined })
+    expect(partition(cluster)).toMatchObject({ leader, leaderEpoch })
+    heard.resolve()
+    expect(await sent).toMatchObject({ baseOffset: 1 })
+    expect(await cluster.append('three')).toMatchObject({ baseOffset: 2 })
+    await cluster.until('all in sync', () => partition(cluster).inSyncReplicas.length === 3)
+    expect(await cluster.values()).toEqual(['one', 'two', 'three'])
+    for (const id of [1, 2, 3]) expect(await held(cluster, id)).toBe(3)
+  })
+
+  it('of a follower that cannot even be given a directory does not make it ask again and again', async () => {
+    let count = 0
+    await using cluster = await openCluster({ brokers: 3, logger: { ...silent, error: () => { count++ } } })
+    for (const disk of cluster.disks.slice(1)) {
+      const { makeDirectory } = disk
+      disk.makeDirectory = path => (path.includes('/topics') ? Promise.reject(new Error(`ENOSPC: ${path}`)) : makeDirectory.call(disk, path))
+    }
+    const made = await cluster.run(() => cluster.backend.admin.createTopic(
+      { name: orders.topic, partitions: -1, replicationFactor: -1, assignment: [[1, 2, 3]], configs: new Map() }, { validateOnly: false }))
+    expect(made).not.toBeInstanceOf(Refusal)
+    const refused = cluster.append('one')
+    await cluster.world.clock.advance(20 * second)
+    expect(count).toBeGreaterThan(2)
+    expect(count).toBeLessThan(1000)
+    await cluster.world.clock.advance(20 * second)
+    expect(await refused).toBeInstanceOf(Refusal)
   })
 
   it.each(['one broker', 'three brokers on one disk'])('under everything (%s) refuses clients and loses nothing; with room all goes on', async kind => {
