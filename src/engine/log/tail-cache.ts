@@ -88,7 +88,7 @@ export class LogTail {
   /** Takes the log's next batch; returns it as it is held. */
   push(batch: Batch): Batch {
     const { bytes } = batch
-    const held = bytes.buffer.byteLength > bytes.length * keptBufferRatioMax ? Batch.parse(Buffer.from(bytes)) : batch
+    const held = bytes.buffer.byteLength > bytes.length * keptBufferRatioMax ? Batch.parse(copyOf(bytes)) : batch
     this.#batches.push(held)
     return held
   }
@@ -144,6 +144,13 @@ export class LogTail {
     this.#settled = 0
     this.#settledBytes = 0
   }
+}
+
+/** Not out of Node's pool: there it would keep whatever else lies in its block, and the log of every follower would copy it again. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  bytes.copy(copy)
+  return copy
 }
 
 function costOf(batch: Batch): number {
