@@ -20,6 +20,16 @@ describe('a cluster that faults befall', () => {
     }
   }, timeoutMs)
 
+  it('that are too many leaves what was acknowledged whole or out of reach', async () => {
+    let outOfReach = 0
+    for (let seed = firstSeed; seed < firstSeed + seeds / 4; seed++) {
+      const result = await simulate({ seed, faultMs: 15_000, kinds: ['fail', 'stop', 'cut', 'kill'], isBeyondBudget: true })
+      expect(result.violations, `SEED=${seed}`).toEqual([])
+      if (result.outOfReach !== 0) outOfReach++
+    }
+    expect(outOfReach).toBeGreaterThan(0)
+  }, timeoutMs)
+
   it('does the same in two runs of one seed', async () => {
     const [first, second] = [await simulate({ seed: 7, faultMs }), await simulate({ seed: 7, faultMs })]
     expect(second.hash).toBe(first.hash)

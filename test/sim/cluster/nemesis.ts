@@ -2,7 +2,7 @@
 // acknowledged: disks are lost or damaged one at a time, and only while every partition is in sync elsewhere. What fails is repaired again, or stays away a while.
 import type { Prng } from '../../../src/base/prng.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
-import { Refusal } from '../../../src/ports.ts'
+import { type PartitionRef, Refusal } from '../../../src/ports.ts'
 import type { SimCluster } from './cluster.ts'
 
 export const faultKinds = [
@@ -34,6 +34,7 @@ export class Nemesis {
   /** The broker whose disk is being failed, lost or damaged. */
   #victim: number | undefined
   #isOpening: Promise<void> | undefined
+  readonly #rotten: { readonly at: PartitionRef; readonly id: number }[] = []
   #topics = 0
   #changes = 0
 
@@ -278,9 +279,30 @@ export class Nemesis {
     if (size === 0) return false
     this.#victim = id
     disk.present.rot(path, random.below(size))
-    // What lies in memory is not read from disk again: only a start looks at all of it.
+    this.#rotten.push({ at: { topic: topic.name, partition: partition.index }, id })
+    // What lies in memory is not read from disk again before the next start.
     await this.#takeDownVictim(engine, id)
     return true
+  }
+
+  /** Damage is found when somebody reads it: each replica that was damaged leads for a while, and all of it is read. */
+  async findDamage(): Promise<void> {
+    const { cluster } = this.#options
+    for (const { at, id } of this.#rotten) {
+      const { admin, logs } = cluster.wide!
+      const replicas = cluster.engine?.image.topic(at.topic)?.partitions[at.partition]?.replicas ?? []
+      if (!replicas.includes(id)) continue
+      await admin.reassign([{ ...at, replicas: [id, ...replicas.filter(one => one !== id)] }])
+      await admin.electLeaders('preferred', [at])
+      await this.#until(() => cluster.engine?.broker(id)?.replicas.find(at) instanceof Refusal === false, 10_000)
+      const ends = await logs.ends(at)
+      for (let from = ends instanceof Refusal ? Infinity : ends.logStartOffset; from < (ends as { highWatermark: number }).highWatermark;) {
+        const slice = await logs.read(at, from, { bytesMax: 1_000_000, atLeastOne: true, committedOnly: false })
+        if (!(slice instanceof Refusal)) from = slice.batches.at(-1)?.nextOffset ?? Infinity
+        else await this.#pause(500)
+      }
+      if (!(await this.#until(() => this.#isCalm(cluster.engine), settleMsMax))) this.#options.violation(`the damaged replica of ${at.topic}-${at.partition} on broker ${id} is not in sync again`)
+    }
   }
 
   async #takeDownVictim(engine: Engine, id: number): Promise<void> {
