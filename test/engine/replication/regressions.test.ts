@@ -363,3 +363,46 @@ describe('records that were deleted', () => {
     })
   })
 })
+
+describe('what the simulation has found', () => {
+  it('a follower on a full disk does not open its log again and again, and keeps its high watermark', async () => {
+    await play({}, async scene => {
+      await scene.acknowledged(1, 'm1', 'm2', 'm3')
+      await scene.whole()
+      await scene.until(() => scene.replica(2)!.highWatermark === 3, 'broker 2 knows the high watermark')
+      const { present } = scene.cluster.machines.get(2)!.disk
+      present.limitBytes = present.usedBytes
+      await scene.append(1, 'm4')
+      await scene.until(() => scene.replica(2)!.fault?.kind === 'full', 'broker 2 has found its disk full')
+      let opened = 0
+      present.onOperation = operation => { if (operation === 'open') opened++ }
+      await scene.pause(10_000)
+      present.onOperation = undefined
+      expect(opened).toBeLessThan(500)
+      present.limitBytes = Infinity
+      await scene.until(() => scene.replica(2)!.log !== undefined, 'broker 2 has opened its log again')
+      expect(scene.replica(2)!.highWatermark).toBeGreaterThanOrEqual(3)
+      await scene.whole()
+      expect(await scene.held(2)).toEqual(await scene.held(1))
+    })
+  })
+
+  it('a broker whose disk fails while it starts is not up, and comes up once it has another', async () => {
+    await play({}, async scene => {
+      await scene.acknowledged(1, 'm1', 'm2')
+      await scene.whole()
+      await scene.engine.fail(2)
+      const { disk } = scene.cluster.machines.get(2)!
+      const starting = scene.engine.start(2)
+      disk.break()
+      // Noticed by whatever is written first; the catalog's copy is.
+      void scene.cluster.wide!.admin.createTopic({ name: 'noticed', partitions: 1, replicationFactor: 3, configs: new Map() }, { validateOnly: false })
+      await starting.catch(() => {})
+      await scene.until(() => scene.engine.broker(2) === undefined, 'broker 2 is down')
+      disk.replace()
+      expect(await scene.engine.start(2)).toBeNull()
+      await scene.whole()
+      expect(await scene.held(2)).toEqual(['m1', 'm2'])
+    })
+  })
+})

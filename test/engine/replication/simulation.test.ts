@@ -9,7 +9,7 @@ import { simulate, type SimulationOptions } from '../../sim/cluster/simulation.t
 const seeds = Number(process.env['TEST_SEEDS'] ?? 20)
 const firstSeed = Number(process.env['SEED'] ?? 1)
 /** Short, so that twenty of them take a minute. */
-const faultMs = 60_000
+const faultMs = 40_000
 const timeoutMs = 600_000
 
 describe('a cluster that faults befall', () => {

@@ -117,10 +117,10 @@ class Run {
     this.#recorder = new Recorder({ now: () => this.#cluster.time.monotonic() })
     this.#nemesis = new Nemesis({
       cluster: this.#cluster, random: random.fork(), kinds: this.#kinds, violation, topics: ['once', 'least', 'wide', '__consumer_offsets'],
-      everyMs: options.everyMs ?? random.pick([3_000, 8_000, 15_000]), brokersMax: brokers + 1,
+      everyMs: options.everyMs ?? random.pick([1_500, 4_000, 8_000]), brokersMax: brokers + 1,
     })
     this.#stage = {
-      cluster: this.#cluster, recorder: this.#recorder, counts: { acknowledged: 0, read: 0, commits: 0 }, pauseMs: random.pick([100, 500, 2_000]),
+      cluster: this.#cluster, recorder: this.#recorder, counts: { acknowledged: 0, read: 0, commits: 0 }, pauseMs: random.pick([200, 600, 2_000]),
       isSending: true, isReading: true, nextValue: () => this.#value++, violation, mayLose: isLooseName,
       acknowledged: (at, end) => this.#invariants.acknowledged(at, end),
       served: (at, end, highWatermark) => this.#invariants.served(at, end, highWatermark),
@@ -171,7 +171,7 @@ class Run {
 
   async #play(): Promise<void> {
     const { time, trace } = this.#cluster
-    const { faultMs = 240_000, quietMs = 0 } = this.#options
+    const { faultMs = 90_000, quietMs = 0 } = this.#options
     await this.#cluster.open()
     const partitions = await this.#createTopics()
     const producer = new IdempotentProducer(this.#stage, this.#client(), partitions.once)
