@@ -155,8 +155,9 @@ export class Invariants {
         if (leaderEpoch < before.leaderEpoch || partitionEpoch < before.partitionEpoch) violation(`I2 ${name}: epochs went back from ${before.leaderEpoch}/${before.partitionEpoch} to ${leaderEpoch}/${partitionEpoch}`)
         if (JSON.stringify(partition) !== JSON.stringify(before) && partitionEpoch === before.partitionEpoch) violation(`I5 ${name} changed within partition epoch ${partitionEpoch}`)
         if (leader !== before.leader && leaderEpoch === before.leaderEpoch) violation(`I5 ${name}: the leader changed from ${before.leader} to ${leader} within epoch ${leaderEpoch}`)
-        // A reassignment ends with the change that lets its last replica in.
-        const isClean = leader < 0 || before.inSyncReplicas.includes(leader) || (before.addingReplicas.includes(leader) && partition.addingReplicas.length === 0)
+        // A reassignment ends with the change that lets its last replica in; a leader that wants to go is followed at once by whom it lets in.
+        const isHandedOver = image.broker(before.leader)?.state === 'stopping'
+        const isClean = isHandedOver || leader < 0 || before.inSyncReplicas.includes(leader) || (before.addingReplicas.includes(leader) && partition.addingReplicas.length === 0)
         if (!isClean && partitionEpoch === before.partitionEpoch + 1 && !mayLose(topic.name)) violation(`I5 ${name}: ${leader} was elected from outside of the in-sync replicas ${before.inSyncReplicas.join()}`)
       }
     }
