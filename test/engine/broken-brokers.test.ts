@@ -69,6 +69,27 @@ describe('a broker that cannot read its disk when it starts', () => {
   })
 })
 
+describe('a follower whose log cannot be opened for a while', () => {
+  it('is opened again, and in sync again, without anything having changed', async () => {
+    const disks = [new SimDisk(), new SimDisk(), new SimDisk()]
+    await using cluster = await openOrders({ disks })
+    for (const value of ['one', 'two']) await cluster.append(value)
+    const { leader, replicas } = cluster.topic().partitions[0]!
+    const follower = replicas.find(id => id !== leader)!
+    const disk = disks[follower - 1]!
+    await cluster.run(() => cluster.engine.stop(follower))
+    const { open } = disk
+    const { id } = cluster.topic()
+    disk.open = (path, how) => (path.includes(`${id}/0/state`) ? Promise.reject(new Error(`EMFILE: ${path}`)) : open.call(disk, path, how))
+    expect(await cluster.run(() => cluster.engine.start(follower))).toBeNull()
+    await cluster.world.clock.advance(5 * second)
+    expect(cluster.topic().partitions[0]!.inSyncReplicas).not.toContain(follower)
+    disk.open = open
+    await cluster.until('all in sync', () => cluster.topic().partitions[0]!.inSyncReplicas.length === 3)
+    expect(await cluster.values()).toEqual(['one', 'two'])
+  })
+})
+
 describe('a broker that fails and is started at the same moment', () => {
   it('opens its files only once its earlier life has let go of them', async () => {
     await using opened = await openEngineWorld({ brokers: 1, disksTakeTime: true })

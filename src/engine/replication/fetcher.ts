@@ -50,10 +50,6 @@ export class Fetcher {
     this.#options = options
   }
 
-  get isIdle(): boolean {
-    return this.#followed.size === 0
-  }
-
   /** Follows the replica here from now on, or takes note that where it stands has changed. */
   follow(replica: Replica): void {
     const key = keyOf(replica)

@@ -70,6 +70,7 @@ export class Replicas {
   readonly #timers = new Set<Timer>()
   /** Replicas that are being removed, by what they are of. */
   readonly #destructions = new Map<string, Promise<void>>()
+  #isLoaded = false
   #isClosed = false
 
   private constructor(options: ReplicasOptions) {
@@ -244,6 +245,8 @@ export class Replicas {
   async destroyTopic(topicId: string, name: string): Promise<void> {
     const keys = [...new Set([...this.#replicas.keys(), ...this.#stored.keys()])].filter(key => key.startsWith(`${topicId}/`))
     const taken = keys.flatMap(key => this.#replicas.get(key) ?? [])
+    // What is being removed already must not be removed twice.
+    const removals = keys.map(key => this.#destructions.get(key))
     for (const replica of taken) this.#leave(replica)
     for (const key of keys) this.#replicas.delete(key)
     for (const replica of taken) {
@@ -251,6 +254,7 @@ export class Replicas {
       await replica.close(unknownTopic(name), 'close')
       this.#places.delete(replica)
     }
+    await Promise.all(removals)
     this.#configs.delete(topicId)
     for (const { keyring, path, world: { disk } } of this.#options.directories) {
       const remove = async (): Promise<void> => {
@@ -277,6 +281,8 @@ export class Replicas {
       }
     }
     await Promise.all(Array.from({ length: openingsMax }, openNext))
+    this.#isLoaded = true
+    for (const replica of this.#replicas.values()) this.#reconcile(replica)
   }
 
   /** Removes what has outlived its retention. */
@@ -289,11 +295,6 @@ export class Replicas {
         this.#options.logger.error({ partition: replica.name, error: String(error) }, 'old records could not be removed')
       }
     }
-  }
-
-  /** Everything on the directory is out of reach. */
-  directoryFailed(directory: DataDirectory): Replica[] {
-    return [...this.#replicas.values()].filter(replica => this.directoryOf(replica) === directory)
   }
 
   /** Clients' records are no longer taken; resolves once what was taken is committed, or it takes too long. */
@@ -378,8 +379,11 @@ export class Replicas {
     const known = this.#followed.get(replica)
     if (known !== undefined && known !== source?.leader) this.#leave(replica)
     if (source === undefined) return
-    // What lies on disk says where to go on.
-    if (!replica.isOpen && this.hasFiles(replica.topicId, replica.index)) return void replica.open()
+    // What lies on disk says where to go on. At the start `load` opens it.
+    if (!replica.isOpen && this.hasFiles(replica.topicId, replica.index)) {
+      if (this.#isLoaded) void replica.open()
+      return
+    }
     this.#followed.set(replica, source.leader)
     this.#fetcher(source.leader).follow(replica)
   }
@@ -467,6 +471,8 @@ export class Replicas {
     await this.#options.limit.measure()
     const back: Replica[] = []
     for (const replica of this.#replicas.values()) {
+      // What could not be opened, such as for want of file handles, may be by now.
+      if (replica.fault === undefined && !replica.isOpen && this.#isLoaded && this.hasFiles(replica.topicId, replica.index)) this.#reconcile(replica)
       if (replica.fault?.kind !== 'full') continue
       const directory = this.directoryOf(replica)
       if (directory === undefined || this.#options.limit.refusal(directory) !== null || this.#isClosed) continue
