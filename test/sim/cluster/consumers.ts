@@ -1,6 +1,6 @@
 // Simulated consumers: they read at the high watermark, look whether the log they have read is still the leader's, commit where they are, and go on from there
 // after a crash.
-import { Refusal, type PartitionRef } from '../../../src/ports.ts'
+import { type Backend, Refusal, type PartitionRef } from '../../../src/ports.ts'
 import { valueOf } from '../../history/clients.ts'
 import type { Key, Read } from '../../history/history.ts'
 import { SimClient } from './client.ts'
@@ -153,14 +153,10 @@ export class SimConsumer {
     this.#assign(moved)
   }
 
-  async #askCoordinator<T>(what: string, question: Parameters<typeof this.ask<T>>[1]): Promise<T | Refusal | 'unreachable'> {
+  async #askCoordinator<T>(what: string, question: (backend: Backend) => Promise<T>): Promise<T | 'unreachable'> {
     const broker = this.#client.random.pick([...this.#stage.cluster.machines.keys()])
     const coordinator = await this.#client.ask(broker, 'coordinator', backend => backend.groups.coordinator(this.#group!))
     if (coordinator === 'unreachable' || coordinator instanceof Refusal) return 'unreachable'
-    return this.ask(what, question, coordinator)
-  }
-
-  ask<T>(what: string, question: Parameters<SimClient['ask']>[2] extends never ? never : (backend: import('../../../src/ports.ts').Backend) => Promise<T>, broker: number): Promise<T | 'unreachable'> {
-    return this.#client.ask(broker, what, question)
+    return this.#client.ask(coordinator, what, question)
   }
 }
