@@ -157,9 +157,13 @@ export class Invariants {
         if (leader !== before.leader && leaderEpoch === before.leaderEpoch) violation(`I5 ${name}: the leader changed from ${before.leader} to ${leader} within epoch ${leaderEpoch}`)
         // A reassignment ends with the change that lets its last replica in; a leader that wants to go is followed at once by whom it lets in.
         const isHandedOver = image.broker(before.leader)?.state === 'stopping'
-        const isClean = isHandedOver || leader < 0 || before.inSyncReplicas.includes(leader) || (before.addingReplicas.includes(leader) && partition.addingReplicas.length === 0)
+        const isClean = isHandedOver || leader < 0 || before.inSyncReplicas.includes(leader) || (isMoving(before) && !isMoving(partition))
         if (!isClean && partitionEpoch === before.partitionEpoch + 1 && !mayLose(topic.name)) violation(`I5 ${name}: ${leader} was elected from outside of the in-sync replicas ${before.inSyncReplicas.join()}`)
       }
     }
   }
+}
+
+function isMoving({ addingReplicas, removingReplicas }: Partition): boolean {
+  return addingReplicas.length + removingReplicas.length > 0
 }
