@@ -27,7 +27,9 @@ const workersMax = 4
 /** Every so many seeds one is run twice, to see that both runs are the same. */
 const twiceEvery = 8
 /** Behind the faults of each seed: idle brokers, whose sessions, timers and balances go on. */
-const quietMs = 300_000
+const quietMs = 480_000
+/** The mean times between two faults. */
+const paces = [800, 2_000, 5_000]
 
 interface Job {
   readonly seed: number
@@ -46,10 +48,14 @@ interface ClusterRun extends SimulationResult {
   readonly wasTwice: boolean
 }
 
+function shapeOf(seed: number): { readonly seed: number; readonly quietMs: number; readonly everyMs: number } {
+  return { seed, quietMs, everyMs: paces[seed % paces.length]! }
+}
+
 async function runCluster(seed: number): Promise<ClusterRun> {
-  const first = await simulate({ seed, quietMs })
+  const first = await simulate({ ...shapeOf(seed) })
   if (seed % twiceEvery !== 0) return { ...first, wasTwice: false }
-  const second = await simulate({ seed, quietMs })
+  const second = await simulate({ ...shapeOf(seed) })
   const isSame = first.hash === second.hash
   return { ...first, wasTwice: true, violations: [...first.violations, ...(isSame ? [] : [`two runs of the seed differ: ${first.hash} and ${second.hash}`])] }
 }
@@ -118,7 +124,7 @@ async function runClusters(firstSeed: number, { seeds, minutes, json }: Bounds &
   if (json) console.log(JSON.stringify({ ...totals, seconds: passed, violated: violated.map(({ seed, violations }) => ({ seed, violations })) }, null, 2))
   else {
     say(`sim: ${told(totals, passed, violated.length)}`)
-    say(`sim: of the simulated time ${hours(totals.busyMilliseconds)} h had faults and full load; the rest is recovery, brokers without clients (5 minutes in each seed) and the last checks`)
+    say(`sim: of the simulated time ${hours(totals.busyMilliseconds)} h had faults and full load; the rest is recovery, brokers without clients (8 minutes in each seed) and the last checks`)
     say(`sim: ${totals.operations} operations of clients, ${totals.acknowledged} records acknowledged, ${totals.read} read; ${totals.messages} messages; ${totals.processStarts} starts of the process; ${totals.twice} seeds run twice with the same trace`)
     say(`sim: faults: ${Object.entries(totals.faults).toSorted(([, a], [, b]) => b - a).map(([kind, times]) => `${kind} ${times}`).join(', ')}`)
   }
@@ -141,7 +147,7 @@ function add(totals: Totals, result: ClusterRun): void {
 }
 
 async function replayCluster(seed: number, { json, isVerbose }: { readonly json: boolean; readonly isVerbose: boolean }): Promise<number> {
-  const result = await simulate({ seed, quietMs, ...(isVerbose ? { onLine: (line: string) => console.log(line) } : {}) })
+  const result = await simulate({ ...shapeOf(seed), ...(isVerbose ? { onLine: (line: string) => console.log(line) } : {}) })
   if (json) console.log(JSON.stringify(result, null, 2))
   else console.log(`sim: seed ${seed}: ${hours(result.milliseconds)} h, ${result.operations} operations, ${result.events} events, trace ${result.hash}`)
   if (result.violations.length === 0) return 0
