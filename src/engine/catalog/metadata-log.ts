@@ -197,8 +197,13 @@ export class MetadataLog implements MachineLog {
     for (const member of waiting) {
       try {
         await this.#reopen(member)
-      } catch {
+      } catch (error) {
         await closed(member.log)
+        // Its disk is worse than full.
+        if ((error as { code?: unknown }).code === 'EIO') {
+          member.options.onFailure?.(error as Error)
+          this.#drop(member, error as Error)
+        }
       }
       // It was taken away meanwhile.
       if (!this.#members.includes(member)) await closed(member.log)

@@ -225,16 +225,21 @@ export class Nemesis {
   /** Its disk breaks for good; a blank one takes its place. */
   async #wipe(engine: Engine, id: number): Promise<boolean> {
     const { cluster, random } = this.#options
-    if (this.#victim !== undefined || engine.broker(id) === undefined || !this.#isCalm(engine)) return false
+    const { disk, clock } = cluster.machines.get(id)!
+    // Who is paused notices nothing until it goes on.
+    if (this.#victim !== undefined || clock.isPaused || engine.broker(id) === undefined || !this.#isCalm(engine)) return false
     const { life } = cluster
-    const { disk } = cluster.machines.get(id)!
     this.#victim = id
     disk.break()
     const isDown = (): boolean => engine.broker(id) === undefined
     // The next write of the catalog finds it out.
     const { admin } = cluster.wide!
     void admin.createTopic({ name: `noticed-${this.#changes++}`, partitions: 1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
-    await this.#until(() => isDown() || life !== cluster.life, 20_000)
+    const isOver = (): boolean => isDown() || life !== cluster.life
+    do {
+      await this.#until(() => isOver() || !clock.isPaused, settleMsMax)
+      await this.#until(isOver, 20_000)
+    } while (!isOver() && clock.isPaused)
     if (life !== cluster.life) return true
     if (!isDown()) {
       this.#options.violation(`broker ${id} is up 20 s after its disk broke`)
