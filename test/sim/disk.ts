@@ -161,6 +161,11 @@ export class SimDisk implements Disk {
     this.#faults.push({ operation, fault, after, path })
   }
 
+  /** Failures that were asked for and have not come yet do not come. */
+  disarm(): void {
+    this.#faults.length = 0
+  }
+
   /** What the death of the process leaves: everything it has written, as far from durable as before. The disk itself goes on. */
   kill(options: SimDiskOptions = {}): SimDisk {
     const image = new SimDisk(options)

@@ -372,7 +372,11 @@ export class Nemesis {
       await this.#pause(3_000)
       const { engine, life } = cluster
       if (engine === undefined) continue
-      if (this.#victim !== undefined && engine.broker(this.#victim) !== undefined && this.#isCalm(engine)) this.#victim = undefined
+      if (this.#victim !== undefined && engine.broker(this.#victim) !== undefined && this.#isCalm(engine)) {
+        // A failure that has not come by now must not come together with the next one's.
+        cluster.machines.get(this.#victim)!.disk.present.disarm()
+        this.#victim = undefined
+      }
       for (const { spec: { id }, broker, fault } of engine.members) {
         if (broker !== undefined || this.#away.has(id) || this.#starting.has(id) || cluster.engine !== engine) continue
         const { disk } = cluster.machines.get(id)!
