@@ -1,6 +1,6 @@
 // Compatibility levels: which versions a new schema is held against, in which direction, and what the answer says. The words are Confluent's.
-import { avroDifferences } from './avro-compatibility.ts'
-import { jsonDifferences } from './json-schema-compatibility.ts'
+import { avroDifferences } from './avro/compatibility.ts'
+import { jsonDifferences } from './json-schema/compatibility.ts'
 import type { Schema } from './schema.ts'
 import type { CompatibilityLevel, CompatibilityPolicy } from './store.ts'
 

@@ -1,12 +1,12 @@
 // Payloads (what follows the schema id) of either language: from JSON, to JSON, and checked as they are. Compiled once per schema.
 import { isUtf8 } from 'node:buffer'
 import { parseJsonText } from '../base/json.ts'
-import { compileAvroReader } from './avro-reader.ts'
-import { compileAvroWriter } from './avro-writer.ts'
+import { compileAvroReader } from './avro/reader.ts'
+import { compileAvroWriter } from './avro/writer.ts'
 import { depthOf, schemaDepthMax } from './exact-json.ts'
 import type { SchemaFault } from './fault.ts'
-import type { JsonDocument } from './json-schema.ts'
-import { compileJsonSchema } from './json-validator.ts'
+import type { JsonDocument } from './json-schema/document.ts'
+import { compileJsonSchema } from './json-schema/validator.ts'
 import type { Schema } from './schema.ts'
 
 export interface PayloadCodec {

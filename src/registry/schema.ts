@@ -1,10 +1,10 @@
 // One schema, whatever its language: its canonical text, its identity, what it refers to, and the parsed form that the checks and encoders work on.
 import { createHash } from 'node:crypto'
-import { type AvroType, isNamed, type NamedTypes, parseAvro } from './avro.ts'
-import { avroText } from './avro-text.ts'
+import { type AvroType, isNamed, type NamedTypes, parseAvro } from './avro/schema.ts'
+import { avroText } from './avro/text.ts'
 import { InvalidSchema } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
-import { type JsonDocument, parseJsonSchema } from './json-schema.ts'
+import { type JsonDocument, parseJsonSchema } from './json-schema/document.ts'
 
 export type SchemaType = 'AVRO' | 'JSON'
 /** In Confluent's order. */

@@ -2,7 +2,7 @@
 import avsc from 'avsc'
 import { describe, expect, test, vi } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
-import { emptyItems } from '../../src/registry/avro-reader.ts'
+import { emptyItems } from '../../src/registry/avro/reader.ts'
 import { compilePayload, type PayloadCodec } from '../../src/registry/payload.ts'
 import { parseSchema, type SchemaType } from '../../src/registry/schema.ts'
 import { randomAvro } from '../support/random-avro.ts'

@@ -2,15 +2,14 @@
 // one record that does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition,
 // acknowledged when durable.
 import type { Request, RequestHandler, Response } from 'express'
-import {
-  clusterResource, Refusal, type Access, type Admin, type Appended, type Caller, type Logs, type RecordFault, type Topic, type Validation,
-} from '../../ports.ts'
-import { buildBatch, type Batch, type RecordDraft } from '../../wire/batch.ts'
+import { clusterResource, Refusal, type Access, type Admin, type Appended, type Caller, type Logs, type Topic, type Validation } from '../../ports.ts'
+import type { RecordDraft } from '../../wire/batch.ts'
 import type { Clock } from '../../world/world.ts'
 import { readBody, type BodyBudget } from '../body.ts'
 import { callerOf, expectOnTopic, partitionOf, topicFor } from '../callers.ts'
 import { Problem } from '../problem.ts'
 import { answerTo, problemOf } from '../refusals.ts'
+import { append, build, unfit, validate, type IndexedFault } from './append.ts'
 import { formatOfBody, plainAnswerType } from './media-types.ts'
 import { Partitioner, partitionOfKey } from './partitioner.ts'
 import type { PartCodec, Payloads } from './payload.ts'
@@ -18,11 +17,6 @@ import { parseProduceRequest, type Part, type ProduceRequest, type SchemaChoice 
 
 /** Larger than one batch may be by default (1 MiB), because base64, member names and several partitions come on top. */
 export const produceBytesMax = 4 * 1024 * 1024
-
-const appendTimeoutMs = 30_000
-const faultsShownMax = 100
-/** Confluent's number for a payload that does not fit. */
-const invalidPayload = 42206
 
 export interface ProduceParts {
   readonly logs: Logs
@@ -34,11 +28,6 @@ export interface ProduceParts {
   readonly budget: BodyBudget
   /** Kafka's auto.create.topics.enable: producing to a topic that is not there makes it, for whom may create it. */
   readonly autoCreateTopics: boolean
-}
-
-/** One record that does not fit. */
-interface IndexedFault extends RecordFault {
-  readonly index: number
 }
 
 export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: string; partition?: string }> {
@@ -99,14 +88,6 @@ function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec
   return drafts
 }
 
-/** The topic's own policy, the same as at every other way in. */
-async function validate(validation: Validation, topic: Topic, drafts: readonly RecordDraft[]): Promise<void> {
-  if (!validation.appliesTo(topic)) return
-  const verdicts = await validation.check(topic, drafts)
-  const faults = verdicts.flatMap((fault, index): IndexedFault[] => (fault === null ? [] : [{ index, ...fault }]))
-  if (faults.length > 0) throw unfit(faults)
-}
-
 /** The partition of each record: the path's, else the record's own, else its key's, else this request's turn. */
 function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; topic: Topic; pinned: number | undefined; sticky: () => number }): number[] {
   const { body, drafts, topic, pinned } = how
@@ -128,26 +109,6 @@ function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; top
   })
 }
 
-/** One batch per partition. A batch that the topic would refuse for its size refuses the request, before any other is appended. */
-function build(assigned: readonly number[], drafts: readonly RecordDraft[], { admin, clock }: ProduceParts, topic: Topic): Map<number, Batch> {
-  const groups = Map.groupBy(drafts.keys(), index => assigned[index]!)
-  const bytesMax = Number(admin.config(topic, 'max.message.bytes'))
-  const timestampMs = clock.now()
-  return new Map([...groups].map(([partition, indexes]) => {
-    const batch = buildBatch(indexes.length === drafts.length ? drafts : indexes.map(index => drafts[index]!), { timestampMs })
-    if (batch.bytes.length > bytesMax) {
-      const size = batch.bytes.length
-      throw new Problem(413, `The records for partition ${partition} make a batch of ${size} bytes, where topic '${topic.name}' takes ${bytesMax}`)
-    }
-    return [partition, batch]
-  }))
-}
-
-async function append(logs: Logs, topic: string, batches: ReadonlyMap<number, Batch>): Promise<Map<number, Appended | Refusal>> {
-  return new Map(await Promise.all([...batches].map(async ([partition, batch]) =>
-    [partition, await logs.append({ topic, partition }, batch, { acks: 'all', timeoutMs: appendTimeoutMs })] as const)))
-}
-
 /** One entry per record, in the order of the request. Where every partition refused, the status says so too: nobody may take that for stored. */
 function answer(response: Response, assigned: readonly number[], outcomes: ReadonlyMap<number, Appended | Refusal>, schemaIds: object): void {
   const next = new Map([...outcomes].map(([partition, outcome]) => [partition, outcome instanceof Refusal ? -1 : outcome.baseOffset]))
@@ -167,13 +128,4 @@ function answer(response: Response, assigned: readonly number[], outcomes: Reado
 
 function failureOf(partition: number, refusal: Refusal): string {
   return JSON.stringify({ partition, offset: null, error_code: answerTo(refusal).errorCode, error: refusal.message })
-}
-
-function unfit(faults: readonly IndexedFault[]): Problem {
-  const { index, part, pointer, reason } = faults[0]!
-  const more = faults.length === 1 ? '' : ` (and ${faults.length - 1} more)`
-  return new Problem(422, `records[${index}].${part}${pointer === '' ? '' : ` at ${pointer}`}: ${reason}${more}; nothing was stored`, {
-    errorCode: invalidPayload,
-    details: { fault_count: faults.length, faults: faults.slice(0, faultsShownMax) },
-  })
 }

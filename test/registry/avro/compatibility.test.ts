@@ -1,11 +1,11 @@
 // The Avro checker: every difference in Confluent's words, and, on random pairs of schemas, the same verdict as avsc's resolver.
 import avsc from 'avsc'
 import { describe, expect, test } from 'vitest'
-import { Prng } from '../../src/base/prng.ts'
-import { parseAvro } from '../../src/registry/avro.ts'
-import { avroDifferences } from '../../src/registry/avro-compatibility.ts'
-import { mutatedAvro, randomAvro } from '../support/random-avro.ts'
-import { seed } from '../support/seed.ts'
+import { Prng } from '../../../src/base/prng.ts'
+import { parseAvro } from '../../../src/registry/avro/schema.ts'
+import { avroDifferences } from '../../../src/registry/avro/compatibility.ts'
+import { mutatedAvro, randomAvro } from '../../support/random-avro.ts'
+import { seed } from '../../support/seed.ts'
 
 const parse = (schema: unknown): ReturnType<typeof parseAvro> => parseAvro(JSON.stringify(schema), new Map(), { strict: true })
 const differences = (reader: unknown, writer: unknown): readonly string[] => avroDifferences(parse(reader), parse(writer))

@@ -1,5 +1,5 @@
 // Where Avro binary data is written: a buffer that grows, and, where a value does not fit, why and where in it.
-import { pointerToken } from './fault.ts'
+import { pointerToken } from '../fault.ts'
 
 /** Characters; the length of such a text takes one byte. */
 const shortTextMax = 40

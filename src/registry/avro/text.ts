@@ -1,7 +1,7 @@
 // An Avro schema as text: the canonical form that Confluent stores and compares (what Java's Schema.toString prints), and the normalised form in which
 // two schemas that differ only in spelling are equal.
-import { type AvroField, type AvroName, type AvroNamed, type AvroType, isNamed, type Properties } from './avro.ts'
-import { sorted } from './exact-json.ts'
+import { type AvroField, type AvroName, type AvroNamed, type AvroType, isNamed, type Properties } from './schema.ts'
+import { sorted } from '../exact-json.ts'
 
 export interface AvroTextOptions {
   /** Full names and attributes in a fixed order, properties sorted. */

@@ -1,11 +1,11 @@
 // JSON values as Avro binary data, by a schema compiled once. Union values may be plain ("x") or tagged as in Avro's JSON encoding ({"string": "x"});
 // fields that are missing take their default, members that are no field are refused rather than lost. Bytes and fixed are text of the characters 0 to 255,
 // as Avro has it.
-import { type AvroField, type AvroRecord, type AvroType, type AvroUnion, branchName, isNamed } from './avro.ts'
-import { Output } from './avro-output.ts'
-import { dataDepthMax, emptyItems, isZeroWidth } from './avro-reader.ts'
-import { depthOf, isObject, parseExactly, schemaDepthMax, toInteger } from './exact-json.ts'
-import { pointerToken, type SchemaFault } from './fault.ts'
+import { type AvroField, type AvroRecord, type AvroType, type AvroUnion, branchName, isNamed } from './schema.ts'
+import { Output } from './output.ts'
+import { dataDepthMax, emptyItems, isZeroWidth } from './reader.ts'
+import { depthOf, isObject, parseExactly, schemaDepthMax, toInteger } from '../exact-json.ts'
+import { pointerToken, type SchemaFault } from '../fault.ts'
 
 /** How many branches of unions may be tried for one value: plain values of nested unions can otherwise take exponentially many. */
 const branchesTriedMax = 10_000

@@ -3,11 +3,11 @@
 // As in Confluent, the parts of a oneOf are taken to exclude each other, a default is taken to fill in what is missing, and neither annotations nor
 // `format` count.
 import { isDeepStrictEqual } from 'node:util'
-import type { JsonDocument } from './json-schema.ts'
-import { compareArrays, compareObjects, every, type Rules } from './json-content-rules.ts'
-import { JsonNodes, list, type Node, numberOf } from './json-nodes.ts'
+import type { JsonDocument } from './document.ts'
+import { compareArrays, compareObjects, every, type Rules } from './content-rules.ts'
+import { JsonNodes, list, type Node, numberOf } from './nodes.ts'
 import { maximumMatching } from './matching.ts'
-import type { CompatibilityPolicy } from './store.ts'
+import type { CompatibilityPolicy } from '../store.ts'
 
 /** A comparison that needs more steps than this is given up: combinations can make it exponential. */
 export const comparisonStepsMax = 200_000
@@ -39,7 +39,7 @@ class Comparison implements Rules {
   #quiet = 0
   #steps = 0
   #depth = 0
-  // As in avro-compatibility.ts: a pair under way counts as compatible, and what leant on it is forgotten if it fails.
+  // As in avro/compatibility.ts: a pair under way counts as compatible, and what leant on it is forgotten if it fails.
   readonly #verdicts = new Map<unknown, Map<unknown, boolean>>()
   readonly #compatible: (readonly [unknown, unknown])[] = []
 

@@ -1,7 +1,7 @@
-// Avro binary data as JSON text. For data that avro-reader.ts has found good: nothing is checked again. Text and not values, so that longs keep all
+// Avro binary data as JSON text. For data that reader.ts has found good: nothing is checked again. Text and not values, so that longs keep all
 // their digits.
-import { type AvroType, branchName } from './avro.ts'
-import type { Cursor } from './avro-cursor.ts'
+import { type AvroType, branchName } from './schema.ts'
+import type { Cursor } from './cursor.ts'
 
 /** Reads one value and prints it. */
 export type Print = (cursor: Cursor) => string

@@ -1,16 +1,16 @@
 // The schema registry's HTTP API, as Confluent's clients speak it: paths, content types, names of members, error bodies. Each request is judged by the
 // ACLs of the subject it names (type `subject`) before anything tells whether there is such a subject.
 import { Router, type Request, type Response } from 'express'
-import { clusterResource, type Access, type AclOperation, type Caller } from '../ports.ts'
-import { RegistryRefusal, refusals } from '../registry/errors.ts'
-import type { Registry, VersionSpec } from '../registry/registry.ts'
-import { schemaTypes } from '../registry/schema.ts'
-import type { SchemaVersion } from '../registry/store.ts'
-import { BodyBudget, parseJson, readBody } from './body.ts'
-import { allowOnly, Problem } from './problem.ts'
-import { flag, page, versionIn } from './registry-parameters.ts'
-import { answered, problemOf } from './registry-refusals.ts'
-import { configAsAnswer, idAnswer, readConfigUpdate, readMode, readSchemaRequest, registeredAnswer, versionAnswer } from './registry-bodies.ts'
+import { clusterResource, type Access, type AclOperation, type Caller } from '../../ports.ts'
+import { RegistryRefusal, refusals } from '../../registry/errors.ts'
+import type { Registry, VersionSpec } from '../../registry/registry.ts'
+import { schemaTypes } from '../../registry/schema.ts'
+import type { SchemaVersion } from '../../registry/store.ts'
+import { BodyBudget, parseJson, readBody } from '../body.ts'
+import { allowOnly, Problem } from '../problem.ts'
+import { flag, page, versionIn } from './parameters.ts'
+import { answered, problemOf } from './refusals.ts'
+import { configAsAnswer, idAnswer, readConfigUpdate, readMode, readSchemaRequest, registeredAnswer, versionAnswer } from './bodies.ts'
 
 export interface RegistryRouterParts {
   readonly registry: Registry

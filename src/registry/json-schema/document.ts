@@ -1,9 +1,9 @@
 // JSON Schema documents: from text to a document that is known to compile. Drafts 6, 7, 2019-09 and 2020-12; 7 where none is named. A document may refer to
 // itself and to the registered schemas it names as references, never to the network.
-import { parseJsonText } from '../base/json.ts'
-import { InvalidSchema } from './errors.ts'
-import { isObject, parseExactly, sorted } from './exact-json.ts'
-import { compileJsonSchema } from './json-validator.ts'
+import { parseJsonText } from '../../base/json.ts'
+import { InvalidSchema } from '../errors.ts'
+import { isObject, parseExactly, sorted } from '../exact-json.ts'
+import { compileJsonSchema } from './validator.ts'
 
 export type Draft = 'draft-07' | '2019-09' | '2020-12'
 

@@ -1,5 +1,5 @@
 // A place in Avro binary data: bounds-checked steps forward, and, where a step fails, why and where in the value.
-import { pointerToken } from './fault.ts'
+import { pointerToken } from '../fault.ts'
 
 /** Records per byte of data, beyond a first few: records without bytes can hold each other exponentially often. */
 const recordsPerByteMax = 64

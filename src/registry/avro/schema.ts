@@ -1,7 +1,7 @@
 // Avro schemas: from JSON text to a tree whose names are resolved. The rules are those of Apache Avro's parser (specification 1.12): names, namespaces,
 // duplicates, unions, and defaults that must fit their field. The tree may be cyclic: a recursive type points at itself.
-import { InvalidSchema } from './errors.ts'
-import { isObject, type JsonObject, parseExactly, toInteger, toNumber } from './exact-json.ts'
+import { InvalidSchema } from '../errors.ts'
+import { isObject, type JsonObject, parseExactly, toInteger, toNumber } from '../exact-json.ts'
 
 export type Primitive = 'null' | 'boolean' | 'int' | 'long' | 'float' | 'double' | 'bytes' | 'string'
 

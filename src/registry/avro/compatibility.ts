@@ -1,7 +1,7 @@
 // Whether data written with one Avro schema can be read with another, by the rules of Apache Avro's SchemaCompatibility (1.12) over the resolved trees:
 // every difference, each with the JSON pointer of its place in the reader, in Confluent's words. `%s` stands for the side (new or old) of the reader
 // first and the writer second; compatibility.ts fills it in.
-import { type AvroField, type AvroNamed, type AvroRecord, type AvroType, type AvroUnion, type Primitive } from './avro.ts'
+import { type AvroField, type AvroNamed, type AvroRecord, type AvroType, type AvroUnion, type Primitive } from './schema.ts'
 
 /** A comparison that needs more steps than this is given up: no honest pair of schemas comes near it. */
 export const comparisonStepsMax = 200_000

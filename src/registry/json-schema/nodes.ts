@@ -1,7 +1,7 @@
 // The parts of a JSON Schema document as the comparison needs them: references followed, the types a schema lets through, its content model, its items.
 import { RE2JS } from 're2js'
-import { isObject, type JsonObject } from './exact-json.ts'
-import type { JsonDocument } from './json-schema.ts'
+import { isObject, type JsonObject } from '../exact-json.ts'
+import type { JsonDocument } from './document.ts'
 
 export type Node = JsonObject
 

@@ -1,9 +1,9 @@
 // Objects and arrays in the comparison of two JSON Schemas: what an open, closed or partially open content model makes of a property or item that comes
 // or goes.
 import { RE2JS } from 're2js'
-import type { JsonObject } from './exact-json.ts'
-import { pointerToken } from './fault.ts'
-import { closed, coveringRest, coveringSchema, type JsonNodes, list, members, type Node, open, restOf, tupleOf } from './json-nodes.ts'
+import type { JsonObject } from '../exact-json.ts'
+import { pointerToken } from '../fault.ts'
+import { closed, coveringRest, coveringSchema, type JsonNodes, list, members, type Node, open, restOf, tupleOf } from './nodes.ts'
 
 /** What the rules ask of the comparison that they are part of. */
 export interface Rules {

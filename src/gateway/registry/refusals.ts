@@ -1,6 +1,6 @@
 // The registry's refusals as the gateway's problems.
-import { RegistryRefusal } from '../registry/errors.ts'
-import { Problem } from './problem.ts'
+import { RegistryRefusal } from '../../registry/errors.ts'
+import { Problem } from '../problem.ts'
 
 export function problemOf(refusal: RegistryRefusal): Problem {
   return new Problem(refusal.status, refusal.message, { errorCode: refusal.code })

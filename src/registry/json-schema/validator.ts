@@ -3,10 +3,10 @@
 import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv'
 import { RE2JS } from 're2js'
 import { addFormatsTo, ajvFor } from './ajv.ts'
-import { InvalidSchema } from './errors.ts'
-import { isObject } from './exact-json.ts'
-import { pointerToken, type SchemaFault } from './fault.ts'
-import type { Draft, JsonDocument } from './json-schema.ts'
+import { InvalidSchema } from '../errors.ts'
+import { isObject } from '../exact-json.ts'
+import { pointerToken, type SchemaFault } from '../fault.ts'
+import type { Draft, JsonDocument } from './document.ts'
 
 /** The fault of a value that was `bytes` long as text; null where it fits. */
 export type JsonValidator = (value: unknown, bytes: number) => SchemaFault | null

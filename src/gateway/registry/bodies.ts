@@ -1,12 +1,12 @@
 // Bodies of the registry's API, in and out. What a request has beyond what is known is passed over (clients are newer than servers); answers leave out what is
 // null or empty, and what only new clients know unless they say that they take it.
 import type { Request } from 'express'
-import { refusals } from '../registry/errors.ts'
-import type { SchemaRequest } from '../registry/registry.ts'
-import type { Metadata, Reference, RuleSet } from '../registry/schema.ts'
-import { compatibilityLevels, type Config, type Mode, type SchemaVersion } from '../registry/store.ts'
-import { Problem } from './problem.ts'
-import { problemOf } from './registry-refusals.ts'
+import { refusals } from '../../registry/errors.ts'
+import type { SchemaRequest } from '../../registry/registry.ts'
+import type { Metadata, Reference, RuleSet } from '../../registry/schema.ts'
+import { compatibilityLevels, type Config, type Mode, type SchemaVersion } from '../../registry/store.ts'
+import { Problem } from '../problem.ts'
+import { problemOf } from './refusals.ts'
 
 export type ConfigUpdate = { readonly [name in keyof Config]: Config[name] | null }
 

@@ -2,7 +2,7 @@
 import type { Express } from 'express'
 import request from 'supertest'
 import { describe, expect, test } from 'vitest'
-import { accessBy, registryApp } from '../support/registry-app.ts'
+import { accessBy, registryApp } from '../../support/registry-app.ts'
 
 const v1 = 'application/vnd.schemaregistry.v1+json'
 const order = (fields: object[] = [{ name: 'id', type: 'string' }]): string => JSON.stringify({ type: 'record', name: 'Order', namespace: 'shop', fields })

@@ -4,7 +4,7 @@ import type { Ajv } from 'ajv'
 import type { Ajv2019 } from 'ajv/dist/2019.js'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
 import type addFormats from 'ajv-formats'
-import type { Draft } from './json-schema.ts'
+import type { Draft } from './document.ts'
 
 type AjvClass = typeof Ajv | typeof Ajv2019 | typeof Ajv2020
 

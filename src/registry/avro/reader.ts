@@ -2,10 +2,10 @@
 // bounded, and arrays of items that take no bytes are refused (a count of 2^31 costs six bytes). Faults are found by walking, so that nothing is thrown
 // per record.
 import { isUtf8 } from 'node:buffer'
-import type { AvroRecord, AvroType } from './avro.ts'
-import { Cursor } from './avro-cursor.ts'
-import { compileAvroPrinter } from './avro-printer.ts'
-import type { SchemaFault } from './fault.ts'
+import type { AvroRecord, AvroType } from './schema.ts'
+import { Cursor } from './cursor.ts'
+import { compileAvroPrinter } from './printer.ts'
+import type { SchemaFault } from '../fault.ts'
 
 /** Records within records of a recursive schema. */
 export const dataDepthMax = 256

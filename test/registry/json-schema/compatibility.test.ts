@@ -1,11 +1,11 @@
 // The JSON Schema comparison: the rules of Confluent's content models by example, and, on random pairs, that what it calls compatible is so by ajv's own verdicts.
 import { Ajv, type AnySchema } from 'ajv'
 import { describe, expect, test } from 'vitest'
-import { Prng } from '../../src/base/prng.ts'
-import { jsonDifferences } from '../../src/registry/json-schema-compatibility.ts'
-import { type JsonDocument, parseJsonSchema } from '../../src/registry/json-schema.ts'
-import { mutatedJsonSchema, randomJsonSchema, randomJsonValue } from '../support/random-json-schema.ts'
-import { seed } from '../support/seed.ts'
+import { Prng } from '../../../src/base/prng.ts'
+import { jsonDifferences } from '../../../src/registry/json-schema/compatibility.ts'
+import { type JsonDocument, parseJsonSchema } from '../../../src/registry/json-schema/document.ts'
+import { mutatedJsonSchema, randomJsonSchema, randomJsonValue } from '../../support/random-json-schema.ts'
+import { seed } from '../../support/seed.ts'
 
 type Policy = 'STRICT' | 'LENIENT'
 const document = (schema: unknown): ReturnType<typeof parseJsonSchema>['document'] => parseJsonSchema(JSON.stringify(schema), new Map(), { normalize: false }).document
