@@ -1,4 +1,5 @@
 // Who a data directory belongs to: one process at a time, one broker of one cluster for good, and whether the last one left it in order.
+import { parentOf } from '../base/path.ts'
 import type { Disk, World } from '../world/world.ts'
 import { Damaged } from './sealed/errors.ts'
 import { GenerationFile } from './sealed/generation-file.ts'
@@ -128,9 +129,4 @@ export async function usable<T>(directory: string, work: () => Promise<T>): Prom
     if (error instanceof Damaged) throw new EngineError('damaged', error.message, { cause: error })
     throw new EngineError('unusable', `${directory} cannot be used: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
   }
-}
-
-function parentOf(path: string): string {
-  const end = path.lastIndexOf('/')
-  return end > 0 ? path.slice(0, end) : end === 0 ? '/' : '.'
 }

@@ -1,4 +1,5 @@
 // One copy of `__cluster_metadata`: its log, and beside it the latest epoch that it was ever promised to.
+import { parentOf } from '../../base/path.ts'
 import { Refusal } from '../../ports.ts'
 import { Log, type LogOptions } from '../log/log.ts'
 import { GenerationFile } from '../sealed/generation-file.ts'
@@ -78,8 +79,4 @@ function commonEnd(log: Log, source: Log): number {
     epoch = before
   }
   return Math.min(end, source.endOffsetOfEpoch(epoch).endOffset)
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
 }

@@ -2,7 +2,7 @@
 // Order within a call is the order in the log: `append` is synchronous, so nothing comes between its checks and its offsets.
 import { type EpochEnd, type Position, Refusal } from '../../ports.ts'
 import type { Batch } from '../../wire/batch.ts'
-import type { Disk, Logger, World } from '../../world/world.ts'
+import type { Logger, World } from '../../world/world.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
 import type { LogIdentity } from '../sealed/session.ts'
 import { type LogConfig, producerExpirationMsDefault } from './config.ts'
@@ -13,7 +13,7 @@ import { Listeners, type OffsetListener } from './listeners.ts'
 import type { LogState } from './log-state.ts'
 import type { Producers } from './producers.ts'
 import { LogReader, type LogReadOptions } from './reading.ts'
-import { quarantineName, recover, type Recovered } from './recovery.ts'
+import { recover, type Recovered } from './recovery.ts'
 import { retainedFrom } from './retention.ts'
 import { Storage } from './storage.ts'
 import type { LogTail, TailCache } from './tail-cache.ts'
@@ -67,8 +67,6 @@ export class Log implements AsyncDisposable {
   readonly #producers: Producers
   readonly #reader: LogReader
   readonly #gate: Gate
-  /** The disk without the gate. */
-  readonly #disk: Disk
   readonly #durableListeners = new Listeners()
   readonly #appendListeners = new Listeners()
   /** Where the log had its high watermark when it was opened, by what was last noted. */
@@ -86,11 +84,10 @@ export class Log implements AsyncDisposable {
   #upkeep: Promise<void> = Promise.resolve()
   #released: Promise<void> | undefined
 
-  private constructor(options: LogOptions, { gate, disk }: { gate: Gate; disk: Disk }, recovered: Recovered) {
+  private constructor(options: LogOptions, gate: Gate, recovered: Recovered) {
     const { endOffset, segments } = recovered
     this.#options = options
     this.#gate = gate
-    this.#disk = disk
     this.#state = recovered.state
     this.#storage = new Storage(options, recovered)
     this.#commit = new GroupCommit(this.#storage, {
@@ -141,7 +138,7 @@ export class Log implements AsyncDisposable {
     const gate = new Gate()
     const { clock, disk, network, random } = options.world
     const own = { ...options, world: { clock, network, random, disk: gate.disk(disk) } }
-    return new Log(own, { gate, disk }, await found(own))
+    return new Log(own, gate, await found(own))
   }
 
   /** The first offset that may be read. */
@@ -329,15 +326,6 @@ export class Log implements AsyncDisposable {
     await this.#release()
   }
 
-  /** Closes the log, also one that was abandoned, and deletes its files and directory. */
-  async destroy(): Promise<void> {
-    this.#isClosed = true
-    await this.#upkeep
-    await this.#commit.idle()
-    await this.#release()
-    await removeFiles(this.#disk, this.#options.directory)
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -433,12 +421,4 @@ export class Log implements AsyncDisposable {
     this.#tail.settle(endOffset, { isKept: !this.#isFollowing })
     this.#durableListeners.tell(endOffset)
   }
-}
-
-async function removeFiles(disk: Disk, directory: string): Promise<void> {
-  for (const name of await disk.list(directory)) {
-    if (name === quarantineName) await removeFiles(disk, `${directory}/${name}`)
-    else await disk.remove(`${directory}/${name}`)
-  }
-  await disk.removeDirectory(directory)
 }

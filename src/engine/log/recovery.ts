@@ -1,5 +1,6 @@
 // Opens what a log has on disk, with three outcomes that are never confused: a torn tail is cut off, damage to what had been durable goes
 // into quarantine and keeps the log shut, a wrong key stops before anything is written. A truncation that was decided is finished first.
+import { parentOf } from '../../base/path.ts'
 import { Batch } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
 import type { Disk, DiskFile, Logger, World } from '../../world/world.ts'
@@ -220,8 +221,4 @@ export async function quarantine(disk: Disk, directory: string, path: string, so
   await target.sync()
   await disk.syncDirectory(aside)
   return copy
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
 }

@@ -8,6 +8,7 @@
 //   5  <old>/moved/<topic id>/<n>        is deleted
 //
 // A crash before 3 leaves the old log and a copy that may be half, which goes; one after 3 a whole copy, which `finishMoves` puts in its place.
+import { parentOf } from '../../base/path.ts'
 import { Refusal } from '../../ports.ts'
 import type { Disk, Logger } from '../../world/world.ts'
 import type { DataDirectory } from '../data-directory.ts'
@@ -299,8 +300,4 @@ async function renamed(disk: Disk, from: string, to: string): Promise<void> {
   await disk.rename(from, to)
   await disk.syncDirectory(parentOf(to))
   await disk.syncDirectory(parentOf(from))
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'))
 }

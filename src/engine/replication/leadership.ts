@@ -22,6 +22,8 @@ export class OutcomeUnknown extends Refusal {
   }
 }
 
+const retryMs = 200
+
 export interface LeadershipOptions {
   readonly name: string
   readonly brokerId: number
@@ -288,5 +290,3 @@ export class Leadership {
     })
   }
 }
-
-const retryMs = 200

@@ -628,16 +628,6 @@ export class Replica {
     await this.#inTurn(() => this.#detach(how))
   }
 
-  /** Closes the log and deletes its files. */
-  async destroy(reason: Refusal): Promise<void> {
-    this.#retire(reason)
-    await this.#inTurn(async () => {
-      const log = this.#log
-      this.#log = undefined
-      await log?.destroy()
-    })
-  }
-
   #retire(reason: Refusal): void {
     if (this.#gone !== undefined) return
     this.#stepDown(reason)

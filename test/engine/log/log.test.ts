@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Refusal } from '../../../src/ports.ts'
 import { type Batch, buildBatch } from '../../../src/wire/batch.ts'
-import { append, batchOf, directory, openLog, valuesOf } from './open-log.ts'
+import { append, batchOf, openLog, valuesOf } from './open-log.ts'
 
 const all = { bytesMax: 1_000_000, atLeastOne: true, upTo: Infinity }
 const now = Date.UTC(2026, 0, 1)
@@ -238,27 +238,15 @@ test('compression.type makes the log store batches in that compression', async (
   expect([batch!.codec, batch!.crcIsValid(), batch!.producerId, `${batch!.records()[0]!.value}`]).toEqual(['zstd', true, 3, 'x'.repeat(1000)])
 })
 
-test('a log that is destroyed leaves nothing behind', async () => {
-  const opened = await openLog()
-  await append(opened.log, batchOf(['a']))
-  await opened.log.deleteBefore(1)
-  await opened.log.destroy()
-  expect(opened.disk.files.filter(path => path.startsWith('/data/topic'))).toEqual([])
-  expect(opened.log.append(batchOf(['b']), 0)).toMatchObject({ code: 'not-leader' })
-})
-
-test('a log may be closed or destroyed while its old records are being removed', async () => {
-  for (const end of ['close', 'destroy'] as const) {
-    const opened = await openLog({ config: { segmentBytes: 10_000 } })
-    for (let index = 0; index < 20; index++) await append(opened.log, batchOf([String(index), 'x'.repeat(1000)]))
-    const removed = [opened.log.deleteBefore(21), opened.log.checkpoint(), opened.log.applyRetention()]
-    await opened.log[end]()
-    await Promise.all(removed)
-    expect(opened.log.startOffset).toBe(21)
-    expect(opened.log.failed).toBeUndefined()
-    if (end === 'destroy') expect(opened.disk.files.filter(path => path.startsWith(directory))).toEqual([])
-    await expect(opened.log.deleteBefore(22)).rejects.toThrow('is closed')
-  }
+test('a log may be closed while its old records are being removed', async () => {
+  const opened = await openLog({ config: { segmentBytes: 10_000 } })
+  for (let index = 0; index < 20; index++) await append(opened.log, batchOf([String(index), 'x'.repeat(1000)]))
+  const removed = [opened.log.deleteBefore(21), opened.log.checkpoint(), opened.log.applyRetention()]
+  await opened.log.close()
+  await Promise.all(removed)
+  expect(opened.log.startOffset).toBe(21)
+  expect(opened.log.failed).toBeUndefined()
+  await expect(opened.log.deleteBefore(22)).rejects.toThrow('is closed')
 })
 
 test('DeleteRecords is durable for everybody who asked for it at once', async () => {
