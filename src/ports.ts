@@ -484,7 +484,8 @@ export interface Caller {
 
 export type AclOperation =
   | 'all' | 'read' | 'write' | 'create' | 'delete' | 'alter' | 'describe' | 'cluster-action' | 'describe-configs' | 'alter-configs' | 'idempotent-write'
-export type ResourceType = 'topic' | 'group' | 'cluster' | 'transactional-id' | 'subject'
+/** Subjects and tags are of the schema registry: Kafka has no words for them. READ on a tag shows the fields that carry it (registry/rules/mask.ts). */
+export type ResourceType = 'topic' | 'group' | 'cluster' | 'transactional-id' | 'subject' | 'tag'
 export type PatternType = 'literal' | 'prefixed'
 
 /** The one cluster's resource name, as Kafka has it. */

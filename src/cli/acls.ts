@@ -15,6 +15,7 @@ interface AclOptions extends GatewayOptions {
   readonly group?: string
   readonly cluster?: boolean
   readonly subject?: string
+  readonly tag?: string
   readonly transactionalId?: string
   readonly pattern?: 'literal' | 'prefixed'
   readonly deny?: boolean
@@ -30,6 +31,7 @@ export function aclsCommand(): Command {
     .option('--group <name>', 'on this consumer group')
     .option('--cluster', 'on the cluster')
     .option('--subject <name>', 'on this subject of the schema registry')
+    .option('--tag <name>', 'on the fields of records that carry this tag')
     .option('--transactional-id <id>', 'on this transactional id')
     .addOption(new Option('--pattern <type>', 'whether the name is the whole name or its beginning').choices(['literal', 'prefixed']))
 
@@ -51,7 +53,7 @@ async function add(options: AclOptions): Promise<void> {
   const resource = resourceOf(options)
   if (options.principal === undefined) throw new Error('--principal must be given, as in --principal User:CN=alice')
   if (options.operation === undefined) throw new Error(`--operation must be given: ${operations.join(', ')}`)
-  if (resource === undefined) throw new Error('one of --topic, --group, --cluster, --subject and --transactional-id must be given')
+  if (resource === undefined) throw new Error('one of --topic, --group, --cluster, --subject, --tag and --transactional-id must be given')
   const acls = options.operation.map(operation => ({
     principal: options.principal, host: options.host ?? '*', operation, permission: options.deny === true ? 'deny' : 'allow',
     ...resource, patternType: options.pattern ?? 'literal',
@@ -80,6 +82,7 @@ function resourceOf(options: AclOptions): { resourceType: string; resourceName: 
     { resourceType: 'group', resourceName: options.group },
     { resourceType: 'cluster', resourceName: options.cluster === true ? 'kafka-cluster' : undefined },
     { resourceType: 'subject', resourceName: options.subject },
+    { resourceType: 'tag', resourceName: options.tag },
     { resourceType: 'transactional-id', resourceName: options.transactionalId },
   ].filter((one): one is { resourceType: string; resourceName: string } => one.resourceName !== undefined)
   if (given.length > 1) throw new Error(`only one resource at a time: ${given.map(one => one.resourceType).join(' or ')}`)

@@ -1,10 +1,10 @@
-// The numbers of Kafka's ACL requests (org.apache.kafka.common.acl and .resource) and the words of our ports they stand for. Subjects of the schema
-// registry are in the same authorizer but are not Kafka's: no number stands for them, and no filter of Kafka's finds them.
+// The numbers of Kafka's ACL requests (org.apache.kafka.common.acl and .resource) and the words of our ports they stand for. Subjects and tags of the
+// schema registry are in the same authorizer but are not Kafka's: no number stands for them, and no filter of Kafka's finds them.
 import { assert } from '../base/assert.ts'
 import type { AclBinding, AclFilter, PatternType, ResourceType } from '../ports.ts'
 import { operationCodes } from './operations.ts'
 
-type KafkaResourceType = Exclude<ResourceType, 'subject'>
+type KafkaResourceType = Exclude<ResourceType, 'subject' | 'tag'>
 
 const resourceTypeCodes = { 'topic': 2, 'group': 3, 'cluster': 4, 'transactional-id': 5 } as const satisfies Record<KafkaResourceType, number>
 const patternTypeCodes = { literal: 3, prefixed: 4 } as const satisfies Record<PatternType, number>
@@ -46,7 +46,7 @@ export interface WireFilter {
 
 export function toWire(binding: AclBinding): WireBinding {
   const { resourceType, resourceName, patternType, principal, host, operation, permission } = binding
-  assert(resourceType !== 'subject', `a subject's binding (${resourceName}) got past a filter of Kafka's`)
+  assert(resourceType !== 'subject' && resourceType !== 'tag', `the binding of a ${resourceType} (${resourceName}) got past a filter of Kafka's`)
   return {
     resourceType: resourceTypeCodes[resourceType], resourceName, patternType: patternTypeCodes[patternType],
     principal, host, operation: operationCodes[operation], permissionType: permissionCodes[permission],
@@ -73,7 +73,7 @@ export function bindingOf(wire: WireBinding): AclBinding | Fault {
 }
 
 /**
- * The filters of our ports that together say what the wire's says, one for each resource type (so that subjects stay out of 'any'): none where it
+ * The filters of our ports that together say what the wire's says, one for each resource type (so that subjects and tags stay out of 'any'): none where it
  * can match nothing of ours. Undefined where a number in it is not Kafka's.
  */
 export function filtersOf(wire: WireFilter): readonly AclFilter[] | undefined {

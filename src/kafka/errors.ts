@@ -106,8 +106,9 @@ const denialByResource = {
   'group': ErrorCode.GROUP_AUTHORIZATION_FAILED,
   'cluster': ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
   'transactional-id': ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-  // Subjects are not Kafka's; no request of its protocol names one.
+  // Subjects and tags are not Kafka's; no request of its protocol names one.
   'subject': ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
+  'tag': ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
 } as const satisfies Record<ResourceType, number>
 
 /** The code of being denied something on a resource of the type. */
@@ -121,6 +122,7 @@ const denialTexts = {
   'cluster': 'Cluster authorization failed.',
   'transactional-id': 'Transactional Id authorization failed.',
   'subject': 'Subject authorization failed.',
+  'tag': 'Tag authorization failed.',
 } as const satisfies Record<ResourceType, string>
 
 /** What a client is told with `denialOf`. The same for what exists and what does not. */

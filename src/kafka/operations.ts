@@ -13,6 +13,7 @@ const byResource: Readonly<Record<ResourceType, readonly AclOperation[]>> = {
   'cluster': ['create', 'alter', 'describe', 'cluster-action', 'describe-configs', 'alter-configs', 'idempotent-write'],
   'transactional-id': ['write', 'describe'],
   'subject': [],
+  'tag': [],
 }
 
 /** What authorized-operations fields hold where the client did not ask. */

@@ -8,7 +8,7 @@ import { matchesFilter, refuseBinding } from '../../src/security/acl-bindings.ts
 const operations: readonly AclOperation[] = [
   'all', 'read', 'write', 'create', 'delete', 'alter', 'describe', 'cluster-action', 'describe-configs', 'alter-configs', 'idempotent-write',
 ]
-const types: readonly ResourceType[] = ['topic', 'group', 'cluster', 'transactional-id', 'subject']
+const types: readonly ResourceType[] = ['topic', 'group', 'cluster', 'transactional-id', 'subject', 'tag']
 
 function binding(change: Partial<AclBinding> = {}): AclBinding {
   return {

@@ -15,7 +15,7 @@ const bindingsPerRequestMax = 1000
 const operations = [
   'all', 'read', 'write', 'create', 'delete', 'alter', 'describe', 'cluster-action', 'describe-configs', 'alter-configs', 'idempotent-write',
 ] as const
-const resourceTypes = ['topic', 'group', 'cluster', 'transactional-id', 'subject'] as const
+const resourceTypes = ['topic', 'group', 'cluster', 'transactional-id', 'subject', 'tag'] as const
 const permissions = ['allow', 'deny'] as const
 const patternTypes = ['literal', 'prefixed'] as const
 

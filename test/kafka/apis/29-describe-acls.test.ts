@@ -22,6 +22,7 @@ async function deskWithAcls(): Promise<Desk> {
   await desk.grant(bob, 'idempotent-write', 'cluster', 'kafka-cluster')
   await desk.grant(bob, 'write', 'transactional-id', 'tx')
   await desk.grant(alice, 'read', 'subject', 'orders-value')
+  await desk.grant(alice, 'read', 'tag', 'PII')
   return desk
 }
 
@@ -39,7 +40,7 @@ describe('DescribeAcls', () => {
     }
   })
 
-  it('never shows the registry\'s subjects', async () => {
+  it('never shows the registry\'s subjects and tags', async () => {
     const { resources } = await (await deskWithAcls()).send(DescribeAcls, 3, everything)
     expect(resources.map(one => [one.resourceType, one.resourceName, one.patternType])).toEqual([
       [2, 'orders', 3], [2, 'ord', 4], [2, '*', 3], [3, 'g', 3], [4, 'kafka-cluster', 3], [5, 'tx', 3],

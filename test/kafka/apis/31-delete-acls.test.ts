@@ -34,9 +34,10 @@ describe('DeleteAcls', () => {
     const desk = kafkaDesk()
     await desk.grant(alice, 'read', 'topic', 'orders')
     await desk.grant(alice, 'read', 'subject', 'orders-value')
+    await desk.grant(alice, 'read', 'tag', 'PII')
     const { filterResults } = await desk.send(DeleteAcls, 3, { filters: [everything] })
     expect(filterResults[0]!.matchingAcls).toHaveLength(1)
-    expect(desk.backend.acls.all().map(one => one.resourceType)).toEqual(['subject'])
+    expect(desk.backend.acls.all().map(one => one.resourceType)).toEqual(['subject', 'tag'])
   })
 
   it('refuses a filter with unknown numbers, and serves the others', async () => {
