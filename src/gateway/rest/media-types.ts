@@ -3,8 +3,10 @@
 // payload.ts).
 import type { Request } from 'express'
 import { Problem } from '../problem.ts'
+import { choiceParameter } from '../query.ts'
 
-export type EmbeddedFormat = 'binary' | 'json' | 'avro' | 'jsonschema'
+export const embeddedFormats = ['binary', 'json', 'avro', 'jsonschema', 'protobuf', 'string'] as const
+export type EmbeddedFormat = (typeof embeddedFormats)[number]
 
 /** What an answer without embedded records is, most wanted first. */
 const plainTypes = ['application/vnd.kafka.v2+json', 'application/vnd.kafka+json', 'application/json'] as const
@@ -14,6 +16,8 @@ const formats: Readonly<Record<string, EmbeddedFormat | 'auto'>> = {
   'application/vnd.kafka.json.v2+json': 'json',
   'application/vnd.kafka.avro.v2+json': 'avro',
   'application/vnd.kafka.jsonschema.v2+json': 'jsonschema',
+  'application/vnd.kafka.protobuf.v2+json': 'protobuf',
+  'application/vnd.kafka.string.v2+json': 'string',
   'application/vnd.kafka.v2+json': 'binary',
   'application/vnd.kafka+json': 'binary',
   'application/json': 'auto',
@@ -36,6 +40,14 @@ export function formatOfAnswer(request: Request): { format: EmbeddedFormat | 'au
   const type = request.accepts('application/json', ...Object.keys(formats).filter(one => one !== 'application/json'))
   if (type === false) throw notAcceptable(request, Object.keys(formats), 40601)
   return { format: formats[type]!, type }
+}
+
+/** How a read shows Avro: `tagged` is Avro's own JSON encoding, in which a union's value names its branch, `plain` is JSON as people write it. */
+export type AvroForm = 'plain' | 'tagged'
+
+/** `?avro=plain|tagged`. Left out: tagged in the `avro` format, as Confluent's proxy has it, plain in plain JSON. */
+export function avroFormOfAnswer(request: Request, format: EmbeddedFormat | 'auto'): AvroForm {
+  return choiceParameter(request, 'avro', ['plain', 'tagged'], format === 'avro' ? 'tagged' : 'plain')
 }
 
 /** The type of an answer without embedded records. 406 where the client accepts none of them. */

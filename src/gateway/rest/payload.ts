@@ -2,145 +2,94 @@
 // decides; where it names nothing, the latest schema of the topic's subject does. Plain `application/json` follows the topic: its subject's schema
 // where there is one, else JSON as it came.
 import { isUtf8 } from 'node:buffer'
-import type { Access, Admin, Caller, Topic } from '../../ports.ts'
-import { InvalidSchema, RegistryRefusal } from '../../registry/errors.ts'
+import type { Access, Admin, Topic } from '../../ports.ts'
+import { InvalidSchema } from '../../registry/errors.ts'
 import type { SchemaFault } from '../../registry/fault.ts'
 import { frameBytes, framedId, framePrefix } from '../../registry/framing.ts'
 import type { PayloadCodec } from '../../registry/payload.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { SchemaType } from '../../registry/schema.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
-import { parseStrategy, subjectName, type SubjectNameStrategy } from '../../registry/subjects.ts'
 import { Problem } from '../problem.ts'
-import type { EmbeddedFormat } from './media-types.ts'
-import { isBase64, type Part, type SchemaChoice } from './produce-request.ts'
-
-export type PartName = 'key' | 'value'
+import type { AvroForm, EmbeddedFormat } from './media-types.ts'
+import { isBase64, type Part } from './produce-request.ts'
+import { type ChoiceOf, noChoice, type PartName, SchemaChoices, unusable } from './schema-choice.ts'
 
 /** How one side (keys or values) of a request is stored. */
 export interface PartCodec {
-  /** The id of the schema that was used; null without one. */
-  readonly schemaId: number | null
+  /** The schema that was used; null without one. */
+  readonly version: SchemaVersion | null
   encode(part: Part): Buffer | SchemaFault
 }
 
 /** Stored bytes as JSON text, or why they cannot be shown. */
 export type PartReader = (bytes: Buffer) => string | SchemaFault
 
-export interface CodecRequest {
-  readonly topic: Topic
-  readonly part: PartName
+export interface CodecRequest extends ChoiceOf {
   readonly format: EmbeddedFormat | 'auto'
-  readonly choice: SchemaChoice
-  readonly caller: Caller
   /** False where no record of the request has this part: a missing schema does not matter then. */
   readonly isNeeded: boolean
 }
 
-const typeOfFormat: Partial<Record<EmbeddedFormat | 'auto', SchemaType>> = { avro: 'AVRO', jsonschema: 'JSON' }
-/** Confluent's numbers. */
-const missingSchema = { key: 42201, value: 42202 } as const
-const invalidSchema = 42205
+/** By the registry's names of the languages. */
+const typeOfFormat: Partial<Record<EmbeddedFormat | 'auto', string>> = { avro: 'AVRO', jsonschema: 'JSON', protobuf: 'PROTOBUF' }
+
+/** Confluent's numbers and words. */
+const missingSchema = {
+  key: { errorCode: 42201, text: 'Request includes keys but does not include key schema' },
+  value: { errorCode: 42202, text: 'Request includes values but does not include value schema' },
+} as const
 
 export class Payloads {
   readonly #registry: Registry
-  readonly #admin: Admin
-  readonly #access: Access
+  readonly #choices: SchemaChoices
 
   constructor(parts: { registry: Registry; admin: Admin; access: Access }) {
     this.#registry = parts.registry
-    this.#admin = parts.admin
-    this.#access = parts.access
+    this.#choices = new SchemaChoices(parts)
   }
 
   /** Throws 422: 42201 or 42202 where a key or value schema is needed and missing, 42205 where it cannot be used or is not one of the topic's. */
   async codecFor(request: CodecRequest): Promise<PartCodec> {
     const { format, choice, part, topic } = request
-    if (format === 'binary' || format === 'json') {
-      if (choice.schema !== undefined || choice.id !== undefined) {
-        throw new Problem(422, `${part}_schema and ${part}_schema_id mean nothing in the ${format} format`)
-      }
-      return format === 'binary' ? binaryCodec : jsonCodec
+    const plain = schemalessCodecs[format]
+    if (plain !== undefined) {
+      const named = namesOf(choice, part)
+      if (named.length > 0) throw new Problem(422, `${named.join(' and ')} ${named.length > 1 ? 'mean' : 'means'} nothing in the ${format} format`)
+      return plain
     }
-    const version = await this.#versionFor(request)
+    const version = await this.#choices.versionFor(request, typeOfFormat[format])
     if (version !== undefined) return this.#schemaCodec(version, format)
     if (format === 'auto') return part === 'key' ? plainKeyCodec : jsonCodec
     if (!request.isNeeded) return jsonCodec
-    throw new Problem(
-      422,
-      `${part === 'key' ? 'Key' : 'Value'} schema missing: give ${part}_schema or ${part}_schema_id, or register a schema for '${topic.name}-${part}'`,
-      { errorCode: missingSchema[part] },
-    )
+    const { errorCode, text } = missingSchema[part]
+    throw new Problem(422, `${text}: give ${part}_schema, ${part}_schema_id or ${part}_subject, or register a schema for '${topic.name}-${part}'`, { errorCode })
   }
 
-  /**
-   * How a topic's stored keys or values are shown in the format. Avro's unions are tagged in `avro`, as Confluent's proxy has them, and plain in
-   * plain JSON.
-   */
-  readerFor(topic: Topic, part: PartName, format: EmbeddedFormat | 'auto'): PartReader {
-    if (format === 'binary') return bytes => JSON.stringify(bytes.toString('base64'))
-    if (format === 'json') return jsonText
-    if (format !== 'auto') return bytes => this.#framed(bytes, typeOfFormat[format], { tagged: true })
-    // What `codecFor` makes of plain JSON, the other way round.
-    if (this.#latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined, { tagged: false })
-    return part === 'key' ? plainText : jsonText
-  }
-
-  async #versionFor(request: CodecRequest): Promise<SchemaVersion | undefined> {
-    const { topic, part, choice } = request
-    if (choice.schema !== undefined) return await this.#given(choice.schema, request)
-    if (choice.id === undefined) return this.#latest(topic, part)
-    const subject = this.#registry.subjectOf(choice.id, { topic: topic.name, part, strategy: this.#strategy(topic, part) })
-    if (typeof subject !== 'string') throw new Problem(422, `${part}_schema_id: ${subject.reason}`, { errorCode: invalidSchema })
-    return this.#registry.store.withId(choice.id).find(version => version.subject === subject)
-  }
-
-  /** A schema that the request brings along: looked up, or registered where it is new and the caller may write the subject. */
-  async #given(text: string, { topic, part, format, caller }: CodecRequest): Promise<SchemaVersion> {
-    const schemaType = typeOfFormat[format]
-    if (schemaType === undefined) {
-      const types = 'application/vnd.kafka.avro.v2+json or application/vnd.kafka.jsonschema.v2+json'
-      throw new Problem(422, `${part}_schema needs a Content-Type that says its language: ${types}`)
+  /** How a topic's stored keys or values are shown in the format. */
+  readerFor(topic: Topic, part: PartName, { format, avro }: { format: EmbeddedFormat | 'auto'; avro: AvroForm }): PartReader {
+    const how = { tagged: avro === 'tagged' }
+    switch (format) {
+      case 'binary': return bytes => JSON.stringify(bytes.toString('base64'))
+      case 'json': return jsonText
+      case 'string': return plainText
+      case 'auto':
+        // What `codecFor` makes of plain JSON, the other way round.
+        if (this.#choices.latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined, how)
+        return part === 'key' ? plainText : jsonText
+      default: return bytes => this.#framed(bytes, typeOfFormat[format], how)
     }
-    const strategy = this.#strategy(topic, part)
-    const recordName = strategy === 'TopicName' ? undefined : orProblem(this.#registry.recordName(text, schemaType))
-    const subject = subjectName(strategy, topic.name, part, recordName)
-    if (subject === undefined) throw new Problem(422, `${part}_schema has no record name, which the strategy ${strategy} needs`, { errorCode: invalidSchema })
-    const request = { schema: text, schemaType }
-    // One refusal for both outcomes of the look-up, so that it does not tell whether the schema is there.
-    this.#expect(caller, 'read', subject)
-    const known = this.#registry.lookup(subject, request, { normalize: undefined, deleted: false })
-    if (!(known instanceof RegistryRefusal)) return known
-    this.#expect(caller, 'write', subject)
-    return orProblem(await this.#registry.register(subject, request, { normalize: undefined }))
-  }
-
-  #expect(caller: Caller, operation: 'read' | 'write', subject: string): void {
-    if (!this.#access.allows(caller, operation, 'subject', subject)) {
-      throw new Problem(403, `User is denied operation ${operation} on Subject: ${subject}`, { errorCode: 40301 })
-    }
-  }
-
-  /** Of the topic's own subject. The strategies by record name have one per kind of record, so that there is no latest of them all. */
-  #latest(topic: Topic, part: PartName): SchemaVersion | undefined {
-    return this.#strategy(topic, part) === 'TopicName' ? this.#registry.store.latest(`${topic.name}-${part}`) : undefined
-  }
-
-  #strategy(topic: Topic, part: PartName): SubjectNameStrategy {
-    return parseStrategy(this.#admin.config(topic, `confluent.${part}.subject.name.strategy`)) ?? 'TopicName'
   }
 
   #schemaCodec(version: SchemaVersion, format: EmbeddedFormat | 'auto'): PartCodec {
     const wanted = typeOfFormat[format]
-    if (wanted !== undefined && version.schemaType !== wanted) {
-      throw unusable(version, `is of type ${version.schemaType}, not ${wanted}`)
-    }
+    const named = `schema ${version.id} of subject '${version.subject}'`
+    if (wanted !== undefined && version.schemaType !== wanted) throw unusable(`${named} is of type ${version.schemaType}, not ${wanted}`)
     const codec = this.#registry.payloadCodec(version.id)
-    if (codec instanceof InvalidSchema) throw unusable(version, `cannot be used: ${codec.message}`)
-    return framedCodec(version.id, codec)
+    if (codec instanceof InvalidSchema) throw unusable(`${named} cannot be used: ${codec.message}`)
+    return framedCodec(version, codec)
   }
 
-  #framed(bytes: Buffer, wanted: SchemaType | undefined, how: { tagged: boolean }): string | SchemaFault {
+  #framed(bytes: Buffer, wanted: string | undefined, how: { tagged: boolean }): string | SchemaFault {
     const id = framedId(bytes)
     if (typeof id === 'string') return { pointer: '', reason: id }
     const [version] = this.#registry.store.withId(id)
@@ -152,23 +101,38 @@ export class Payloads {
   }
 }
 
+/** What a request names of a choice, by its own members. */
+function namesOf(choice: ChoiceOf['choice'], part: PartName): string[] {
+  const members = { schema: 'schema', id: 'schema_id', version: 'version', subject: 'subject', strategy: 'subject_name_strategy' } as const
+  return (Object.keys(noChoice) as (keyof typeof noChoice)[]).filter(name => choice[name] !== undefined).map(name => `${part}_${members[name]}`)
+}
+
 const binaryCodec: PartCodec = {
-  schemaId: null,
+  version: null,
   encode({ value }) {
     if (typeof value === 'string' && isBase64(value)) return Buffer.from(value, 'base64')
     return { pointer: '', reason: 'must be base64 text in the binary format' }
   },
 }
 
-const jsonCodec: PartCodec = { schemaId: null, encode: ({ json }) => json }
+const jsonCodec: PartCodec = { version: null, encode: ({ json }) => json }
+
+const stringCodec: PartCodec = {
+  version: null,
+  encode({ value }) {
+    return typeof value === 'string' ? Buffer.from(value) : { pointer: '', reason: 'must be a JSON string in the string format' }
+  },
+}
+
+const schemalessCodecs: Partial<Record<EmbeddedFormat | 'auto', PartCodec>> = { binary: binaryCodec, json: jsonCodec, string: stringCodec }
 
 /** A key that is a text is stored as that text, as every Kafka client would and as a Kinesis partition key shows it; anything else as its JSON. */
-const plainKeyCodec: PartCodec = { schemaId: null, encode: ({ value, json }) => (typeof value === 'string' ? Buffer.from(value) : json) }
+const plainKeyCodec: PartCodec = { version: null, encode: ({ value, json }) => (typeof value === 'string' ? Buffer.from(value) : json) }
 
-function framedCodec(schemaId: number, codec: PayloadCodec): PartCodec {
-  const prefix = framePrefix(schemaId)
+function framedCodec(version: SchemaVersion, codec: PayloadCodec): PartCodec {
+  const prefix = framePrefix(version.id)
   return {
-    schemaId,
+    version,
     encode(part) {
       const { json } = part
       const payload = codec.encode(part.value, json)
@@ -192,14 +156,4 @@ function jsonText(bytes: Buffer): string | SchemaFault {
 /** A key as the text it is; "17" stays a text. */
 function plainText(bytes: Buffer): string | SchemaFault {
   return isUtf8(bytes) ? JSON.stringify(bytes.toString()) : { pointer: '', reason: 'is not UTF-8' }
-}
-
-function unusable(version: SchemaVersion, reason: string): Problem {
-  return new Problem(422, `schema ${version.id} of subject '${version.subject}' ${reason}`, { errorCode: invalidSchema })
-}
-
-/** The registry's own numbers mean other things in this API, so only its status and its words are kept. */
-function orProblem<T>(outcome: T | RegistryRefusal): T {
-  if (!(outcome instanceof RegistryRefusal)) return outcome
-  throw new Problem(outcome.status, outcome.message, { errorCode: outcome.status === 422 ? invalidSchema : outcome.status })
 }

@@ -1,5 +1,5 @@
-// The body of a produce request, `{records: [{key, value, partition}], key_schema | key_schema_id, value_schema | value_schema_id}`, with `headers`
-// and `timestamp` per record as extensions. One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is
+// The body of a produce request, `{records: [{key, value, partition}], key_schema | key_schema_id, value_schema | value_schema_id}`. Extensions: `headers`
+// and `timestamp` per record; per side also `key_subject`, `key_version` (a number or `latest`) and `key_subject_name_strategy`. One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is
 // stored as JSON is then the client's own bytes, numbers in full precision, and nothing is parsed or printed twice.
 import { isUtf8 } from 'node:buffer'
 import { assert } from '../../base/assert.ts'
@@ -7,6 +7,7 @@ import { parseJsonText } from '../../base/json.ts'
 import type { Header } from '../../wire/batch.ts'
 import { JsonCursor, memberCount } from '../json-text.ts'
 import { Problem } from '../problem.ts'
+import { isStrategyName, latestVersion, type SchemaChoice, versionMax } from './schema-choice.ts'
 
 /** Records of one request: bounds its answer, which is longer than the shortest record. */
 export const recordsPerRequestMax = 10_000
@@ -64,13 +65,6 @@ export interface RequestRecord {
   readonly timestampMs: number | undefined
 }
 
-/** Which schema the client names for its keys or its values; both undefined leaves it to the topic's subject. */
-export interface SchemaChoice {
-  /** Text of a schema. */
-  readonly schema: string | undefined
-  readonly id: number | undefined
-}
-
 export interface ProduceRequest {
   readonly records: readonly RequestRecord[]
   readonly keySchema: SchemaChoice
@@ -100,7 +94,7 @@ export function parseProduceRequest(body: Buffer): ProduceRequest {
         value: value === undefined || record['value'] === null ? undefined : new Part(record['value'], body, value),
         partition: record['partition'] === undefined ? undefined : wholeNumber(record['partition'], `records[${index}].partition`, 2 ** 31 - 1),
         headers: record['headers'] === undefined ? noHeaders : headersOf(record['headers'], `records[${index}].headers`),
-        timestampMs: record['timestamp'] === undefined ? undefined : wholeNumber(record['timestamp'], `records[${index}].timestamp`, Number.MAX_SAFE_INTEGER),
+        timestampMs: (record['timestamp'] ?? null) === null ? undefined : timestampOf(record['timestamp'], `records[${index}].timestamp`),
       }
     }),
     keySchema: schemaChoice(envelope, 'key'),
@@ -121,7 +115,8 @@ interface RecordSpans {
 }
 
 const noHeaders: readonly Header[] = []
-const envelopeMembers = ['records', 'key_schema', 'key_schema_id', 'value_schema', 'value_schema_id'].map(name => Buffer.from(name))
+const choiceMembers = ['schema', 'schema_id', 'subject', 'version', 'subject_name_strategy']
+const envelopeMembers = ['records', ...['key', 'value'].flatMap(part => choiceMembers.map(name => `${part}_${name}`))].map(name => Buffer.from(name))
 const recordMembers = ['value', 'key', 'partition', 'headers', 'timestamp'].map(name => Buffer.from(name))
 const [records, value, key] = [0, 0, 1]
 
@@ -176,22 +171,59 @@ function markSeen(seen: number, member: number | string, known: readonly Buffer[
 }
 
 function schemaChoice(envelope: Readonly<Record<string, unknown>>, part: 'key' | 'value'): SchemaChoice {
-  const schema = envelope[`${part}_schema`] ?? undefined
+  const text = (name: string, meaning: string): string | undefined => {
+    const given = envelope[`${part}_${name}`] ?? undefined
+    if (given !== undefined && typeof given !== 'string') throw unprocessable(`${part}_${name} must be ${meaning}, as a JSON string`)
+    return given
+  }
+  const schema = text('schema', 'the schema\'s text')
   const id = wholeNumber(envelope[`${part}_schema_id`], `${part}_schema_id`, 2 ** 31 - 1)
-  if (schema !== undefined && typeof schema !== 'string') throw unprocessable(`${part}_schema must be the schema's text, as a JSON string`)
-  if (schema !== undefined && id !== undefined) throw unprocessable(`${part}_schema and ${part}_schema_id exclude each other`)
-  return { schema, id }
+  const subject = text('subject', 'the name of a subject')
+  const strategy = text('subject_name_strategy', 'the name of a strategy')
+  const version = versionOf(envelope[`${part}_version`] ?? undefined, `${part}_version`)
+  const given = [['schema', schema], ['schema_id', id], ['version', version]].filter(([, value]) => value !== undefined).map(([name]) => `${part}_${name}`)
+  if (given.length > 1) throw unprocessable(`${given.join(' and ')} exclude each other`)
+  if (subject !== undefined && strategy !== undefined) throw unprocessable(`${part}_subject and ${part}_subject_name_strategy exclude each other`)
+  if (strategy !== undefined && !isStrategyName(strategy)) {
+    throw unprocessable(`${part}_subject_name_strategy must be TOPIC_NAME, RECORD_NAME or TOPIC_RECORD_NAME, not '${strategy.slice(0, 64)}'`)
+  }
+  return { schema, id, version, subject, strategy }
 }
 
+function versionOf(value: unknown, path: string): SchemaChoice['version'] {
+  if (value === undefined || value === latestVersion) return value
+  // Some clients send the path segment that the registry takes.
+  const version = typeof value === 'string' && /^\d{1,10}$/.test(value) ? Number(value) : value
+  if (typeof version === 'number' && Number.isInteger(version) && version >= 1 && version <= versionMax) return version
+  throw unprocessable(`${path} must be a version number or '${latestVersion}'`)
+}
+
+/** Either `{name, value}`, or `{key, value}` as the Strimzi bridge has it. */
 function headersOf(value: unknown, path: string): Header[] {
   if (!Array.isArray(value) || value.length > headersPerRecordMax) throw unprocessable(`${path} must be a list of at most ${headersPerRecordMax} headers`)
   return value.map((element: unknown, index): Header => {
-    const { name, value: text } = (typeof element === 'object' && element !== null ? element : {}) as { name?: unknown; value?: unknown }
-    if (typeof name !== 'string') throw unprocessable(`${path}[${index}].name must be a text`)
+    const { name, key: nameToo, value: text } = (typeof element === 'object' && element !== null ? element : {}) as Readonly<Record<string, unknown>>
+    if (name !== undefined && nameToo !== undefined) throw unprocessable(`${path}[${index}].name and ${path}[${index}].key are the same thing: give one of them`)
+    const header = name ?? nameToo
+    if (typeof header !== 'string') throw unprocessable(`${path}[${index}].name must be a text`)
     if (text !== null && (typeof text !== 'string' || !isBase64(text))) throw unprocessable(`${path}[${index}].value must be base64 or null`)
-    return { key: name, value: text === null ? null : Buffer.from(text as string, 'base64') }
+    return { key: header, value: text === null ? null : Buffer.from(text, 'base64') }
   })
 }
+
+function timestampOf(value: unknown, path: string): number {
+  const timestampMs = instantOf(value)
+  if (timestampMs === undefined) throw unprocessable(`${path} must be milliseconds since 1970 or a time like 2026-01-31T12:00:00.000Z`)
+  return timestampMs
+}
+
+/** A time as milliseconds since the epoch, given so or in ISO 8601 with its zone (as REST proxy v3 has it); undefined for what is neither. */
+export function instantOf(value: unknown): number | undefined {
+  const timestampMs = typeof value === 'string' && isoTime.test(value) ? Date.parse(value) : value
+  return Number.isSafeInteger(timestampMs) && (timestampMs as number) >= 0 ? (timestampMs as number) : undefined
+}
+
+const isoTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)$/
 
 /** Whether the text is canonical base64: Node's decoder would silently drop what is not. */
 export function isBase64(text: string): boolean {

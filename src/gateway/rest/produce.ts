@@ -13,7 +13,8 @@ import { append, build, unfit, validate, type IndexedFault } from './append.ts'
 import { formatOfBody, plainAnswerType } from './media-types.ts'
 import { Partitioner, partitionOfKey } from './partitioner.ts'
 import type { PartCodec, Payloads } from './payload.ts'
-import { parseProduceRequest, type Part, type ProduceRequest, type SchemaChoice } from './produce-request.ts'
+import { parseProduceRequest, type Part, type ProduceRequest } from './produce-request.ts'
+import type { SchemaChoice } from './schema-choice.ts'
 
 /** Larger than one batch may be by default (1 MiB), because base64, member names and several partitions come on top. */
 export const produceBytesMax = 4 * 1024 * 1024
@@ -54,7 +55,7 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
     const assigned = assign({ body, drafts, topic, pinned, sticky: () => partitioner.sticky(name, topic.partitions.length) })
     const batches = build(assigned, drafts, parts, topic)
     const outcomes = await append(parts.logs, name, batches)
-    answer(response, assigned, outcomes, { key_schema_id: codecs.key.schemaId, value_schema_id: codecs.value.schemaId })
+    answer(response, assigned, outcomes, { key_schema_id: codecs.key.version?.id ?? null, value_schema_id: codecs.value.version?.id ?? null })
   }
 }
 

@@ -76,6 +76,30 @@ describe('POST /topics/{topic}', () => {
     }])
   })
 
+  it('takes headers in the Strimzi bridge\'s shape too, and times in ISO 8601', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const response = await gateway.as(admin).post('/topics/orders').type(json).send({ records: [
+      { value: 1, timestamp: '2026-01-31T12:00:00.250+01:00', headers: [{ key: 'trace', value: 'eA==' }] }, { value: 2, timestamp: null },
+    ] })
+    expect(response.status).toBe(200)
+    const { body } = await gateway.as(admin).get('/topics/orders/partitions/0/records').set('accept', json)
+    expect(body).toMatchObject([{ timestamp: Date.UTC(2026, 0, 31, 11, 0, 0, 250), headers: [{ name: 'trace', value: 'eA==' }] }, { timestamp: gateway.time.now }])
+  })
+
+  it('takes texts in the string format, stores them as they are, and shows them as texts', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const string = 'application/vnd.kafka.string.v2+json'
+    expect((await gateway.as(admin).post('/topics/orders').type(string).send({ records: [{ key: '17', value: 'grüße\n' }] })).status).toBe(200)
+    expect(await gateway.values('orders')).toEqual(['grüße\n'])
+    const bad = await gateway.as(admin).post('/topics/orders').type(string).send({ records: [{ value: 'fine' }, { value: { an: 'object' } }] })
+    expect([bad.status, bad.body]).toMatchObject([422, { error_code: 42206, faults: [{ index: 1, part: 'value', reason: 'must be a JSON string in the string format' }] }])
+    const read = await gateway.as(admin).get('/topics/orders/partitions/0/records').set('accept', string)
+    expect(read.headers['content-type']).toMatch(/^application\/vnd\.kafka\.string\.v2\+json/)
+    expect(read.body).toMatchObject([{ key: '17', value: 'grüße\n' }])
+  })
+
   it.each([
     ['no JSON', '{"records":[{"value":1}', 400, 400],
     ['JSON that is no object', '[]', 422, 422],
@@ -93,6 +117,14 @@ describe('POST /topics/{topic}', () => {
     ['nesting without end', `{"records":[{"value":${'['.repeat(100_000)}`, 400, 400],
     ['a trailing value', '{"records":[{"value":1}]} {}', 400, 400],
     ['headers that are no list', '{"records":[{"value":1,"headers":{}}]}', 422, 422],
+    ['a header with two names', '{"records":[{"value":1,"headers":[{"name":"a","key":"b","value":null}]}]}', 422, 422],
+    ['a time without its zone', '{"records":[{"value":1,"timestamp":"2026-01-31T12:00:00"}]}', 422, 422],
+    ['a time before 1970', '{"records":[{"value":1,"timestamp":-1}]}', 422, 422],
+    ['a subject in a format without schemas', '{"records":[{"value":1}],"value_subject":"orders-value"}', 422, 422],
+    ['a version that is none', '{"records":[{"value":1}],"value_version":"newest"}', 422, 422],
+    ['a strategy that is none', '{"records":[{"value":1}],"value_subject_name_strategy":"MINE"}', 422, 422],
+    ['a subject and a strategy', '{"records":[{"value":1}],"value_subject":"a","value_subject_name_strategy":"TOPIC_NAME"}', 422, 422],
+    ['a version and an id', '{"records":[{"value":1}],"value_version":1,"value_schema_id":1}', 422, 422],
     ['a schema in a format without one', '{"records":[{"value":1}],"value_schema_id":1}', 422, 422],
   ])('refuses %s and stores nothing', async (_name, body, status, errorCode) => {
     const gateway = await testGateway()
@@ -118,7 +150,7 @@ describe('POST /topics/{topic}', () => {
     const client = gateway.as(admin)
     expect((await client.post('/topics/orders').type(json).send(`{"records":[{"value":"${'x'.repeat(4 * 1024 * 1024)}"}]}`)).status).toBe(413)
     expect((await client.post('/topics/orders').type(json).set('content-encoding', 'gzip').send('x')).status).toBe(415)
-    expect((await client.post('/topics/orders').type('application/vnd.kafka.protobuf.v2+json').send('{}')).status).toBe(415)
+    expect((await client.post('/topics/orders').type('application/vnd.kafka.text.v2+json').send('{}')).status).toBe(415)
     expect((await client.post('/topics/orders').type('text/plain').send('{}')).status).toBe(415)
     expect((await client.post('/topics/orders').type(json).set('accept', 'text/html').send('{}')).status).toBe(406)
     expect((await client.put('/topics/orders').send()).status).toBe(405)

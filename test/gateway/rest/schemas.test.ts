@@ -124,6 +124,45 @@ describe('a schema that the request names', () => {
     expect(await produce({ value_schema_id: id })).toBe(id)
   })
 
+  it('by subject and version is that version, or the latest', async () => {
+    const { gateway, id } = await withSubject('shared', '"int"', 'AVRO')
+    const { body } = await gateway.as(admin).post('/subjects/shared/versions').send({ schema: '"long"' })
+    const latest = (body as { id: number }).id
+    const produce = async (choice: object): Promise<unknown> => (await gateway.as(admin).post('/topics/orders').type(avro).send({ ...choice, records: [{ value: 1 }] })).body as unknown
+    expect(await produce({ value_subject: 'shared' })).toMatchObject({ value_schema_id: latest })
+    expect(await produce({ value_subject: 'shared', value_version: 'latest' })).toMatchObject({ value_schema_id: latest })
+    expect(await produce({ value_subject: 'shared', value_version: 1 })).toMatchObject({ value_schema_id: id })
+    expect(await produce({ value_subject: 'shared', value_schema_id: id })).toMatchObject({ value_schema_id: id })
+    expect(await produce({ value_subject: 'shared', value_version: 9 })).toMatchObject({ error_code: 42205, message: 'Version 9 not found.' })
+    expect(await produce({ value_subject: 'nowhere' })).toMatchObject({ error_code: 42205, message: 'Subject \'nowhere\' not found.' })
+    expect(await produce({ value_version: 1 })).toMatchObject({ error_code: 42205, message: 'Subject \'orders-value\' not found.' })
+  })
+
+  it('by subject needs READ on it, and to register there WRITE', async () => {
+    const { gateway } = await withSubject('shared', '"int"', 'AVRO')
+    await gateway.allow('bob', 'write', 'topic', 'orders')
+    const produce = async (choice: object): Promise<number> => (await gateway.as('bob').post('/topics/orders').type(avro).send({ ...choice, records: [{ value: 1 }] })).status
+    expect([await produce({ value_subject: 'shared' }), await produce({ value_subject: 'phantom' }), await produce({ value_subject: 'shared', value_schema_id: 1 })]).toEqual([403, 403, 403])
+    await gateway.allow('bob', 'read', 'subject', 'shared')
+    expect(await produce({ value_subject: 'shared' })).toBe(200)
+    expect(await produce({ value_subject: 'shared', value_schema: '"long"' })).toBe(403)
+    await gateway.allow('bob', 'write', 'subject', 'shared')
+    expect(await produce({ value_subject: 'shared', value_schema: '"long"' })).toBe(200)
+  })
+
+  it('is found and registered by the strategy that the request names', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const produce = async (choice: object): Promise<unknown> =>
+      (await gateway.as(admin).post('/topics/orders').type(avro).send({ ...choice, records: [{ value: { id: 1, customer: { name: 'Ann' } } }] })).body as unknown
+    expect(await produce({ value_schema: orderAvro, value_subject_name_strategy: 'RECORD_NAME' })).toMatchObject({ value_schema_id: 1 })
+    expect(await produce({ value_schema: orderAvro, value_subject_name_strategy: 'TopicRecordNameStrategy' })).toMatchObject({ value_schema_id: 1 })
+    expect((await gateway.as(admin).get('/subjects')).body).toEqual(['orders-shop.Order', 'shop.Order'])
+    expect(await produce({ value_schema_id: 1, value_subject_name_strategy: 'RECORD_NAME' })).toMatchObject({ value_schema_id: 1 })
+    expect(await produce({ value_schema_id: 1 })).toMatchObject({ error_code: 42205 })
+    expect(await produce({ value_subject_name_strategy: 'RECORD_NAME' })).toMatchObject({ error_code: 42205, message: expect.stringContaining('give value_subject') })
+  })
+
   it.each([
     ['none where the values need one', avro, { records: [{ value: 1 }] }, 42202],
     ['none where the keys need one', avro, { value_schema: '"int"', records: [{ key: 1, value: 1 }] }, 42201],
@@ -136,6 +175,9 @@ describe('a schema that the request names', () => {
     await gateway.createTopic('orders')
     const response = await gateway.as(admin).post('/topics/orders').type(type).send(body)
     expect([response.status, (response.body as { error_code: number }).error_code]).toEqual([422, errorCode])
+    const { message } = response.body as { message: string }
+    if (errorCode === 42201) expect(message).toMatch(/^Request includes keys but does not include key schema/)
+    if (errorCode === 42202) expect(message).toMatch(/^Request includes values but does not include value schema/)
     expect(await gateway.values('orders')).toEqual([])
   })
 
@@ -146,6 +188,20 @@ describe('a schema that the request names', () => {
 })
 
 describe('reading', () => {
+  it('shows Avro tagged or plain, as it is asked to', async () => {
+    const { gateway } = await withSubject('orders-value', orderAvro, 'AVRO')
+    await gateway.as(admin).post('/topics/orders').type(avro).send({ records: [{ value: { id: 1, customer: { name: 'Ann' }, note: 'gift' } }] })
+    const note = async (query: string, accept: string): Promise<unknown> => {
+      const { body } = await gateway.as(admin).get(`/topics/orders/partitions/0/records${query}`).set('accept', accept)
+      return (body as { value: { note: unknown } }[])[0]!.value.note
+    }
+    expect(await note('', avro)).toEqual({ string: 'gift' })
+    expect(await note('?avro=plain', avro)).toBe('gift')
+    expect(await note('', 'application/json')).toBe('gift')
+    expect(await note('?avro=tagged', 'application/json')).toEqual({ string: 'gift' })
+    expect((await gateway.as(admin).get('/topics/orders/partitions/0/records?avro=best')).body).toMatchObject({ error_code: 40002 })
+  })
+
   it('says of each record why it cannot be shown', async () => {
     const { gateway } = await withSubject('orders-value', orderAvro, 'AVRO')
     const values = [Buffer.from('plain'), Buffer.from('000000006300', 'hex'), Buffer.from('000000000102', 'hex')]

@@ -76,6 +76,18 @@ describe('reading records back', () => {
     expect(await values('&offset=0&max_bytes=1')).toEqual([1])
   })
 
+  it('starts at a time where it is told one, and at the end where every record is older', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const client = gateway.as(admin)
+    for (const hour of [1, 2, 3]) await client.post('/topics/orders').type(json).send({ records: [{ value: hour, timestamp: Date.UTC(2026, 0, 1, hour) }] })
+    const values = async (timestamp: string | number): Promise<unknown> =>
+      ((await client.get(`/topics/orders/partitions/0/records?timeout=0&timestamp=${timestamp}`).set('accept', json)).body as { value: unknown }[]).map(one => one.value)
+    expect(await values('2026-01-01T02:00:00Z')).toEqual([2, 3])
+    expect(await values(Date.UTC(2026, 0, 1, 2) + 1)).toEqual([3])
+    expect(await values('2026-01-02T00:00:00Z')).toEqual([])
+  })
+
   it('waits for the first record until its timeout', async () => {
     const gateway = await testGateway()
     await gateway.createTopic('orders')
@@ -104,6 +116,8 @@ describe('reading records back', () => {
     ['?offset=soon', 400, 40002],
     ['?offset=5', 404, 40403],
     ['?offset=0&offset=1', 400, 40002],
+    ['?timestamp=yesterday', 400, 40002],
+    ['?timestamp=1&offset=1', 400, 40002],
     ['?timeout=99999999', 400, 40002],
     ['?max_bytes=0', 400, 40002],
   ])('refuses %s', async (query, status, errorCode) => {

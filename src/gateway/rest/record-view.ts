@@ -1,0 +1,49 @@
+// How stored records are shown: `{topic, key, value, partition, offset, timestamp, headers}` as JSON text in an embedded format, as Confluent's REST proxy
+// has it, with time and headers besides. The same for stateless reads, consumer instances and event streams.
+import type { PartitionRef, Slice, Topic } from '../../ports.ts'
+import type { RecordView } from '../../wire/batch.ts'
+import type { AvroForm, EmbeddedFormat } from './media-types.ts'
+import type { PartReader, Payloads } from './payload.ts'
+
+export interface Shown {
+  readonly format: EmbeddedFormat | 'auto'
+  readonly avro: AvroForm
+}
+
+/** Makes JSON text of one topic's records. */
+export type RecordPrinter = (partition: number, record: RecordView) => string
+
+export function recordPrinter(payloads: Payloads, topic: Topic, shown: Shown): RecordPrinter {
+  const readers = { key: payloads.readerFor(topic, 'key', shown), value: payloads.readerFor(topic, 'value', shown) }
+  return (partition, record) => showRecord({ topic: topic.name, partition }, record, readers)
+}
+
+/** The records from `from` on that clients may see, in order. */
+export function* recordsFrom(slice: Slice, from: number): Generator<RecordView> {
+  for (const batch of slice.batches) {
+    if (batch.isControl) continue
+    for (const record of batch.recordsOrNone()) if (record.offset >= from) yield record
+  }
+}
+
+/** The offset behind all that the slice holds, records that are not shown included; `from` where it holds nothing. */
+export function endOf(slice: Slice, from: number): number {
+  return slice.batches.at(-1)?.nextOffset ?? from
+}
+
+function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartReader; value: PartReader }): string {
+  const key = show(record.key, readers.key)
+  const value = show(record.value, readers.value)
+  const headers = JSON.stringify(record.headers.map(header => ({ name: header.key, value: header.value?.toString('base64') ?? null })))
+  const keyError = key.fault === undefined ? '' : `,"key_error":${JSON.stringify(key.fault)}`
+  const valueError = value.fault === undefined ? '' : `,"value_error":${JSON.stringify(value.fault)}`
+  return `{"topic":${JSON.stringify(at.topic)},"key":${key.json},"value":${value.json},"partition":${at.partition},"offset":${record.offset}`
+    + `,"timestamp":${record.timestampMs},"headers":${headers}${keyError}${valueError}}`
+}
+
+/** One record that cannot be shown in the format must not stop its reader for ever: it comes as base64, with the reason beside it. */
+function show(bytes: Buffer | null, reader: PartReader): { json: string; fault?: string } {
+  if (bytes === null) return { json: 'null' }
+  const shown = reader(bytes)
+  return typeof shown === 'string' ? { json: shown } : { json: JSON.stringify(bytes.toString('base64')), fault: shown.reason }
+}
