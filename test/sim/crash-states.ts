@@ -274,6 +274,7 @@ class Life {
     }
     if (random.chance(0.15)) {
       if (this.#options.retentionBytes >= 0) this.#learn({ startAsked: this.#known.durableEnd })
+      log.noteHighWatermark(this.#note())
       await log.applyRetention()
       this.#learn({ startAsked: log.startOffset, startConfirmed: log.startOffset })
     }

@@ -83,6 +83,7 @@ export class Log implements AsyncDisposable {
   /** Settles with the retention, DeleteRecords or checkpoint asked for last; never rejects. */
   #upkeep: Promise<void> = Promise.resolve()
   #released: Promise<void> | undefined
+  #closing: Promise<void> | undefined
 
   private constructor(options: LogOptions, gate: Gate, recovered: Recovered) {
     const { endOffset, segments } = recovered
@@ -261,7 +262,7 @@ export class Log implements AsyncDisposable {
     })
   }
 
-  /** Deletes the oldest segments by retention.ms and retention.bytes; a last segment that has expired is closed first. */
+  /** Deletes the oldest segments below the high watermark by retention.ms and retention.bytes; a last segment that has expired is closed first. */
   async applyRetention(): Promise<void> {
     if (this.#commit.stopped || this.#isClosed) return
     await this.#inTurn(async () => {
@@ -274,7 +275,7 @@ export class Log implements AsyncDisposable {
         if (!last || last.isEmpty || last.maxTimestampMs < 0) return
         if (retentionMs >= 0 && last.maxTimestampMs < nowMs - retentionMs) await this.#storage.roll()
       })
-      await this.#deleteBefore(retainedFrom(this.#storage.segments, config(), nowMs))
+      await this.#deleteBefore(retainedFrom(this.#storage.segments, config(), { nowMs, upTo: this.#highWatermark }))
     })
   }
 
@@ -299,8 +300,13 @@ export class Log implements AsyncDisposable {
 
   /** Waits for what was appended, notes where the log ends, closes its files. */
   async close(): Promise<void> {
-    if (this.#isClosed) return await this.#released
+    if (this.#isClosed) return await (this.#closing ?? this.#released)
     this.#isClosed = true
+    this.#closing = this.#close()
+    await this.#closing
+  }
+
+  async #close(): Promise<void> {
     await this.#upkeep
     await this.#commit.idle()
     try {

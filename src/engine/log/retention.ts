@@ -2,13 +2,15 @@
 import type { LogConfig } from './config.ts'
 import type { Segment } from './segment.ts'
 
-/** The offset the log begins at once retention is applied. */
-export function retainedFrom(segments: readonly Segment[], { retentionMs, retentionBytes }: LogConfig, nowMs: number): number {
+/** The offset the log begins at once retention is applied; never past `upTo`, the high watermark: what is not committed yet is not old. */
+export function retainedFrom(
+  segments: readonly Segment[], { retentionMs, retentionBytes }: LogConfig, { nowMs, upTo }: { readonly nowMs: number; readonly upTo: number },
+): number {
   let bytes = segments.reduce((sum, segment) => sum + segment.bytes, 0)
   let startOffset = 0
   for (const [index, segment] of segments.entries()) {
     const next = segments[index + 1]
-    if (!next) break
+    if (!next || next.baseOffset > upTo) break
     const hasExpired = retentionMs >= 0 && latestMs(segments, index) < nowMs - retentionMs
     const isSurplus = retentionBytes >= 0 && bytes - segment.bytes >= retentionBytes
     if (!hasExpired && !isSurplus) break

@@ -147,6 +147,12 @@ test('retention.bytes keeps the newest segments', async () => {
   await using opened = await openLog({ config: { segmentBytes: 20_000, retentionBytes: 30_000 } })
   const { log } = opened
   for (let index = 0; index < 60; index++) await append(log, batchOf([`${index}:${'x'.repeat(1000)}`]))
+  log.noteHighWatermark(20)
+  await log.applyRetention()
+  // What is not committed yet is not old.
+  expect(log.startOffset).toBeGreaterThan(0)
+  expect(log.startOffset).toBeLessThanOrEqual(20)
+  log.noteHighWatermark(60)
   await log.applyRetention()
   expect(log.startOffset).toBeGreaterThan(20)
   expect(log.bytes).toBeGreaterThanOrEqual(30_000)
@@ -161,6 +167,9 @@ test('retention.ms forgets what has expired, the last segment included', async (
   expect(log.startOffset).toBe(0)
   await world.clock.advance(60_001)
   await log.applyRetention()
+  expect(log.startOffset).toBe(0)
+  log.noteHighWatermark(1)
+  await log.applyRetention()
   expect([log.startOffset, log.endOffset]).toEqual([1, 1])
   expect((await append(log, batchOf(['new'], world.clock.now()))).baseOffset).toBe(1)
   expect(await valuesOf(log)).toEqual(['new'])
@@ -174,6 +183,7 @@ test('retention.ms takes no record without a time for an old one', async () => {
   expect(log.startOffset).toBe(0)
   // What lies behind them has expired, and so have they.
   await append(log, batchOf(['old'], world.clock.now() - 20_000))
+  log.noteHighWatermark(21)
   await log.applyRetention()
   expect(log.startOffset).toBe(21)
 })
@@ -238,9 +248,18 @@ test('compression.type makes the log store batches in that compression', async (
   expect([batch!.codec, batch!.crcIsValid(), batch!.producerId, `${batch!.records()[0]!.value}`]).toEqual(['zstd', true, 3, 'x'.repeat(1000)])
 })
 
+test('who closes a log that is being closed waits, too', async () => {
+  const opened = await openLog()
+  await append(opened.log, batchOf(['a']))
+  const order: string[] = []
+  await Promise.all([opened.log.close().then(() => order.push('first')), opened.log.close().then(() => order.push('second'))])
+  expect(order).toEqual(['first', 'second'])
+})
+
 test('a log may be closed while its old records are being removed', async () => {
   const opened = await openLog({ config: { segmentBytes: 10_000 } })
   for (let index = 0; index < 20; index++) await append(opened.log, batchOf([String(index), 'x'.repeat(1000)]))
+  opened.log.noteHighWatermark(20)
   const removed = [opened.log.deleteBefore(21), opened.log.checkpoint(), opened.log.applyRetention()]
   await opened.log.close()
   await Promise.all(removed)
