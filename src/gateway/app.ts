@@ -32,6 +32,7 @@ import { Payloads } from './rest/payload.ts'
 import { produceHandler } from './rest/produce.ts'
 import { recordRoutes } from './rest/records.ts'
 import { topicRoutes } from './rest/topics.ts'
+import { v3Routes } from './rest/v3/router.ts'
 
 export interface GatewayParts {
   readonly logs: Logs
@@ -81,6 +82,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   const payloads = new Payloads(parts)
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
   app.use(recordRoutes({ ...parts, payloads, answers }))
+  app.use(v3Routes({ ...parts, budget }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
   app.use(bridgeRoutes(parts))
