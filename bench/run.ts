@@ -13,6 +13,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   kafka: () => import('./kafka.ts'),
   kinesis: () => import('./kinesis.ts'),
   replication: () => import('./replication.ts'),
+  registry: () => import('./registry.ts'),
   rest: () => import('./rest.ts'),
   start: () => import('./start.ts'),
 }
