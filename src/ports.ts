@@ -553,6 +553,8 @@ export interface RecordFault {
   /** JSON pointer to the fault in the part, '' for the whole. */
   readonly pointer: string
   readonly reason: string
+  /** What else does not fit in this part, where a validator found more than one thing. */
+  readonly more?: readonly { readonly pointer: string; readonly reason: string }[]
 }
 
 /** The one validation policy that every way in applies before anything is appended. */

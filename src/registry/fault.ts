@@ -4,6 +4,23 @@ export interface SchemaFault {
   /** JSON pointer (RFC 6901) to the value that does not fit; '' for the whole. */
   readonly pointer: string
   readonly reason: string
+  /** What else does not fit, in the order of the value; absent where nothing else was found. One fault and these are `faultsMax` at most. */
+  readonly more?: readonly SchemaFault[]
+}
+
+/** Of one value; whoever wrote it mends that many at a time. */
+export const faultsMax = 20
+
+/** The first of the faults with the others in `more`. Undefined where there are none. */
+export function asOneFault(faults: readonly SchemaFault[]): SchemaFault | undefined {
+  const [first, ...others] = faults
+  if (first === undefined || others.length === 0) return first
+  return { pointer: first.pointer, reason: first.reason, more: others.slice(0, faultsMax - 1) }
+}
+
+/** All that is known to be wrong with a value, each by itself. */
+export function faultsOf({ pointer, reason, more = [] }: SchemaFault): readonly SchemaFault[] {
+  return [{ pointer, reason }, ...more]
 }
 
 /** A member name or index as a token of a JSON pointer. */

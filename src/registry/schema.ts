@@ -54,6 +54,11 @@ export function parseSchema(type: SchemaType, text: string, references: readonly
   return type === 'AVRO' ? parseAvroSchema(text, references, options) : parseJson(text, references, options)
 }
 
+/** The text in Confluent's format `resolved`: what an Avro schema refers to is spelt out in it. Of other languages the canonical text. */
+export function resolvedText(schema: Schema): string {
+  return schema.type === 'AVRO' ? avroText(schema.root, { normalize: false, known: new Set() }) : schema.text
+}
+
 /**
  * Confluent's identity: MD5 over the canonical text, references, metadata and rules, printed as a UUID. Not the type, not the context. Same content, same
  * guid, same id.

@@ -50,7 +50,7 @@ export class SchemaValidation implements Validation {
       if (verdict === null) return null
       if (typeof verdict === 'string') return { part, pointer: '', reason: verdict }
       const fault = verdict.check(bytes, frameBytes)
-      return fault === null ? null : { part, pointer: fault.pointer, reason: fault.reason }
+      return fault === null ? null : { part, ...fault }
     }
   }
 

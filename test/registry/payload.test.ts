@@ -3,6 +3,7 @@ import avsc from 'avsc'
 import { describe, expect, test, vi } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import { emptyItems } from '../../src/registry/avro/reader.ts'
+import { faultsMax, faultsOf } from '../../src/registry/fault.ts'
 import { compilePayload, type PayloadCodec } from '../../src/registry/payload.ts'
 import { parseSchema, type SchemaType } from '../../src/registry/schema.ts'
 import { randomAvro } from '../support/random-avro.ts'
@@ -107,6 +108,39 @@ describe('Avro from JSON', () => {
     }
     console.log(`Avro payloads: ${values} values both ways, ${refused} of ${damaged} damaged ones refused, seed ${seed}`)
     expect(values).toBeGreaterThan(2_000)
+  })
+})
+
+describe('all that is wrong with a value is told at once', () => {
+  const pointers = (fault: ReturnType<PayloadCodec['encode']>): string[] => (Buffer.isBuffer(fault) ? [] : faultsOf(fault).map(({ pointer, reason }) => `${pointer} ${reason}`))
+
+  test('Avro', () => {
+    const inner = { type: 'record', name: 'Who', fields: [{ name: 'id', type: 'int' }, { name: 'tag', type: ['int', 'boolean'] }] }
+    const schema = record({ name: 'a', type: 'int' }, { name: 'who', type: ['null', inner] }, { name: 'list', type: { type: 'array', items: 'int' } }, { name: 'map', type: { type: 'map', values: 'string' } }, { name: 'last', type: 'string' })
+    expect(pointers(encode(schema, '{"a":"x","who":{"id":null,"tag":"y"},"list":[1,"p",2,"q"],"map":{"k":1,"l":"m"},"other":1}'))).toEqual([
+      '/a must be int (32 bits), not "x"', '/who/id must be int (32 bits), not null', '/who/tag fits no branch of the union [int, boolean]: "y"',
+      '/list/1 must be int (32 bits), not "p"', '/list/3 must be int (32 bits), not "q"', '/map/k must be string, not 1',
+      `/last is missing, and field 'last' of record shop.R has no default`, '/other is not a field of record shop.R',
+    ])
+    expect(pointers(encode({ type: 'array', items: 'int' }, JSON.stringify(Array.from({ length: 100 }, () => 'x'))))).toHaveLength(faultsMax)
+    expect(encode(schema, '{"a":1,"who":null,"list":[],"map":{},"last":""}')).toBeInstanceOf(Buffer)
+  })
+
+  test('JSON Schema', () => {
+    const schema = { type: 'object', required: ['id'], properties: { n: { type: 'integer' }, list: { type: 'array', items: { $ref: '#/definitions/short' } }, sum: { anyOf: [{ type: 'string' }, { $ref: '#/definitions/point' }] } }, additionalProperties: false,
+      definitions: { short: { type: 'string', maxLength: 2 }, point: { type: 'object', properties: { x: { type: 'integer' } } } } }
+    expect(pointers(encode(schema, '{"n":1.5,"list":["a","abc",7],"sum":{"x":"y"},"more":1}', 'JSON')).toSorted()).toEqual([
+      ` must have required property 'id'`, '/list/1 must NOT have more than 2 characters', '/list/2 must be string', '/more must NOT have additional properties',
+      '/n must be integer', '/sum/x must be integer',
+    ])
+    const many = pointers(encode({ type: 'array', items: { type: 'string' } }, JSON.stringify(Array.from({ length: 1_000 }, (_, index) => index)), 'JSON'))
+    expect(many).toHaveLength(faultsMax)
+    expect(many[0]).toBe('/0 must be string')
+  })
+
+  test('but not of what is so large that telling all would take all memory', () => {
+    const schema = { type: 'array', items: { allOf: Array.from({ length: 300 }, () => ({ type: 'string' })) } }
+    expect(pointers(encode(schema, JSON.stringify(Array.from({ length: 20_000 }, () => 1)), 'JSON'))).toEqual(['/0 must be string'])
   })
 })
 

@@ -1,13 +1,15 @@
 // Whether data written with one Avro schema can be read with another, by the rules of Apache Avro's SchemaCompatibility (1.12) over the resolved trees:
 // every difference, each with the JSON pointer of its place in the reader, in Confluent's words. `%s` stands for the side (new or old) of the reader
 // first and the writer second; compatibility.ts fills it in.
-import { type AvroField, type AvroNamed, type AvroRecord, type AvroType, type AvroUnion, type Primitive } from './schema.ts'
+import { type AvroNamed, type AvroRecord, type AvroType, type AvroUnion, type Primitive } from './schema.ts'
+import { avroText } from './text.ts'
 
 /** A comparison that needs more steps than this is given up: no honest pair of schemas comes near it. */
 export const comparisonStepsMax = 200_000
 /** Named types can chain deeper than their text nests; the stack is not endless. */
 const comparisonDepthMax = 500
 const differencesMax = 1_000
+const shownCharactersMax = 10 * 1024
 
 export type AvroDifference =
   | 'FIXED_SIZE_MISMATCH' | 'TYPE_MISMATCH' | 'NAME_MISMATCH' | 'MISSING_ENUM_SYMBOLS' | 'MISSING_UNION_BRANCH' | 'READER_FIELD_MISSING_DEFAULT_VALUE'
@@ -15,9 +17,18 @@ export type AvroDifference =
 /** The differences that make `reader` unable to read what `writer` wrote; empty where there are none. */
 export function avroDifferences(reader: AvroType, writer: AvroType): readonly string[] {
   const comparison = new Comparison()
-  comparison.compare(reader, writer, undefined)
+  try {
+    comparison.compare(reader, writer, undefined)
+  } catch (error) {
+    // Java's checker gives up here, whatever else it has found: this is then all that Confluent says.
+    if (error instanceof Ambiguous) return [`Unexpected exception during compatibility check: ${error.message}`]
+    throw error
+  }
   return comparison.differences
 }
+
+/** A field of the reader stands for several of the writer, by its name and its aliases. */
+class Ambiguous extends Error {}
 
 /** Which writer types a reader of another type takes: specification, "Schema Resolution". */
 const promotions: { readonly [reader in AvroType['kind']]?: readonly Primitive[] } = {
@@ -91,7 +102,10 @@ class Comparison {
     return all(reader.fields, (field, position) => {
       const at = under(under(path, 'fields'), position)
       const found = [field.name, ...field.aliases].flatMap(name => written.get(name) ?? [])
-      if (found.length > 1) return this.#ambiguous(field, found, at)
+      if (found.length > 1) {
+        const text = avroText(writer, { normalize: false, known: new Set() }).slice(0, shownCharactersMax)
+        throw new Ambiguous(`Reader record field ${field.name} type:${field.type.kind.toUpperCase()} pos:${position} matches multiple fields in writer record schema ${text}`)
+      }
       if (found[0] !== undefined) return this.compare(field.type, found[0].type, under(at, 'type'))
       if (field.default !== undefined) return true
       return this.#report(
@@ -134,13 +148,6 @@ class Comparison {
     return this.#report(
       'TYPE_MISMATCH', `The type (path '${pointer(path)}') of a field in the %s schema does not match with the %s schema`,
       `reader type: ${reader.kind.toUpperCase()} not compatible with writer type: ${writer.kind.toUpperCase()}`,
-    )
-  }
-
-  #ambiguous(field: AvroField, found: readonly AvroField[], path: Path): boolean {
-    return this.#report(
-      'NAME_MISMATCH', `The field '${field.name}' at path '${pointer(path)}' in the %s schema matches several fields of the %s schema by its name and aliases`,
-      found.map(each => each.name).join(', '),
     )
   }
 

@@ -1,5 +1,6 @@
-// Where Avro binary data is written: a buffer that grows, and, where a value does not fit, why and where in it.
-import { pointerToken } from '../fault.ts'
+// Where Avro binary data is written: a buffer that grows, and, where a value does not fit, why and where in it. What is wrong is looked for in two ways:
+// writing stops at the first fault, and a second go that collects goes on behind each.
+import { asOneFault, faultsMax, pointerToken, type SchemaFault } from '../fault.ts'
 
 /** Characters; the length of such a text takes one byte. */
 const shortTextMax = 40
@@ -16,8 +17,14 @@ export class Output {
   isImprecise = false
   pointer = ''
   reason = ''
+  /** Whether records, arrays and maps are to be gone through to their ends, whatever of them does not fit. */
+  isCollecting = false
+  /** What was collected of the value so far, each pointer from the record, array or map that is being gone through. */
+  #faults: { pointer: string; reason: string }[] = []
 
-  reset(): void {
+  reset({ collect }: { collect: boolean } = { collect: false }): void {
+    this.isCollecting = collect
+    if (collect) this.#faults = []
     // One huge value must not hold its memory for ever.
     if (this.#bytes.length > outputBytesKeptMax) this.#bytes = Buffer.allocUnsafe(outputBytesAtFirst)
     this.at = this.depth = this.records = this.tried = 0
@@ -38,6 +45,31 @@ export class Output {
   under(token: string | number): false {
     this.pointer = pointerToken(token) + this.pointer
     return false
+  }
+
+  /** How many faults there were when a record, array or map began: what `goesOn` wants to know. */
+  get mark(): number {
+    return this.#faults.length
+  }
+
+  /**
+   * After something under `token` did not fit: whether to go on behind it. Where it does, the fault is kept, and those that were kept of what is in it since
+   * `mark` get the token before them.
+   */
+  goesOn(token: string | number, mark: number): boolean {
+    if (!this.isCollecting) return this.under(token)
+    const before = pointerToken(token)
+    // What a part of it has said of itself already is not said again of the whole.
+    if (this.reason !== '') this.#faults.push({ pointer: this.pointer, reason: this.reason })
+    for (let index = mark; index < this.#faults.length; index++) this.#faults[index]!.pointer = before + this.#faults[index]!.pointer
+    this.pointer = this.reason = ''
+    return this.#faults.length < faultsMax
+  }
+
+  /** All that did not fit: what was collected, and what writing stopped at. */
+  faults(): SchemaFault {
+    const last = this.reason === '' ? [] : [{ pointer: this.pointer, reason: this.reason }]
+    return asOneFault([...this.#faults, ...last])!
   }
 
   byte(value: number): void {

@@ -63,8 +63,8 @@ const reserved = {
 export type NamedTypes = Map<string, AvroNamed>
 
 /**
- * The schema in `text`. `known` has the named types of the schemas it refers to and takes those it defines. Throws InvalidSchema. `strict` checks
- * defaults too: new schemas are held to it, stored ones must stay readable.
+ * The schema in `text`. `known` has the named types of the schemas it refers to and takes those it defines. Throws InvalidSchema. `strict` checks names
+ * and defaults too: new schemas are held to it, stored ones must stay readable.
  */
 export function parseAvro(text: string, known: NamedTypes, { strict }: { strict: boolean }): AvroType {
   let json: unknown
@@ -78,6 +78,10 @@ export function parseAvro(text: string, known: NamedTypes, { strict }: { strict:
 
 export function isNamed(type: AvroType): type is AvroNamed {
   return type.kind === 'record' || type.kind === 'enum' || type.kind === 'fixed'
+}
+
+export function isPrimitive(name: string): boolean {
+  return primitives.has(name)
 }
 
 /** How a union tells its branches apart, and how Avro's JSON encoding tags them. */
@@ -164,9 +168,14 @@ class Parser {
     return record
   }
 
+  /** Stored schemas may have names that new ones may not: they must stay readable. */
+  #name(name: unknown, what: string): string {
+    return validName(name, what, this.#strict)
+  }
+
   #field(json: unknown, record: AvroName): AvroField {
     if (!isObject(json)) throw new InvalidSchema(`a field of record ${record.full} is not an object: ${shown(json)}`)
-    const name = validName(json['name'], `a field of record ${record.full}`)
+    const name = this.#name(json['name'], `a field of record ${record.full}`)
     if (json['type'] === undefined) throw new InvalidSchema(`field ${name} of record ${record.full} has no type`)
     const type = this.#type(json['type'], record.space)
     const order = json['order'] ?? 'ascending'
@@ -192,16 +201,19 @@ class Parser {
     const symbols = textList(json['symbols'] ?? null, `symbols of enum ${full}`)
     const seen = new Set<string>()
     for (const symbol of symbols) {
-      validName(symbol, `a symbol of enum ${full}`)
+      this.#name(symbol, `a symbol of enum ${full}`)
       if (seen.has(symbol)) throw new InvalidSchema(`Duplicate enum symbol: ${symbol}`)
       seen.add(symbol)
     }
     const fallback = json['default']
-    if (fallback !== undefined && typeof fallback !== 'string') throw new InvalidSchema(`The Enum Default: ${shown(fallback)} is not text`)
-    if (fallback !== undefined && !seen.has(fallback)) {
-      throw new InvalidSchema(`The Enum Default: ${shown(fallback)} is not in the enum symbol set: ${shown(symbols)}`)
+    const isSymbol = typeof fallback === 'string' && seen.has(fallback)
+    if (this.#strict && fallback !== undefined && !isSymbol) {
+      throw new InvalidSchema(`The Enum Default: ${typeof fallback === 'string' ? fallback : shown(fallback)} is not in the enum symbol set: [${symbols.join(', ')}]`)
     }
-    const type: AvroEnum = { kind: 'enum', ...common, symbols, default: fallback, properties: properties(json, [...reserved.named, 'default']) }
+    // One that is no symbol is never taken; it stays a property, so that the text keeps it.
+    const type: AvroEnum = isSymbol
+      ? { kind: 'enum', ...common, symbols, default: fallback, properties: properties(json, [...reserved.named, 'default']) }
+      : { kind: 'enum', ...common, symbols, default: undefined }
     this.#define(type)
     return type
   }
@@ -215,8 +227,8 @@ class Parser {
   }
 
   #header(json: JsonObject, space: string): Omit<AvroFixed, 'kind' | 'size'> {
-    const name = nameOf(json['name'], json['namespace'], space)
-    const aliases = textList(json['aliases'], `aliases of ${name.full}`).map(alias => nameOf(alias, undefined, name.space))
+    const name = nameOf(json['name'], json['namespace'], space, this.#strict)
+    const aliases = textList(json['aliases'], `aliases of ${name.full}`).map(alias => nameOf(alias, undefined, name.space, false))
     return { name, aliases, doc: docOf(json), properties: properties(json, reserved.named) }
   }
 
@@ -254,20 +266,20 @@ class Parser {
 }
 
 /** A name with a dot is a full name; else `namespace` applies, else the enclosing one. */
-function nameOf(name: unknown, namespace: unknown, enclosing: string): AvroName {
+function nameOf(name: unknown, namespace: unknown, enclosing: string, strict: boolean): AvroName {
   if (typeof name !== 'string') throw new InvalidSchema(`No name in schema: ${shown(name)}`)
   if (namespace !== undefined && namespace !== null && typeof namespace !== 'string') throw new InvalidSchema(`a namespace is text, not ${shown(namespace)}`)
   const dot = name.lastIndexOf('.')
   const space = dot >= 0 ? name.slice(0, dot) : namespace ?? enclosing
-  const short = validName(name.slice(dot + 1), 'a name')
-  if (space !== '') for (const part of space.split('.')) validName(part, `namespace ${space.slice(0, 255)}`)
+  const short = validName(name.slice(dot + 1), 'a name', strict)
+  if (space !== '') for (const part of space.split('.')) validName(part, `namespace ${space.slice(0, 255)}`, strict)
   return { short, space, full: space === '' ? short : `${space}.${short}` }
 }
 
-function validName(name: unknown, what: string): string {
+function validName(name: unknown, what: string, strict: boolean): string {
   if (typeof name !== 'string') throw new InvalidSchema(`${what} has no name, but ${shown(name)}`)
   if (name === '') throw new InvalidSchema(`Empty name: ${what}`)
-  if (name.length > 1024 || !namePattern.test(name)) throw new InvalidSchema(`Illegal character in: ${name.slice(0, 255)} (${what})`)
+  if (name.length > 1024 || (strict && !namePattern.test(name))) throw new InvalidSchema(`Illegal character in: ${name.slice(0, 255)} (${what})`)
   return name
 }
 

@@ -23,11 +23,14 @@ export function compileAvroWriter(type: AvroType): AvroWriter {
     if (write(value, output)) return output.copy()
     // A number that JSON.parse cannot hold: once more, with the numbers as they were written.
     if (output.isImprecise && depthOf(json.toString()) <= schemaDepthMax) {
-      const exact = parseExactly(json.toString())
+      value = parseExactly(json.toString())
       output.reset()
-      if (write(exact, output)) return output.copy()
+      if (write(value, output)) return output.copy()
     }
-    return { pointer: output.pointer, reason: output.reason }
+    // Only what does not fit pays for a second go, which finds everything else that is wrong.
+    output.reset({ collect: true })
+    write(value, output)
+    return output.faults()
   }
 }
 
@@ -103,14 +106,23 @@ class WriteCompiler {
         let itemsAreEmpty: boolean | undefined
         return (value, out) => {
           if (!Array.isArray(value)) return out.fail(`must be array, not ${nameOf(value)}`)
+          let isGood = true
           if (value.length > 0) {
             itemsAreEmpty ??= isZeroWidth(type.items)
             if (itemsAreEmpty) return out.fail(emptyItems)
             out.int(value.length)
-            for (let index = 0; index < value.length; index++) if (!item(value[index], out)) return out.under(index)
+            const { depth } = out
+            let { mark } = out
+            for (let index = 0; index < value.length; index++) {
+              if (item(value[index], out)) continue
+              isGood = false
+              out.depth = depth
+              if (!out.goesOn(index, mark)) return false
+              mark = out.mark
+            }
           }
           out.byte(0)
-          return true
+          return isGood
         }
       }
       case 'map': {
@@ -118,12 +130,21 @@ class WriteCompiler {
         return (value, out) => {
           if (!isObject(value)) return out.fail(`must be map, not ${nameOf(value)}`)
           const names = Object.keys(value)
+          let isGood = true
           if (names.length > 0) {
             out.int(names.length)
-            for (const name of names) if (!writeText(name, out) || !write(value[name], out)) return out.under(name)
+            const { depth } = out
+            let { mark } = out
+            for (const name of names) {
+              if (writeText(name, out) && write(value[name], out)) continue
+              isGood = false
+              out.depth = depth
+              if (!out.goesOn(name, mark)) return false
+              mark = out.mark
+            }
           }
           out.byte(0)
-          return true
+          return isGood
         }
       }
       case 'record': return this.#record(type)
@@ -147,26 +168,36 @@ class WriteCompiler {
         return out.fail(`grows to more than ${recordsWrittenMax} records or ${outputBytesMax} bytes`)
       }
       const members = value as Record<string, unknown>
+      const { depth } = out
+      let { mark } = out
+      let isGood = true
       let present = 0
       for (const { field, name, isInherited, write } of fields) {
         const member = isInherited && !Object.hasOwn(members, name) ? undefined : members[name]
         if (member !== undefined) {
           present++
-          if (!write(member, out)) return out.under(name)
-        } else if (field.default === undefined) {
-          out.fail(`is missing, and field '${name}' of record ${type.name.full} has no default`)
-          return out.under(name)
-        } else if (!write(field.default.value, out)) return out.under(name)
+          if (write(member, out)) continue
+        } else if (field.default === undefined) out.fail(`is missing, and field '${name}' of record ${type.name.full} has no default`)
+        else if (write(field.default.value, out)) continue
+        isGood = false
+        out.depth = depth
+        if (!out.goesOn(name, mark)) return false
+        mark = out.mark
       }
       let count = 0
       for (const _name in members) count++
       if (count !== present) {
         const known = new Set(type.fields.map(field => field.name))
-        out.fail(`is not a field of record ${type.name.full}`)
-        return out.under(Object.keys(members).find(name => !known.has(name))!)
+        for (const name of Object.keys(members)) {
+          if (known.has(name)) continue
+          isGood = false
+          out.fail(`is not a field of record ${type.name.full}`)
+          if (!out.goesOn(name, mark)) return false
+          mark = out.mark
+        }
       }
       out.depth--
-      return true
+      return isGood
     }
   }
 
@@ -176,7 +207,7 @@ class WriteCompiler {
     const tags = new Map(branches.flatMap(each => (isNamed(each.branch) ? [[each.branch.name.short, each] as const] : [])))
     for (const each of branches) tags.set(branchName(each.branch), each)
     const list = type.branches.map(branchName).join(', ')
-    return (value, out) => {
+    const write: Write = (value, out) => {
       const { at, depth } = out
       const attempt = ({ index, write }: (typeof branches)[number], inner: unknown): boolean => {
         if (++out.tried > branchesTriedMax) return out.fail(`takes more than ${branchesTriedMax} tries to find the branches of its unions`)
@@ -187,9 +218,16 @@ class WriteCompiler {
       }
       const tag = tagOf(value)
       const tagged = tag === undefined ? undefined : tags.get(tag)
+      const candidates = branches.filter(({ branch }) => mayBe(branch, value))
+      if (out.isCollecting && (tagged !== undefined || candidates.length !== 1)) {
+        // What a branch has against the value is no fault where another one takes it.
+        out.isCollecting = false
+        const isGood = write(value, out)
+        out.isCollecting = true
+        return isGood
+      }
       if (tagged !== undefined && attempt(tagged, (value as Record<string, unknown>)[tag!])) return true
       const taggedFault = tagged === undefined ? undefined : { pointer: pointerToken(tag!) + out.pointer, reason: out.reason }
-      const candidates = branches.filter(({ branch }) => mayBe(branch, value))
       for (const candidate of candidates) if (attempt(candidate, value)) return true
       if (taggedFault !== undefined) {
         out.pointer = taggedFault.pointer
@@ -199,6 +237,7 @@ class WriteCompiler {
       // With one branch in question its own fault says more than the union's.
       return candidates.length === 1 ? false : out.fail(`fits no branch of the union [${list}]: ${nameOf(value)}`)
     }
+    return write
   }
 }
 

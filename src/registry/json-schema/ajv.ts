@@ -1,10 +1,10 @@
 // ajv, loaded when the first JSON Schema needs it: its modules are a tenth of what a start loads, and many a server never sees a JSON Schema.
 import { createRequire } from 'node:module'
-import type { Ajv } from 'ajv'
+import type { Ajv, AnySchemaObject } from 'ajv'
 import type { Ajv2019 } from 'ajv/dist/2019.js'
 import type { Ajv2020 } from 'ajv/dist/2020.js'
 import type addFormats from 'ajv-formats'
-import type { Draft } from './document.ts'
+import type { Draft } from './drafts.ts'
 
 type AjvClass = typeof Ajv | typeof Ajv2019 | typeof Ajv2020
 
@@ -22,4 +22,9 @@ export function addFormatsTo(ajv: Ajv): void {
   const formats = load('ajv-formats') as typeof addFormats
   formats.default(ajv)
   delete ajv.formats['url']
+}
+
+/** Draft 6's own schema. */
+export function metaSchemaOf06(): AnySchemaObject {
+  return load('ajv/dist/refs/json-schema-draft-06.json') as AnySchemaObject
 }

@@ -1,12 +1,15 @@
 // Validation against a JSON Schema with ajv, tamed for schemas and payloads nobody vouches for: patterns run in a linear-time engine, uniqueItems takes one
 // pass, references fan out under a budget, nothing is fetched, and $data is off.
-import type { Ajv, ErrorObject, Options, ValidateFunction } from 'ajv'
+import type { ErrorObject, Options, ValidateFunction } from 'ajv'
 import { RE2JS } from 're2js'
 import { addFormatsTo, ajvFor } from './ajv.ts'
 import { InvalidSchema } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
-import { pointerToken, type SchemaFault } from '../fault.ts'
-import type { Draft, JsonDocument } from './document.ts'
+import { asOneFault, faultsMax, pointerToken, type SchemaFault } from '../fault.ts'
+import type { JsonDocument } from './document.ts'
+import { schemaMaps, valueKeywords } from './drafts.ts'
+import { sizeOf } from './size.ts'
+import { tellApartInOnePass } from './unique-items.ts'
 
 /** The fault of a value that was `bytes` long as text; null where it fits. */
 export type JsonValidator = (value: unknown, bytes: number) => SchemaFault | null
@@ -14,17 +17,10 @@ export type JsonValidator = (value: unknown, bytes: number) => SchemaFault | nul
 /** How many times one validation may follow a reference, by the size of the value: recursion through anyOf and its like grows exponentially with its depth. */
 const referencesPerByteMax = 4
 const referencesFreeCount = 1_000
-/** ajv takes about a tenth of a millisecond for each. */
-const schemaNodesMax = 20_000
-/** Characters of patterns, each pattern's times the largest count it repeats by: what the patterns of one schema compile to. */
-const patternCostMax = 250_000
+/** Nodes of the schema times bytes of a value: how large they may be together for all faults of the value to be looked for, each of which takes memory. */
+const thoroughWorkMax = 2_000_000
 /** A keyword of ours beside each reference, which counts. */
 const counter = '$sluiceCounted'
-/** Members of these are schemas by name… */
-const schemaMaps: ReadonlySet<string> = new Set(['properties', 'patternProperties', 'definitions', '$defs', 'dependentSchemas', 'dependencies'])
-/** …and these hold values, in which a `$ref` is none. */
-const values: ReadonlySet<string> = new Set(['enum', 'const', 'default', 'examples'])
-
 /** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
 const linearPattern = Object.assign(
   (pattern: string, _flags: string) => {
@@ -35,13 +31,43 @@ const linearPattern = Object.assign(
 )
 
 const options: Options = { allErrors: false, strict: false, logger: false, messages: true, inlineRefs: false, code: { regExp: linearPattern } }
-const judges = new Map<Draft, Ajv>()
 
 /** Throws InvalidSchema where the document does not compile: a keyword with a bad value, a reference to nowhere, a pattern that no linear-time engine takes. */
 export function compileJsonSchema(document: JsonDocument): JsonValidator {
+  let validator = validators.get(document)
+  if (validator === undefined) validators.set(document, validator = compile(document))
+  return validator
+}
+
+/** A document is compiled when it is parsed, to see whether it can be, and asked for again when the first payload comes. */
+const validators = new WeakMap<JsonDocument, JsonValidator>()
+
+function compile(document: JsonDocument): JsonValidator {
+  const nodeCount = sizeOf(document.root)
+  const validate = compiled(document, { allErrors: false })
+  let thorough: Run | undefined
+  return (value, bytes) => {
+    const errors = validate(value, bytes)
+    if (errors === null) return null
+    const first = asFault(telling(errors))
+    if (nodeCount * bytes > thoroughWorkMax || errors === tooComplex) return first
+    // ajv stops at the first fault: what else there is, is asked of a second form, which only faulty values pay for.
+    thorough ??= compiled(document, { allErrors: true })
+    const all = thorough(value, bytes)
+    return all === null || all === tooComplex ? first : asOneFault([first, ...others(all, first)])!
+  }
+}
+
+/** The errors of a value that was `bytes` long as text; null where there are none. */
+type Run = (value: unknown, bytes: number) => readonly ErrorObject[] | null
+
+/** In place of errors, where a value takes more steps than its size allows. */
+const tooComplex: readonly ErrorObject[] = []
+
+function compiled(document: JsonDocument, { allErrors }: { allErrors: boolean }): Run {
   const budget = { left: 0 }
-  // The schema is held against its draft by an instance that all share: compiling the drafts' own schemas takes longer than everything else together.
-  const ajv = new (ajvFor(document.draft))({ ...options, meta: false, validateSchema: false })
+  // The schema was held against its draft when it was parsed.
+  const ajv = new (ajvFor(document.draft))({ ...options, allErrors, meta: false, validateSchema: false })
   addFormatsTo(ajv)
   tellApartInOnePass(ajv)
   ajv.addKeyword({
@@ -54,35 +80,31 @@ export function compileJsonSchema(document: JsonDocument): JsonValidator {
   })
   let validate: ValidateFunction
   try {
-    // The measuring comes first: what is too large is too large for its draft's schema too.
-    const root = counted(document.root)
-    for (const each of [document, ...document.known.values()]) expectDraft(each.root, each.draft)
-    for (const [name, known] of document.known) ajv.addSchema(counted(known.root) as object, name)
-    validate = ajv.compile(root as object)
+    for (const [name, known] of document.known) {
+      const schema = counted(known.root) as object
+      for (const key of namesIn(document, name)) ajv.addSchema(schema, key)
+    }
+    validate = ajv.compile(counted(document.root) as object)
   } catch (error) {
     throw new InvalidSchema(error instanceof RangeError ? 'the schema is too large to be compiled' : (error as Error).message.slice(0, 1000))
   }
   return (value, bytes) => {
     budget.left = referencesFreeCount + referencesPerByteMax * bytes
     try {
-      if (validate(value)) return null
+      return validate(value) ? null : validate.errors ?? []
     } catch (error) {
-      if (error instanceof TooComplex || error instanceof RangeError) return { pointer: '', reason: 'is too complex to be validated against this schema' }
+      if (error instanceof TooComplex || error instanceof RangeError) return tooComplex
       throw error
     }
-    const error = telling(validate.errors ?? [])
-    if (error === undefined) return { pointer: '', reason: 'does not fit' }
-    const extra: unknown = error.params['additionalProperty'] ?? error.params['unevaluatedProperty'] ?? error.params['propertyName']
-    return { pointer: typeof extra === 'string' ? error.instancePath + pointerToken(extra) : error.instancePath, reason: reasonOf(error) }
   }
 }
 
-/** Throws where the schema breaks the rules of its draft. */
-function expectDraft(root: unknown, draft: Draft): void {
-  let judge = judges.get(draft)
-  if (judge === undefined) judges.set(draft, judge = tellApartInOnePass(new (ajvFor(draft))(options)))
-  const { $schema: _draft, ...schema } = isObject(root) ? root : {}
-  if (judge.validateSchema(schema) !== true) throw new InvalidSchema(judge.errorsText(judge.errors, { dataVar: 'schema' }))
+/** A reference's name as it stands, and as a `$ref` in the document comes to once the document's own identifier has been taken for its base. */
+function namesIn(document: JsonDocument, name: string): readonly string[] {
+  const id = isObject(document.root) ? document.root['$id'] : undefined
+  if (typeof id !== 'string' || !URL.canParse(name, id)) return [name]
+  const resolved = new URL(name, id).href
+  return resolved === name ? [name] : [name, resolved]
 }
 
 /**
@@ -93,9 +115,48 @@ function telling(errors: readonly ErrorObject[]): ErrorObject | undefined {
   let best = errors[0]
   for (const error of errors) {
     const depth = error.instancePath.length - best!.instancePath.length
-    if (depth > 0 || (depth === 0 && (error.keyword === 'anyOf' || error.keyword === 'oneOf'))) best = error
+    if (depth > 0 || (depth === 0 && isSum(error))) best = error
   }
   return best
+}
+
+/** The further faults among all errors. What the branches of a sum had against a value is one fault, which is the deepest of them or the sum's own. */
+function others(errors: readonly ErrorObject[], first: SchemaFault): readonly SchemaFault[] {
+  const faults = new Map<string, SchemaFault>()
+  for (let end = errors.length; end > 0;) {
+    const error = errors[end - 1]!
+    const start = isSum(error) ? startOfSum(errors, end - 1) : end - 1
+    const fault = asFault(telling(errors.slice(start, end)))
+    faults.set(`${fault.pointer} ${fault.reason}`, fault)
+    end = start
+  }
+  faults.delete(`${first.pointer} ${first.reason}`)
+  return [...faults.values()].reverse().slice(0, faultsMax - 1)
+}
+
+/** Where the errors of a sum's branches begin: they stand before its own, and are of the value it is of or of what is in that. */
+function startOfSum(errors: readonly ErrorObject[], at: number): number {
+  const { instancePath, schemaPath } = errors[at]!
+  const parent = schemaPath.slice(0, schemaPath.lastIndexOf('/') + 1)
+  let start = at
+  while (start > 0) {
+    const before = errors[start - 1]!
+    if (before.instancePath !== instancePath && !before.instancePath.startsWith(`${instancePath}/`)) break
+    // Of a keyword beside the sum.
+    if (before.schemaPath.startsWith(parent) && !before.schemaPath.startsWith(`${schemaPath}/`)) break
+    start--
+  }
+  return start
+}
+
+function isSum({ keyword }: ErrorObject): boolean {
+  return keyword === 'anyOf' || keyword === 'oneOf'
+}
+
+function asFault(error: ErrorObject | undefined): SchemaFault {
+  if (error === undefined) return { pointer: '', reason: 'is too complex to be validated against this schema' }
+  const extra: unknown = error.params['additionalProperty'] ?? error.params['unevaluatedProperty'] ?? error.params['propertyName']
+  return { pointer: typeof extra === 'string' ? error.instancePath + pointerToken(extra) : error.instancePath, reason: reasonOf(error) }
 }
 
 class TooComplex extends Error {}
@@ -108,54 +169,15 @@ function reasonOf({ keyword, message = 'does not fit', params }: ErrorObject): s
   }
 }
 
-/** uniqueItems as a keyword of ours: ajv compares each item with each other, which 100,000 numbers in a payload, or an enum, turn into minutes. */
-function tellApartInOnePass(ajv: Ajv): Ajv {
-  ajv.removeKeyword('uniqueItems')
-  const error = { message: 'must NOT have duplicate items' }
-  return ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: isUnique, error })
-}
-
-function isUnique(wanted: boolean, items: readonly unknown[]): boolean {
-  if (!wanted || items.length < 2) return true
-  const seen = new Set<string>()
-  for (const item of items) seen.add(comparable(item))
-  return seen.size === items.length
-}
-
-/** Text that is equal for equal JSON values: members sorted, numbers as JavaScript prints them (1 and 1.0 are one value). */
-function comparable(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(comparable).join(',')}]`
-  if (!isObject(value)) return JSON.stringify(value)
-  return `{${Object.keys(value).toSorted().map(name => `${JSON.stringify(name)}:${comparable(value[name])}`).join(',')}}`
-}
-
-/** A copy with the counter beside every reference. Throws where the schema is larger than one that anybody means. */
-function counted(root: unknown): unknown {
-  let nodesLeft = schemaNodesMax
-  let patternsLeft = patternCostMax
-  const count = (value: unknown): void => {
-    if (--nodesLeft < 0) throw new InvalidSchema(`the schema has more than ${schemaNodesMax} nodes`)
-    if (typeof value === 'object' && value !== null) Object.values(value).forEach(count)
-  }
-  const measure = (pattern: string): void => {
-    patternsLeft -= pattern.length * Math.max(1, ...[...pattern.matchAll(/\{(?:\d+,)?(\d+)\}/g)].map(([, times]) => Number(times)))
-    if (patternsLeft < 0) throw new InvalidSchema(`the patterns of the schema take more than ${patternCostMax} steps together`)
-  }
-  const copy = (schema: unknown): unknown => {
-    if (--nodesLeft < 0) throw new InvalidSchema(`the schema has more than ${schemaNodesMax} nodes`)
-    if (Array.isArray(schema)) return schema.map(copy)
-    if (!isObject(schema)) return schema
-    const members: [string, unknown][] = []
-    for (const [name, member] of Object.entries(schema)) {
-      if (values.has(name)) count(member)
-      if (name === 'pattern' && typeof member === 'string') measure(member)
-      if (name === 'patternProperties' && isObject(member)) Object.keys(member).forEach(measure)
-      if (values.has(name)) members.push([name, member])
-      else if (schemaMaps.has(name) && isObject(member)) members.push([name, Object.fromEntries(Object.entries(member).map(([key, each]) => [key, copy(each)]))])
-      else members.push([name, copy(member)])
-    }
-    if (['$ref', '$dynamicRef', '$recursiveRef'].some(name => typeof schema[name] === 'string')) members.push([counter, true])
-    return Object.fromEntries(members)
-  }
-  return copy(root)
+/** A copy with the counter beside every reference. */
+function counted(schema: unknown): unknown {
+  if (Array.isArray(schema)) return schema.map(counted)
+  if (!isObject(schema)) return schema
+  const members = Object.entries(schema).map(([name, member]): [string, unknown] => {
+    if (valueKeywords.has(name)) return [name, member]
+    if (schemaMaps.has(name) && isObject(member)) return [name, Object.fromEntries(Object.entries(member).map(([key, each]) => [key, counted(each)]))]
+    return [name, counted(member)]
+  })
+  if (['$ref', '$dynamicRef', '$recursiveRef'].some(name => typeof schema[name] === 'string')) members.push([counter, true])
+  return Object.fromEntries(members)
 }

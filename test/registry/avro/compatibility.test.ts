@@ -52,6 +52,15 @@ describe('compatible', () => {
   })
 })
 
+test('a field that stands for two is all there is to say', () => {
+  const reader = record([{ name: 'z', type: 'int' }, { name: 'b', aliases: ['a'], type: 'int' }])
+  const writer = record([{ name: 'a', type: 'int' }, { name: 'b', type: 'int' }], { namespace: 'n' })
+  expect(differences(reader, writer)).toEqual([
+    'Unexpected exception during compatibility check: Reader record field b type:INT pos:1 matches multiple fields in writer record schema '
+    + '{"type":"record","name":"R","namespace":"n","fields":[{"name":"a","type":"int"},{"name":"b","type":"int"}]}',
+  ])
+})
+
 test('a pair that failed inside a union is not taken for compatible elsewhere', () => {
   // avsc remembers the failed pair of the first field's branch as resolved, and lets the second field pass.
   const inner = (type: string): object => ({ type: 'record', name: 'Inner', fields: [{ name: 'x', type }] })
