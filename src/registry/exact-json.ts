@@ -63,7 +63,8 @@ export function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.keys(value).toSorted().map(name => [name, sorted(value[name])]))
 }
 
-function keepNumber(_name: string, value: unknown, context?: { source?: string }): unknown {
+/** For parseJsonText: numbers whose text matters as raw JSON. */
+export function keepNumber(_name: string, value: unknown, context?: { source?: string }): unknown {
   const source = context?.source
   return typeof value === 'number' && source !== undefined && String(value) !== source ? JSON.rawJSON(source) : value
 }

@@ -23,6 +23,17 @@ export function faultsOf({ pointer, reason, more = [] }: SchemaFault): readonly 
   return [{ pointer, reason }, ...more]
 }
 
+/** A fault of a value that its reader may not see in another form either. */
+export class Withheld implements SchemaFault {
+  readonly pointer: string
+  readonly reason: string
+
+  constructor(pointer: string, reason: string) {
+    this.pointer = pointer
+    this.reason = reason
+  }
+}
+
 /** A member name or index as a token of a JSON pointer. */
 export function pointerToken(name: string | number): string {
   return `/${String(name).replaceAll('~', '~0').replaceAll('/', '~1')}`

@@ -6,7 +6,7 @@ import { incompatibilities } from './compatibility.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
 import { SchemaLog } from './log.ts'
-import type { PayloadCodec } from './payload.ts'
+import type { ContractCodec } from './rules/contract.ts'
 import { guidOf, type Metadata, type Reference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
 import { Schemas } from './schemas.ts'
 import { type Change, type CompatibilityLevel, type CompatibilityPolicy, type Config, type Mode, type SchemaVersion, Store } from './store.ts'
@@ -86,7 +86,7 @@ export class Registry {
   }
 
   /** What writes, reads and checks payloads of a schema id that exists, or why nothing can. */
-  payloadCodec(id: number): PayloadCodec | InvalidSchema {
+  payloadCodec(id: number): ContractCodec | InvalidSchema {
     return this.#schemas.payloadCodec(id)
   }
 

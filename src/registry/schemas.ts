@@ -2,7 +2,8 @@
 import { assert } from '../base/assert.ts'
 import { Lru } from '../base/lru.ts'
 import { InvalidSchema } from './errors.ts'
-import { compilePayload, type PayloadCodec } from './payload.ts'
+import { compilePayload } from './payload.ts'
+import { type ContractCodec, contractCodec } from './rules/contract.ts'
 import { parseSchema, type Reference, type ResolvedReference, type Schema, type SchemaType, schemaTypes } from './schema.ts'
 import type { SchemaVersion, Store } from './store.ts'
 
@@ -19,7 +20,7 @@ export class Schemas {
   readonly #store: Store
   readonly #parsed = new Lru<string, Schema | InvalidSchema>(parsedSchemasMax)
   readonly #texts = new Lru<string, Schema>(textsMax)
-  readonly #codecs = new Lru<number, PayloadCodec | InvalidSchema>(codecsMax)
+  readonly #codecs = new Lru<number, ContractCodec | InvalidSchema>(codecsMax)
 
   constructor(store: Store) {
     this.#store = store
@@ -43,14 +44,15 @@ export class Schemas {
     return schema
   }
 
-  /** What writes, reads and checks payloads of a schema id that exists, or why nothing can. */
-  payloadCodec(id: number): PayloadCodec | InvalidSchema {
+  /** What writes, reads and checks payloads of a schema id that exists by its data contract, or why nothing can. */
+  payloadCodec(id: number): ContractCodec | InvalidSchema {
     const known = this.#codecs.get(id)
     if (known !== undefined) return known
     const [version] = this.#store.withId(id)
     assert(version !== undefined, `schema ${id} exists`)
     const schema = this.parsed(version)
-    const codec = schema instanceof InvalidSchema ? schema : compilePayload(schema)
+    const { metadata, ruleSet } = version
+    const codec = schema instanceof InvalidSchema ? schema : contractCodec(compilePayload(schema), { schema, metadata, ruleSet })
     this.#codecs.set(id, codec)
     return codec
   }

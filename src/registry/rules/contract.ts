@@ -1,0 +1,104 @@
+// A data contract: the codec of a schema together with the rules and tags that belong to it. Since an id stands for schema, metadata and rule set, whoever
+// writes, checks or shows payloads by an id goes through here: rules of writing when JSON is encoded (GATEWAY and SERVER) and when bytes are checked
+// (SERVER), rules of reading when bytes are shown, masks over the fields whose tags the reader may not see.
+import { type SchemaFault, Withheld } from '../fault.ts'
+import type { PayloadCodec } from '../payload.ts'
+import type { Metadata, RuleSet, Schema } from '../schema.ts'
+import { compileAvroTree, tagsInAvro } from './avro-tree.ts'
+import { compileJsonTree, tagsInJson } from './json-tree.ts'
+import { maskedJson } from './mask.ts'
+import { type BrokenRule, conditionsOf, type Mode, type Rule, stagesOf } from './rule-set.ts'
+import { carryOut } from './rules.ts'
+import { TaggedPaths } from './tagged-paths.ts'
+import { type Tree, type TreeReader, TreeTooLarge } from './tree.ts'
+
+export interface ShowOptions {
+  /** Union values as Avro's JSON encoding has them. */
+  readonly tagged: boolean
+  /** Whether the reader may see fields with the tag; nobody may where it is absent. */
+  readonly mayRead?: (tag: string) => boolean
+}
+
+export interface ContractCodec extends PayloadCodec {
+  /** JSON text of the bytes from `from` to the end, masked. Withheld where a rule of reading refuses it, or where it is too large to be masked. */
+  decode(bytes: Buffer, from: number, how: ShowOptions): string | SchemaFault
+  /** Whether the bytes may be shown as they are: why not, or null. */
+  withholds(bytes: Buffer, from: number, mayRead: (tag: string) => boolean): Withheld | null
+}
+
+export interface ContractTerms {
+  readonly schema: Schema
+  readonly metadata: Metadata | undefined
+  readonly ruleSet: RuleSet | undefined
+}
+
+export function contractCodec(plain: PayloadCodec, terms: ContractTerms): ContractCodec {
+  const paths = new TaggedPaths(terms.metadata?.tags)
+  const tags = [...new Set([...paths.all, ...tagsIn(terms.schema)])]
+  const rules = terms.ruleSet === undefined ? [] : conditionsOf(terms.ruleSet)
+  const stages = terms.ruleSet === undefined ? [] : stagesOf(terms.ruleSet)
+  const writing = rules.filter(rule => rule.modes.includes('WRITE'))
+  // The other way round, as Confluent's clients do: what was done last on writing is undone first.
+  const reading = rules.filter(rule => rule.modes.includes('READ')).toReversed()
+  if (tags.length === 0 && rules.length === 0) return { ...plain, withholds: () => null }
+
+  const read = treeReader(terms.schema, paths, tags)
+  const treeOf = (bytes: Buffer, from: number): Tree | SchemaFault => {
+    try {
+      paths.restart()
+      return read(bytes, from)
+    } catch (error) {
+      if (error instanceof TreeTooLarge) return { pointer: '', reason: 'has too many values for the rules and tags of its schema' }
+      throw error
+    }
+  }
+  const judge = (chosen: readonly (Rule | BrokenRule)[], mode: Mode, bytes: Buffer, from: number): Tree | SchemaFault => {
+    const tree = treeOf(bytes, from)
+    if ('reason' in tree) return tree
+    return carryOut(chosen, mode, tree, bytes.length - from) ?? tree
+  }
+  const written = (bytes: Buffer, from: number): SchemaFault | null => {
+    const verdict = judge(writing, 'WRITE', bytes, from)
+    return 'reason' in verdict ? verdict : null
+  }
+  const checksServer = stages.some(stage => stage === 'SERVER') && writing.length > 0
+  const shown = (bytes: Buffer, from: number, how: ShowOptions): string | SchemaFault => {
+    const { mayRead = () => false } = how
+    if (reading.length === 0 && tags.every(mayRead)) return plain.decode(bytes, from, how)
+    // The bytes of what does not fit are not shown either: there may be anything in them.
+    const fault = plain.check(bytes, from)
+    if (fault !== null) return new Withheld(fault.pointer, fault.reason)
+    const tree = judge(reading, 'READ', bytes, from)
+    return 'reason' in tree ? new Withheld(tree.pointer, tree.reason) : maskedJson(tree, { tagged: how.tagged, mayRead })
+  }
+  return {
+    encode(value, json) {
+      const payload = plain.encode(value, json)
+      if (writing.length === 0 || !Buffer.isBuffer(payload)) return payload
+      return written(payload, 0) ?? payload
+    },
+    check: (bytes, from) => plain.check(bytes, from) ?? (checksServer ? written(bytes, from) : null),
+    decode: shown,
+    withholds(bytes, from, mayRead) {
+      const hidden = tags.filter(tag => !mayRead(tag))
+      if (hidden.length > 0) return new Withheld('', `has fields with the tags ${hidden.join(', ')}, which are masked, and so are not shown in this format`)
+      if (reading.length === 0) return null
+      const json = shown(bytes, from, { tagged: true, mayRead })
+      return json instanceof Withheld ? json : null
+    },
+  }
+}
+
+function tagsIn(schema: Schema): readonly string[] {
+  switch (schema.type) {
+    case 'AVRO': return tagsInAvro(schema.root)
+    case 'JSON': return tagsInJson(schema.document)
+  }
+}
+
+function treeReader(schema: Schema, paths: TaggedPaths, tags: readonly string[]): TreeReader {
+  switch (schema.type) {
+    case 'AVRO': return compileAvroTree(schema.root, paths)
+    case 'JSON': return compileJsonTree(schema.document, paths, tags)
+  }
+}
