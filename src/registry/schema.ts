@@ -22,7 +22,7 @@ export interface Metadata {
   readonly sensitive?: readonly string[]
 }
 
-/** Rules are carried out by clients; the registry keeps them as they came. */
+/** Kept as it came. Clients carry its rules out, and where it says so this server does: rules/rule-set.ts. */
 export type RuleSet = { readonly [name: string]: unknown }
 
 export interface ResolvedReference extends Reference {

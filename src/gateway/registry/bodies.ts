@@ -3,6 +3,7 @@
 import type { Request } from 'express'
 import { refusals } from '../../registry/errors.ts'
 import type { SchemaRequest } from '../../registry/registry.ts'
+import { faultOfRuleSet } from '../../registry/rules/rule-set.ts'
 import type { Metadata, Reference, RuleSet } from '../../registry/schema.ts'
 import { compatibilityLevels, type Config, type Mode, type SchemaVersion } from '../../registry/store.ts'
 import { Problem } from '../problem.ts'
@@ -120,15 +121,11 @@ function readMetadata(value: unknown): Metadata {
   }
 }
 
-/** Kept for the clients, which carry the rules out; only their shape is looked at. */
+/** Kept as it came; a rule that cannot be carried out where it says is refused. */
 function readRuleSet(value: unknown): RuleSet {
   const ruleSet = object(value, 'ruleSet')
-  for (const kind of ['migrationRules', 'domainRules', 'encodingRules']) {
-    const rules = ruleSet[kind]
-    if (rules == null) continue
-    const isNamed = (rule: unknown): boolean => typeof rule === 'object' && rule !== null && 'name' in rule && typeof rule.name === 'string'
-    if (!Array.isArray(rules) || !rules.every(isNamed)) throw problemOf(refusals.invalidRuleSet(`${kind} is not an array of rules with names`))
-  }
+  const fault = faultOfRuleSet(ruleSet)
+  if (fault !== undefined) throw problemOf(refusals.invalidRuleSet(fault))
   return ruleSet
 }
 

@@ -2,12 +2,13 @@
 // decides; where it names nothing, the latest schema of the topic's subject does. Plain `application/json` follows the topic: its subject's schema
 // where there is one, else JSON as it came.
 import { isUtf8 } from 'node:buffer'
-import type { Access, Admin, Topic } from '../../ports.ts'
+import type { Access, Admin, Caller, Topic } from '../../ports.ts'
 import { InvalidSchema } from '../../registry/errors.ts'
-import type { SchemaFault } from '../../registry/fault.ts'
+import { type SchemaFault, Withheld } from '../../registry/fault.ts'
 import { frameBytes, framedId, framePrefix } from '../../registry/framing.ts'
 import type { PayloadCodec } from '../../registry/payload.ts'
 import type { Registry } from '../../registry/registry.ts'
+import type { ShowOptions } from '../../registry/rules/contract.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { Problem } from '../problem.ts'
 import type { AvroForm, EmbeddedFormat } from './media-types.ts'
@@ -21,7 +22,7 @@ export interface PartCodec {
   encode(part: Part): Buffer | SchemaFault
 }
 
-/** Stored bytes as JSON text, or why they cannot be shown. */
+/** Stored bytes as JSON text, or why they cannot be shown; Withheld where they must not be shown in another form either. */
 export type PartReader = (bytes: Buffer) => string | SchemaFault
 
 export interface CodecRequest extends ChoiceOf {
@@ -39,12 +40,21 @@ const missingSchema = {
   value: { errorCode: 42202, text: 'Request includes values but does not include value schema' },
 } as const
 
+/** Who reads, and in which form. */
+export interface Shown {
+  readonly format: EmbeddedFormat | 'auto'
+  readonly avro: AvroForm
+  readonly caller: Caller
+}
+
 export class Payloads {
   readonly #registry: Registry
+  readonly #access: Access
   readonly #choices: SchemaChoices
 
   constructor(parts: { registry: Registry; admin: Admin; access: Access }) {
     this.#registry = parts.registry
+    this.#access = parts.access
     this.#choices = new SchemaChoices(parts)
   }
 
@@ -65,17 +75,23 @@ export class Payloads {
     throw new Problem(422, `${text}: give ${part}_schema, ${part}_schema_id or ${part}_subject, or register a schema for '${topic.name}-${part}'`, { errorCode })
   }
 
-  /** How a topic's stored keys or values are shown in the format. */
-  readerFor(topic: Topic, part: PartName, { format, avro }: { format: EmbeddedFormat | 'auto'; avro: AvroForm }): PartReader {
-    const how = { tagged: avro === 'tagged' }
+  /**
+   * How a topic's stored keys or values are shown in the format to the caller, who sees fields with tags where ACLs say so. In a format that shows bytes as they
+   * are, those with masked fields are withheld.
+   */
+  readerFor(topic: Topic, part: PartName, { format, avro, caller }: Shown): PartReader {
+    // Filling in what a caller may see leaves no trace in the audit log; asked anew for each record, since a reader may go on for hours.
+    const mayRead = (tag: string): boolean => this.#access.wouldAllow(caller, 'read', 'tag', tag)
+    const how = { tagged: avro === 'tagged', mayRead }
+    const asItIs = (read: PartReader): PartReader => bytes => this.#withheld(bytes, mayRead) ?? read(bytes)
     switch (format) {
-      case 'binary': return bytes => JSON.stringify(bytes.toString('base64'))
-      case 'json': return jsonText
-      case 'string': return plainText
+      case 'binary': return asItIs(bytes => JSON.stringify(bytes.toString('base64')))
+      case 'json': return asItIs(jsonText)
+      case 'string': return asItIs(plainText)
       case 'auto':
         // What `codecFor` makes of plain JSON, the other way round.
         if (this.#choices.latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined, how)
-        return part === 'key' ? plainText : jsonText
+        return asItIs(part === 'key' ? plainText : jsonText)
       default: return bytes => this.#framed(bytes, typeOfFormat[format], how)
     }
   }
@@ -89,17 +105,35 @@ export class Payloads {
     return framedCodec(version, codec)
   }
 
-  #framed(bytes: Buffer, wanted: string | undefined, how: { tagged: boolean }): string | SchemaFault {
+  #framed(bytes: Buffer, wanted: string | undefined, how: ShowOptions & { mayRead: (tag: string) => boolean }): string | SchemaFault {
     const id = framedId(bytes)
     if (typeof id === 'string') return { pointer: '', reason: id }
     const [version] = this.#registry.store.withId(id)
     if (version === undefined) return { pointer: '', reason: `schema ${id} is not known` }
-    if (wanted !== undefined && version.schemaType !== wanted) return { pointer: '', reason: `schema ${id} is of type ${version.schemaType}, not ${wanted}` }
+    if (wanted !== undefined && version.schemaType !== wanted) {
+      // Its bytes would come in place of the value.
+      return this.#withheld(bytes, how.mayRead) ?? { pointer: '', reason: `schema ${id} is of type ${version.schemaType}, not ${wanted}` }
+    }
     const codec = this.#registry.payloadCodec(id)
-    if (codec instanceof InvalidSchema) return { pointer: '', reason: `schema ${id} cannot be used: ${codec.message}` }
+    if (codec instanceof InvalidSchema) return this.#withheld(bytes, how.mayRead) ?? { pointer: '', reason: `schema ${id} cannot be used: ${codec.message}` }
     return codec.decode(bytes, frameBytes, how)
   }
+
+  /** Why bytes may not be shown as they are: the schema that they name has fields that are masked, or rules of reading that they break. */
+  #withheld(bytes: Buffer, mayRead: (tag: string) => boolean): Withheld | null {
+    const id = framedId(bytes)
+    if (typeof id === 'string') return null
+    const [version] = this.#registry.store.withId(id)
+    if (version === undefined) return null
+    const codec = this.#registry.payloadCodec(id)
+    if (!(codec instanceof InvalidSchema)) return codec.withholds(bytes, frameBytes, mayRead)
+    // Which fields its tags are on cannot be told.
+    const hasTags = Object.keys(version.metadata?.tags ?? {}).length > 0 || mentionOfTags.test(version.schema)
+    return hasTags ? new Withheld('', `schema ${id} has tags and cannot be read: ${codec.message}`) : null
+  }
 }
+
+const mentionOfTags = /confluent[:.]/
 
 /** What a request names of a choice, by its own members. */
 function namesOf(choice: ChoiceOf['choice'], part: PartName): string[] {

@@ -2,13 +2,8 @@
 // has it, with time and headers besides. The same for stateless reads, consumer instances and event streams.
 import type { PartitionRef, Slice, Topic } from '../../ports.ts'
 import type { RecordView } from '../../wire/batch.ts'
-import type { AvroForm, EmbeddedFormat } from './media-types.ts'
-import type { PartReader, Payloads } from './payload.ts'
-
-export interface Shown {
-  readonly format: EmbeddedFormat | 'auto'
-  readonly avro: AvroForm
-}
+import { Withheld } from '../../registry/fault.ts'
+import type { PartReader, Payloads, Shown } from './payload.ts'
 
 /** Makes JSON text of one topic's records. */
 export type RecordPrinter = (partition: number, record: RecordView) => string
@@ -41,9 +36,10 @@ function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartRe
     + `,"timestamp":${record.timestampMs},"headers":${headers}${keyError}${valueError}}`
 }
 
-/** One record that cannot be shown in the format must not stop its reader for ever: it comes as base64, with the reason beside it. */
+/** One record that cannot be shown in the format must not stop its reader for ever: it comes as base64, or as null where it is withheld, with the reason beside it. */
 function show(bytes: Buffer | null, reader: PartReader): { json: string; fault?: string } {
   if (bytes === null) return { json: 'null' }
   const shown = reader(bytes)
-  return typeof shown === 'string' ? { json: shown } : { json: JSON.stringify(bytes.toString('base64')), fault: shown.reason }
+  if (typeof shown === 'string') return { json: shown }
+  return { json: shown instanceof Withheld ? 'null' : JSON.stringify(bytes.toString('base64')), fault: shown.reason }
 }

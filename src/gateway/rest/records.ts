@@ -47,7 +47,7 @@ export function recordRoutes(parts: Parts): Router {
       const gone = new AbortController()
       response.once('close', () => gone.abort())
       const slice = await readOrWait(parts.logs, at, from, { bytes, signal: AbortSignal.any([gone.signal, AbortSignal.timeout(timeoutMs)]) })
-      const print = recordPrinter(parts.payloads, topic, { format, avro })
+      const print = recordPrinter(parts.payloads, topic, { format, avro, caller: callerOf(response) })
       const shown: string[] = []
       let characters = 0
       for (const record of recordsFrom(slice, from)) {
