@@ -5,6 +5,7 @@ import type { Clock, Logger } from '../world/world.ts'
 import { incompatibilities } from './compatibility.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
+import { GlueVersionIds } from './glue/version-ids.ts'
 import { SchemaLog } from './log.ts'
 import type { ContractCodec } from './rules/contract.ts'
 import { guidOf, type Metadata, type Reference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
@@ -56,9 +57,13 @@ const subjectCharactersMax = 255
 /** Reads the _schemas topic to its end (making it where there is none) and serves what is in it. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const store = new Store()
-  const log = await SchemaLog.open(options, change => store.apply(change))
+  const glueVersions = new GlueVersionIds(store)
+  const log = await SchemaLog.open(options, change => {
+    glueVersions.apply(change)
+    store.apply(change)
+  })
   const { id } = await options.admin.cluster()
-  return new Registry(store, log, { clock: options.clock, clusterId: id })
+  return new Registry(store, log, { clock: options.clock, clusterId: id, glueVersions })
 }
 
 export class Registry {
@@ -68,16 +73,28 @@ export class Registry {
   readonly #schemas: Schemas
   readonly #log: SchemaLog
   readonly #clock: Pick<Clock, 'now'>
+  readonly #glueVersions: GlueVersionIds
   readonly validation: Validation = new SchemaValidation(this)
   #writing: Promise<unknown> = Promise.resolve()
   #writesWaiting = 0
 
-  constructor(store: Store, log: SchemaLog, { clock, clusterId }: { clock: Pick<Clock, 'now'>; clusterId: string }) {
+  constructor(
+    store: Store, log: SchemaLog, { clock, clusterId, glueVersions }: { clock: Pick<Clock, 'now'>; clusterId: string; glueVersions: GlueVersionIds },
+  ) {
     this.store = store
     this.#schemas = new Schemas(store)
     this.clusterId = clusterId
     this.#log = log
     this.#clock = clock
+    this.#glueVersions = glueVersions
+  }
+
+  /**
+   * The version that a SchemaVersionId of AWS Glue stands for (as text: `glueVersionIdOf` makes it from a record's 16 bytes), or undefined where it stands for
+   * none. Soft-deleted versions count: what was written with them may come again. Its `id` leads to the rest: `payloadCodec(id)`, `subjectOf(id, …)`.
+   */
+  ofGlueVersion(versionId: string): SchemaVersion | undefined {
+    return this.#glueVersions.find(versionId)
   }
 
   /** The parsed form of a stored version, or why it has none here. */
