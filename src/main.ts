@@ -13,6 +13,7 @@ import { Roster } from './engine/roster.ts'
 import { readKek } from './engine/sealed/kek-file.ts'
 import { createGateway } from './gateway/app.ts'
 import { createManagement, Metrics } from './gateway/management.ts'
+import { ConsumerInstances } from './gateway/rest/consumers/consumer-instances.ts'
 import { startGateway } from './gateway/server.ts'
 import { Endpoints } from './kafka/endpoints.ts'
 import { startKafka, type KafkaListenerOptions, type KafkaServer } from './kafka/server.ts'
@@ -190,14 +191,20 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
 
   const tokens = new TokenService({ key: certificates.tokenKey, issuer: `sluice:${certificates.fingerprint}`, audience: 'sluice', now: () => clock.now() })
   const judge = judgeFor('gateway', 'optional')
+  const consumers = new ConsumerInstances({
+    logs, admin, groups, clock, random, logger, idleMs: config['rest.consumer.idle.ms'], countMax: config['rest.consumers.max'],
+    countPerPrincipalMax: config['rest.consumers.per.principal.max'],
+  })
   const app = createGateway({
-    logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
+    consumers, logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
     kinesis: { handler, place },
     door: dev ? undefined : { judge, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
     observe: metrics.observe,
   })
   const gatewayTls = dev ? {} : { tls: tlsOptions(certificates.material, ['http/1.1']), judge }
   const gateway = await onEach('the gateway', host, port('gateway.port'), opened, where => startGateway({ app, ...where, ...gatewayTls }))
+  // Closed before the listener is: what they wait for must not hold it up.
+  opened.use(consumers)
 
   let failed: Error | undefined
   void engine.failure.then(error => { failed = error })

@@ -10,6 +10,7 @@ const themes: readonly (readonly [RegExp, string])[] = [
   [/^(auto\.create|num\.partitions|message\.|log\.)/, 'Topics and records'],
   [/^(group\.|offsets\.)/, 'Consumer groups'],
   [/^kinesis\./, 'Kinesis'],
+  [/^(rest|rate)\./, 'REST'],
 ]
 
 export function themeOf(setting: string): string {

@@ -28,6 +28,8 @@ import { kinesisView } from './kinesis-view.ts'
 import type { Observe } from './management.ts'
 import { answerProblems, noSuchPath } from './problem.ts'
 import { registryRouter } from './registry/router.ts'
+import type { ConsumerInstances } from './rest/consumers/consumer-instances.ts'
+import { consumerRoutes } from './rest/consumers/routes.ts'
 import { Payloads } from './rest/payload.ts'
 import { produceHandler } from './rest/produce.ts'
 import { recordRoutes } from './rest/records.ts'
@@ -48,6 +50,8 @@ export interface GatewayParts {
   readonly door: Door | undefined
   /** Kafka's auto.create.topics.enable, for REST produce; off unless given. */
   readonly autoCreateTopics?: boolean
+  /** The REST consumers; theirs to close, who made them. */
+  readonly consumers: ConsumerInstances
   readonly audit: Audit
   readonly clock: Clock
   readonly random: Random
@@ -83,6 +87,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
   app.use(recordRoutes({ ...parts, payloads, answers }))
   app.use(v3Routes({ ...parts, budget }))
+  app.use(consumerRoutes({ ...parts, payloads, budget, answers }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
   app.use(bridgeRoutes(parts))

@@ -3,6 +3,7 @@ import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
 import supertest from 'supertest'
 import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import type { Door } from '../../src/gateway/authentication.ts'
+import { ConsumerInstances } from '../../src/gateway/rest/consumers/consumer-instances.ts'
 import { createKinesisHandler } from '../../src/kinesis/handler.ts'
 import type { AclBinding, Backend, Caller, NewTopic, Topic, Validation } from '../../src/ports.ts'
 import { Refusal } from '../../src/ports.ts'
@@ -60,6 +61,7 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}, { broke
       }),
       place,
     },
+    consumers: new ConsumerInstances({ logs: cluster.logs, admin: cluster.admin, groups: backend.groups, clock, random, logger, ...overrides }),
     door: undefined, audit, clock, random, logger,
     ...overrides,
   }

@@ -42,6 +42,22 @@ export function formatOfAnswer(request: Request): { format: EmbeddedFormat | 'au
   return { format: formats[type]!, type }
 }
 
+/**
+ * The type of an answer with the records of a consumer instance, whose format was said when it was made. 406, error code 40601, in Confluent's words where
+ * another is accepted.
+ */
+export function formatOfInstance(request: Request, format: EmbeddedFormat): string {
+  const own = Object.keys(formats).filter(type => formats[type] === format)
+  const type = request.accepts(...own, ...format === 'binary' ? ['application/json'] : [])
+  if (type !== false) return type
+  throw new Problem(406, 'The requested embedded data format does not match the deserializer for this consumer instance', { errorCode: 40601 })
+}
+
+/** Refuses, with 415, a body that is not in one of the types of answers without records. */
+export function expectPlainBody(request: Request): void {
+  expectBody(request, ...plainTypes)
+}
+
 /** How a read shows Avro: `tagged` is Avro's own JSON encoding, in which a union's value names its branch, `plain` is JSON as people write it. */
 export type AvroForm = 'plain' | 'tagged'
 
