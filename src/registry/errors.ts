@@ -1,5 +1,6 @@
 // Every "no" of the registry: HTTP status, Confluent's error code and Confluent's words, because clients compare the texts. A RegistryRefusal is a
 // value, as a Refusal of the ports is; the router writes it as { "error_code", "message" }.
+import { contextOf, contextPrefix } from './contexts.ts'
 
 export class RegistryRefusal {
   readonly status: number
@@ -43,6 +44,10 @@ export const refusals = {
     const list = references.map(({ name, subject, version }) => `{name='${name}', subject='${subject}', version=${version}}`).join(', ')
     return new RegistryRefusal(422, 42201, `Invalid schema ${quoted(text)} with refs [${quoted(list)}] of type ${type}, details: ${reason}`)
   },
+  emptySchema: () => new RegistryRefusal(422, 42201, 'Empty schema'),
+  versionNotNext: () => new RegistryRefusal(422, 42201, 'Version is not one more than previous version'),
+  unsupportedFormat: (format: string) => new RegistryRefusal(422, 42201, `Unsupported format ${format.slice(0, 64)}`),
+  noSuchEntity: (path: string) => new RegistryRefusal(422, 42201, `No matching path '${path.slice(0, 255)}' found in the schema`),
   invalidSchemaType: (type: string, known: readonly string[]) =>
     new RegistryRefusal(422, 42201, `Invalid schema type ${type.slice(0, 64)}. Schema types that are supported: ${known.join(', ')}`),
   invalidVersion: (version: string) =>
@@ -54,16 +59,21 @@ export const refusals = {
       422, 42203,
       'Invalid compatibility level. Valid values are none, backward, forward, full, backward_transitive, forward_transitive, and full_transitive',
     ),
-  invalidMode: (mode: string) => new RegistryRefusal(422, 42204, `Invalid mode '${mode.slice(0, 64)}'. Valid values are READWRITE and READONLY`),
-  readOnly: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} is in read-only mode`),
-  notInImportMode: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} is not in import mode`),
+  invalidPolicy: () => new RegistryRefusal(422, 42203, 'Invalid compatibility policy. Valid values are strict and lenient'),
+  invalidMode: () => new RegistryRefusal(422, 42204, 'Invalid mode. Valid values are READWRITE, READONLY, and IMPORT.'),
+  readOnly: (subject: string | null) => new RegistryRefusal(422, 42205, `Subject ${subject} in context ${contextPart(subject)} is in read-only mode`),
+  notInImportMode: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} in context ${contextPart(subject)} is not in import mode`),
+  notInReadWriteMode: (subject: string) => new RegistryRefusal(422, 42205, `Subject ${subject} in context ${contextPart(subject)} is not in read-write mode`),
+  importNotEmpty: () => new RegistryRefusal(422, 42205, 'Cannot import since found existing subjects'),
+  idTaken: (id: number, subject: string) =>
+    new RegistryRefusal(422, 42205, `Overwrite new schema with id ${id} in context ${contextPart(subject)} is not permitted.`),
   referenceExists: (subject: string, version: number) =>
     new RegistryRefusal(422, 42206, `One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=${subject},version=${version}}.`),
-  invalidSubject: (subject: string, reason: string) =>
-    new RegistryRefusal(422, 42208, `The specified subject '${subject.slice(0, 255)}' is not a valid subject: ${reason}`),
+  invalidSubject: (subject: string) => new RegistryRefusal(422, 42208, `The specified subject '${subject.slice(0, 255)}' is not a valid.`),
   schemaTooLarge: (bytes: number, bytesMax: number) =>
     new RegistryRefusal(422, 42209, `The schema is too large: ${bytes} bytes, where at most ${bytesMax} are allowed`),
-  invalidRuleSet: (reason: string) => new RegistryRefusal(422, 42210, `Invalid rule set: ${reason}`),
+  invalidRuleSet: (reason: string) => new RegistryRefusal(422, 42210, reason),
+  contextNotEmpty: (context: string) => new RegistryRefusal(422, 42211, `The specified context '${context}' is not empty.`),
   storeFailed: (reason: string) => new RegistryRefusal(500, 50001, `Error in the backend data store: ${reason}`),
   storeTimedOut: (reason: string) => new RegistryRefusal(500, 50002, `Register operation timed out: ${reason}`),
   tooManyWrites: (count: number) => new RegistryRefusal(503, 50001, `Error in the backend data store: ${count} writes are waiting already`),
@@ -71,4 +81,9 @@ export const refusals = {
 
 function quoted(text: string): string {
   return text.length <= quotedCharactersMax ? text : `${text.slice(0, quotedCharactersMax)}...`
+}
+
+/** As Confluent writes it into its messages: nothing for the default context. */
+function contextPart(subject: string | null): string {
+  return subject === null ? '' : contextPrefix(contextOf(subject))
 }

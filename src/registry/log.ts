@@ -1,12 +1,11 @@
-// The _schemas topic: Confluent's records (JSON keys and values), one partition, read from its start when the registry opens and written with acks=all. The
+// The _schemas topic: Confluent's records (records.ts), one partition, read from its start when the registry opens and written with acks=all. The
 // topic keeps everything: were it compacted, the id of a schema that was deleted for good could be given again, and old data would be read with the wrong one.
 import { type Admin, type Logs, Refusal } from '../ports.ts'
 import { buildBatch, type RecordView } from '../wire/batch.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { refusals, type RegistryRefusal } from './errors.ts'
-import { isObject, type JsonObject } from './exact-json.ts'
-import { guidOf, type Metadata, type Reference, type RuleSet } from './schema.ts'
-import { type Change, type CompatibilityLevel, compatibilityLevels, type Config, type Mode, type SchemaVersion } from './store.ts'
+import { toChange, toRecord } from './records.ts'
+import type { Change } from './store.ts'
 
 export const schemasTopic = '_schemas'
 
@@ -104,118 +103,4 @@ export class SchemaLog {
     if (typeof change !== 'string') return this.#apply(change)
     this.#logger.warn({ topic: schemasTopic, offset: record.offset, reason: change }, 'a record of the schema log was passed over')
   }
-}
-
-/** Compaction and other registries compare keys as bytes, so the order of members is Confluent's. */
-function toRecord(change: Change): { key: Buffer; value: Buffer | null } {
-  switch (change.type) {
-    case 'schema': {
-      const key = { keytype: 'SCHEMA', subject: change.subject, version: change.version, magic: 1 }
-      return record(key, change.value === null ? null : schemaValue(change.value))
-    }
-    case 'delete-subject': return record({ keytype: 'DELETE_SUBJECT', subject: change.subject, magic: 0 }, { subject: change.subject, version: change.version })
-    case 'config': return record({ keytype: 'CONFIG', subject: change.subject, magic: 0 }, change.value)
-    case 'mode': return record({ keytype: 'MODE', subject: change.subject, magic: 0 }, change.value === null ? null : { mode: change.value })
-    case 'noop': return record({ keytype: 'NOOP', magic: 0 }, null)
-  }
-}
-
-function schemaValue(version: SchemaVersion): object {
-  return {
-    subject: version.subject, version: version.version, id: version.id,
-    ...version.schemaType !== 'AVRO' && { schemaType: version.schemaType },
-    ...version.references.length > 0 && { references: version.references },
-    ...version.metadata !== undefined && { metadata: version.metadata },
-    ...version.ruleSet !== undefined && { ruleSet: version.ruleSet },
-    schema: version.schema, deleted: version.deleted,
-  }
-}
-
-function record(key: object, value: object | null): { key: Buffer; value: Buffer | null } {
-  return { key: Buffer.from(JSON.stringify(key)), value: value === null ? null : Buffer.from(JSON.stringify(value)) }
-}
-
-/** The change a record stands for, or in words why it stands for none. */
-function toChange(view: RecordView): Change | string {
-  let key: unknown
-  let value: unknown
-  try {
-    key = JSON.parse(String(view.key))
-    value = view.value === null ? null : JSON.parse(String(view.value))
-  } catch (error) {
-    return (error as Error).message
-  }
-  if (!isObject(key) || !(value === null || isObject(value))) return 'key or value is not a JSON object'
-  const { keytype, subject } = key
-  switch (keytype) {
-    case 'NOOP': return { type: 'noop' }
-    case 'SCHEMA':
-      if (typeof subject !== 'string' || !isCount(key['version'])) return 'the key has no subject and version'
-      return schemaChange(subject, key['version'], value, view.timestampMs)
-    case 'DELETE_SUBJECT':
-      if (typeof subject !== 'string') return 'the key has no subject'
-      if (value === null) return { type: 'noop' }
-      return isCount(value['version']) ? { type: 'delete-subject', subject, version: value['version'] } : 'the value has no version'
-    case 'CONFIG':
-      if (!isScope(subject)) return 'the key has no subject'
-      return { type: 'config', subject: subject ?? null, value: value === null ? null : configOf(value) }
-    case 'MODE': {
-      if (!isScope(subject)) return 'the key has no subject'
-      const mode = value === null ? null : modeOf(value['mode'])
-      return mode === undefined ? 'the value has a mode that is not known' : { type: 'mode', subject: subject ?? null, value: mode }
-    }
-    default: return `key type ${String(keytype).slice(0, 64)} is not known`
-  }
-}
-
-function schemaChange(subject: string, version: number, value: JsonObject | null, timestampMs: number): Change | string {
-  if (value === null) return { type: 'schema', subject, version, value: null }
-  const { id, schema, schemaType = 'AVRO', deleted = false } = value
-  if (!isCount(id) || typeof schema !== 'string' || typeof schemaType !== 'string') return 'the value has no id and schema'
-  // What is malformed in these is left out rather than the version: its id must not be given again.
-  const references = isReferences(value['references']) ? value['references'] : []
-  const metadata = isMetadata(value['metadata']) ? value['metadata'] : undefined
-  const ruleSet: RuleSet | undefined = isObject(value['ruleSet']) ? value['ruleSet'] : undefined
-  const guid = guidOf({ text: schema, references, metadata, ruleSet })
-  const content = { schemaType, schema, references, metadata, ruleSet }
-  return { type: 'schema', subject, version, value: { subject, version, id, guid, ...content, deleted: deleted === true, timestampMs } }
-}
-
-function isReferences(value: unknown): value is readonly Reference[] {
-  return Array.isArray(value) && value.every(each => {
-    return isObject(each) && typeof each['name'] === 'string' && typeof each['subject'] === 'string' && isCount(each['version'])
-  })
-}
-
-function isMetadata(value: unknown): value is Metadata {
-  if (!isObject(value)) return false
-  const { tags = {}, properties = {}, sensitive = [] } = value
-  const isTextList = (list: unknown): boolean => Array.isArray(list) && list.every(each => typeof each === 'string')
-  if (!isObject(tags) || !Object.values(tags).every(isTextList) || !isTextList(sensitive)) return false
-  return isObject(properties) && Object.values(properties).every(each => typeof each === 'string')
-}
-
-function configOf(value: JsonObject): Config {
-  const level = value['compatibilityLevel']
-  const policy = value['compatibilityPolicy']
-  const group = value['compatibilityGroup']
-  const normalize = value['normalize']
-  return {
-    ...compatibilityLevels.includes(level as CompatibilityLevel) && { compatibilityLevel: level as CompatibilityLevel },
-    ...(policy === 'STRICT' || policy === 'LENIENT') && { compatibilityPolicy: policy },
-    ...typeof group === 'string' && { compatibilityGroup: group },
-    ...typeof normalize === 'boolean' && { normalize },
-  }
-}
-
-function modeOf(value: unknown): Mode | undefined {
-  return value === 'READWRITE' || value === 'READONLY' ? value : undefined
-}
-
-function isScope(value: unknown): value is string | null | undefined {
-  return value == null || typeof value === 'string'
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 0x7fffffff
 }

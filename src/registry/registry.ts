@@ -2,17 +2,24 @@
 // a queue, each decided on a settled state, written, and only then answered.
 import type { Admin, Logs, Validation } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
+import { type Candidate, Candidates, type SchemaRequest, scopesAbove } from './candidates.ts'
 import { incompatibilities } from './compatibility.ts'
+import { type Config, type ConfigUpdate, defaultLevel, type EffectiveConfig, updatedConfig } from './configs.ts'
+import { besideSubject, contextOf, contextPrefix, defaultContext, globalScope, isScopeOfContext, isValidSubject } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
-import { schemaBytesMax } from './exact-json.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
 import { SchemaLog } from './log.ts'
+import { propertyOf } from './metadata.ts'
+import { isReadOnly, type Mode, takesIds } from './modes.ts'
 import type { ContractCodec } from './rules/contract.ts'
-import { guidOf, type Metadata, type Reference, type RuleSet, type Schema, type SchemaType, schemaTypes } from './schema.ts'
+import { faultOfRuleSet } from './rules/rule-set.ts'
+import type { Schema, SchemaType } from './schema.ts'
 import { Schemas } from './schemas.ts'
-import { type Change, type CompatibilityLevel, type CompatibilityPolicy, type Config, type Mode, type SchemaVersion, Store } from './store.ts'
+import { type Change, type SchemaVersion, Store } from './store.ts'
 import { subjectName, type SubjectNameStrategy } from './subjects.ts'
 import { SchemaValidation } from './validation.ts'
+
+export type { SchemaRequest } from './candidates.ts'
 
 export interface RegistryOptions {
   readonly logs: Logs
@@ -21,28 +28,14 @@ export interface RegistryOptions {
   readonly logger: Logger
 }
 
-/** A schema as a client hands it in. */
-export interface SchemaRequest {
-  /** '' takes the text of the latest version, to change its metadata or rules. */
-  readonly schema: string
-  /** AVRO unless given. */
-  readonly schemaType?: string
-  readonly references?: readonly Reference[]
-  readonly metadata?: Metadata
-  readonly ruleSet?: RuleSet
-  /** Only the next one is taken. */
-  readonly version?: number
-  readonly id?: number
-}
-
 /** A version as clients write it. */
 export type VersionSpec = number | 'latest'
 
-export interface EffectiveConfig {
-  readonly compatibilityLevel: CompatibilityLevel
-  readonly compatibilityPolicy: CompatibilityPolicy
-  readonly compatibilityGroup: string | undefined
-  readonly normalize: boolean
+export interface RegisterOptions {
+  /** Settings of the subject may say so too. */
+  readonly normalize: boolean | undefined
+  /** Whether it is taken even where it is not compatible. */
+  readonly force?: boolean
 }
 
 export interface CompatibilityVerdict {
@@ -50,9 +43,6 @@ export interface CompatibilityVerdict {
 }
 
 const writesWaitingMax = 1_000
-const referencesMax = 1_000
-const defaultLevel: CompatibilityLevel = 'BACKWARD'
-const subjectCharactersMax = 255
 
 /** Reads the _schemas topic to its end (making it where there is none) and serves what is in it. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
@@ -71,6 +61,7 @@ export class Registry {
   /** Of the cluster whose topic holds the schemas. */
   readonly clusterId: string
   readonly #schemas: Schemas
+  readonly #candidates: Candidates
   readonly #log: SchemaLog
   readonly #clock: Pick<Clock, 'now'>
   readonly #glueVersions: GlueVersionIds
@@ -83,6 +74,7 @@ export class Registry {
   ) {
     this.store = store
     this.#schemas = new Schemas(store)
+    this.#candidates = new Candidates(store, this.#schemas)
     this.clusterId = clusterId
     this.#log = log
     this.#clock = clock
@@ -103,91 +95,133 @@ export class Registry {
   }
 
   /** What writes, reads and checks payloads of a schema id that exists, or why nothing can. */
-  payloadCodec(id: number): ContractCodec | InvalidSchema {
-    return this.#schemas.payloadCodec(id)
+  payloadCodec(id: number, context = defaultContext): ContractCodec | InvalidSchema {
+    return this.#schemas.payloadCodec(id, context)
   }
 
   /**
    * The subject of a topic's part to which a schema id belongs by the strategy, or why it belongs to none. Deleted versions count: what was written with
    * them may come again.
    */
-  subjectOf(id: number, of: { topic: string; part: 'key' | 'value'; strategy: SubjectNameStrategy }): string | { readonly reason: string } {
+  subjectOf(
+    id: number, of: { topic: string; part: 'key' | 'value'; strategy: SubjectNameStrategy }, context = defaultContext,
+  ): string | { readonly reason: string } {
     const { topic, part, strategy } = of
-    const versions = this.store.withId(id)
+    const versions = this.store.withId(id, context)
     if (versions.length === 0) return { reason: `schema ${id} is not known` }
     const schema = strategy === 'TopicName' ? undefined : this.parsed(versions[0]!)
     if (schema instanceof InvalidSchema) return { reason: `schema ${id} cannot be read: ${schema.message}` }
-    const subject = subjectName(strategy, topic, part, schema?.recordName)
-    if (subject === undefined) return { reason: `schema ${id} has no record name, which the strategy ${strategy} needs` }
+    const name = subjectName(strategy, topic, part, schema?.recordName)
+    if (name === undefined) return { reason: `schema ${id} has no record name, which the strategy ${strategy} needs` }
+    const subject = contextPrefix(context) + name
     return versions.some(version => version.subject === subject) ? subject : { reason: `schema ${id} does not belong to subject '${subject}'` }
   }
 
   /** The name that a schema text gives its values, which some strategies make a subject of. */
   recordName(text: string, type: SchemaType): string | undefined | RegistryRefusal {
     try {
-      return this.#schemas.parse(type, text, [], { normalize: false }).recordName
+      return this.#schemas.parse(type, text, [], { normalize: false, strict: true }).recordName
     } catch (error) {
       if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message)
       throw error
     }
   }
 
+  /** The subject that a name in a path means: its alias where its own settings have one. */
+  aliased(subject: string): string {
+    const alias = this.store.config(subject)?.alias
+    return alias === undefined || alias === '' ? subject : besideSubject(subject, alias)
+  }
+
   /** A version of a subject. 'latest' is the newest that is not deleted. */
   find(subject: string, spec: VersionSpec, { deleted }: { deleted: boolean }): SchemaVersion | RegistryRefusal {
-    const versions = this.store.versions(subject, deleted ? 'all' : 'live')
-    if (versions.length === 0) return refusals.subjectNotFound(subject)
-    if (spec === 'latest') return versions.at(-1)!
-    return versions.find(each => each.version === spec) ?? refusals.versionNotFound(spec)
+    if (this.store.versions(subject, deleted ? 'all' : 'live').length === 0) return refusals.subjectNotFound(subject)
+    const found = spec === 'latest' ? this.store.latest(subject) : this.store.version(subject, spec)
+    return found === undefined || (found.deleted && !deleted) ? refusals.versionNotFound(spec === 'latest' ? -1 : spec) : found
   }
 
   /** The version of the subject that has this content. */
   lookup(subject: string, request: SchemaRequest, how: { normalize: boolean | undefined; deleted: boolean }): SchemaVersion | RegistryRefusal {
     const versions = this.store.versions(subject, how.deleted ? 'all' : 'live')
     if (versions.length === 0) return refusals.subjectNotFound(subject)
-    const read = this.#read(subject, request, how.normalize)
-    if (read instanceof RegistryRefusal) return read
-    return versions.findLast(each => each.guid === read.guid)
-      // Clients look up what they registered without the metadata that the version has since been given.
-      ?? versions.findLast(each => (
-        request.metadata === undefined && request.ruleSet === undefined && each.schema === read.schema.text && sameReferences(each.references, read.references)
-      ))
-      ?? refusals.schemaNotFound()
+    const latest = this.store.latest(subject)
+    // What was sent as it is first; then with what a registration would add to it; then as clients do that know nothing of the metadata it has since been given.
+    const asSent = request.schema.trim() === '' ? undefined : this.#candidates.read(subject, request, { normalize: how.normalize, strict: false })
+    if (asSent instanceof RegistryRefusal) return asSent
+    const exact = asSent && this.#meant(versions, asSent)
+    if (exact !== undefined) return exact
+    const filled = this.#candidates.read(subject, this.#candidates.filled(subject, request, latest, undefined), { normalize: how.normalize, strict: false })
+    if (filled instanceof RegistryRefusal) return filled
+    const found = this.#meant(versions, filled)
+    if (found !== undefined) return found
+    if (asSent === undefined || request.metadata !== undefined || request.ruleSet !== undefined) return refusals.schemaNotFound()
+    return versions.findLast(each => this.#candidates.means({ ...asSent, metadata: each.metadata, ruleSet: each.ruleSet }, each)) ?? refusals.schemaNotFound()
   }
 
-  /** Registers a schema, or finds it: the same content in the same subject is one version, and in any subject one id. */
-  async register(subject: string, request: SchemaRequest, { normalize }: { normalize: boolean | undefined }): Promise<SchemaVersion | RegistryRefusal> {
-    const reason = faultOfSubject(subject)
-    if (reason !== undefined) return refusals.invalidSubject(subject, reason)
+  /** Registers a schema, or finds it: the same content in the same subject is one version, and in any subject of its context one id. */
+  async register(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
+    if (!isValidSubject(subject)) return refusals.invalidSubject(subject)
     // What is registered already needs neither the queue nor permission to write.
-    const found = this.#registered(subject, request, normalize)
+    const found = this.#registered(subject, request, how)
     if (found !== undefined) return found
+    return this.#exclusively(() => this.#register(subject, request, how))
+  }
+
+  /**
+   * A new version made of one there is, in one step: `edit` says what is asked for of the subject as it then stands.
+   */
+  async revise(
+    subject: string, edit: () => SchemaRequest | RegistryRefusal, how: RegisterOptions,
+  ): Promise<SchemaVersion | RegistryRefusal> {
+    if (!isValidSubject(subject)) return refusals.invalidSubject(subject)
     return this.#exclusively(async () => {
-      if (this.mode(subject) === 'READONLY') return refusals.readOnly(subject)
-      if (request.id !== undefined && request.id > 0) return refusals.notInImportMode(subject)
-      const raced = this.#registered(subject, request, normalize)
-      if (raced !== undefined) return raced
-      const read = this.#read(subject, request, normalize)
-      if (read instanceof RegistryRefusal) return read
-      const all = this.store.versions(subject, 'all')
-      const version = (all.at(-1)?.version ?? 0) + 1
-      if (request.version !== undefined && request.version > 0 && request.version !== version) {
-        return refusals.invalidSchema(request.schema, read.schema.type, `Version is not one more than previous version: ${request.version} is not ${version}`)
-      }
-      const messages = this.#compare(subject, read, this.store.versions(subject, 'live'))
-      if (messages.length > 0) return refusals.incompatible(subject, messages)
-      const id = this.store.idOf(read.guid, read.schema.type) ?? this.store.highestId + 1
-      const value: SchemaVersion = {
-        subject, version, id, guid: read.guid, schemaType: read.schema.type, schema: read.schema.text, references: read.references,
-        metadata: read.metadata, ruleSet: read.ruleSet, deleted: false, timestampMs: this.#clock.now(),
-      }
-      // An older version with the same content was soft-deleted: it makes way for the new one, unless something refers to it.
-      const replaced = all.filter(each => each.deleted && each.guid === read.guid && this.store.referrers(subject, each.version, 'all').length === 0)
-      const written = await this.#log.write([
-        { type: 'schema', subject, version, value },
-        ...replaced.map((each): Change => ({ type: 'schema', subject, version: each.version, value: null })),
-      ])
-      return written ?? this.store.version(subject, version)!
+      const request = edit()
+      return request instanceof RegistryRefusal ? request : await this.#register(subject, request, how)
     })
+  }
+
+  async #register(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
+    const mode = this.mode(subject)
+    const asked = request.id !== undefined && request.id >= 0 ? request.id : undefined
+    if (isReadOnly(mode)) return refusals.readOnly(subject)
+    if (asked !== undefined && !takesIds(mode)) return refusals.notInImportMode(subject)
+    if (asked === undefined && mode !== 'READWRITE') return refusals.notInReadWriteMode(subject)
+    const raced = this.#registered(subject, request, how)
+    if (raced !== undefined) return raced
+
+    const all = this.store.versions(subject, 'all')
+    const live = this.store.versions(subject, 'live')
+    const next = (all.at(-1)?.version ?? 0) + 1
+    const wanted = request.version ?? 0
+    const whole = takesIds(mode) ? request : this.#candidates.filled(subject, request, live.at(-1), next)
+    const candidate = this.#candidates.read(subject, whole, { normalize: how.normalize, strict: !takesIds(mode) })
+    if (candidate instanceof RegistryRefusal) return candidate
+    if (wanted === 0) {
+      const same = this.#meant(live, candidate)
+      if (same !== undefined && (asked === undefined || asked === same.id)) return same
+    }
+    if (!takesIds(mode)) {
+      if (wanted > 0 && wanted !== next) return refusals.versionNotNext()
+      const messages = how.force === true ? [] : this.#compare(subject, candidate, live)
+      if (messages.length > 0) return refusals.incompatible(subject, messages)
+    }
+    const context = contextOf(subject)
+    const version = wanted > 0 ? wanted : next
+    const id = asked ?? this.store.idOf(candidate.guid, candidate.schema.type, context) ?? this.store.highestIdIn(context) + 1
+    const holder = asked === undefined ? undefined : this.store.withId(id, context)[0]
+    if (holder !== undefined && (holder.guid !== candidate.guid || holder.schemaType !== candidate.schema.type)) return refusals.idTaken(id, subject)
+    const value: SchemaVersion = {
+      subject, version, id, guid: candidate.guid, schemaType: candidate.schema.type, schema: candidate.schema.text, references: candidate.references,
+      metadata: candidate.metadata, ruleSet: candidate.ruleSet, deleted: false, timestampMs: this.#clock.now(),
+    }
+    // An older version with the same content was soft-deleted: it makes way for the new one, unless something refers to it.
+    const replaced = all.filter(each => each.deleted && each.id === id && each.version < version && this.store.referrers(subject, each.version, 'all').length === 0)
+    const written = await this.#log.write([
+      ...this.store.hasContext(context) ? [] : [{ type: 'context', context, isThere: true } as const],
+      ...replaced.map((each): Change => ({ type: 'schema', subject, version: each.version, value: null })),
+      { type: 'schema', subject, version, value },
+    ])
+    return written ?? this.store.version(subject, version)!
   }
 
   /** Whether a schema goes with one version of a subject, or by its level with all. An empty subject takes everything. */
@@ -201,18 +235,18 @@ export class Registry {
       if (found instanceof RegistryRefusal) return refusals.versionNotFound(against)
       versions = [found]
     } else if (against === 'latest') versions = versions.slice(-1)
-    const read = this.#read(subject, request, normalize)
-    if (read instanceof RegistryRefusal) return read
-    return { messages: this.#compare(subject, read, versions) }
+    const candidate = this.#candidates.read(subject, request, { normalize, strict: true })
+    if (candidate instanceof RegistryRefusal) return candidate
+    return { messages: this.#compare(subject, candidate, versions) }
   }
 
   /** Soft: the versions stay readable by id. Permanent: they are gone, and so are the subject's settings. The version numbers that went. */
   async deleteSubject(subject: string, { permanent }: { permanent: boolean }): Promise<readonly number[] | RegistryRefusal> {
     return this.#exclusively(async () => {
       const all = this.store.versions(subject, 'all')
-      const live = all.filter(each => !each.deleted)
+      const live = this.store.versions(subject, 'live')
       if (all.length === 0) return refusals.subjectNotFound(subject)
-      if (this.mode(subject) === 'READONLY') return refusals.readOnly(subject)
+      if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
       if (permanent && live.length > 0) return refusals.subjectNotSoftDeleted(subject)
       if (!permanent && live.length === 0) return refusals.subjectSoftDeleted(subject)
       const going = permanent ? all : live
@@ -230,7 +264,7 @@ export class Registry {
       const found = this.find(subject, spec, { deleted: permanent || spec !== 'latest' })
       if (found instanceof RegistryRefusal) return found
       const { version } = found
-      if (this.mode(subject) === 'READONLY') return refusals.readOnly(subject)
+      if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
       if (permanent && !found.deleted) return refusals.versionNotSoftDeleted(subject, version)
       if (!permanent && found.deleted) return refusals.versionSoftDeleted(subject, version)
       if (this.store.referrers(subject, version, permanent ? 'all' : 'live').length > 0) return refusals.referenceExists(subject, version)
@@ -240,25 +274,31 @@ export class Registry {
     })
   }
 
-  /** The settings in force: the subject's own where it has them, else the registry's. */
+  /** Takes a context that has no subjects, not even deleted ones, out of the list; its ids stay used. */
+  async deleteContext(context: string): Promise<null | RegistryRefusal> {
+    return this.#exclusively(async () => {
+      const scope = contextPrefix(context)
+      if (!this.store.hasContext(context)) return refusals.subjectNotFound(scope)
+      if (context === defaultContext || this.store.subjectsIn(scope, 'all').length > 0) return refusals.contextNotEmpty(scope === '' ? defaultContext : scope)
+      return await this.#log.write([{ type: 'context', context, isThere: false }, ...this.#settingsGone(scope)])
+    })
+  }
+
+  /** The settings in force: the nearest of subject, context and all contexts decides on each. */
   effectiveConfig(subject: string | null): EffectiveConfig {
-    const own = subject === null ? undefined : this.store.config(subject)
-    const all = this.store.config(null)
-    return {
-      compatibilityLevel: own?.compatibilityLevel ?? all?.compatibilityLevel ?? defaultLevel,
-      compatibilityPolicy: own?.compatibilityPolicy ?? all?.compatibilityPolicy ?? 'STRICT',
-      compatibilityGroup: own?.compatibilityGroup ?? all?.compatibilityGroup,
-      normalize: own?.normalize ?? all?.normalize ?? false,
-    }
+    return this.#candidates.config(subject)
   }
 
   /** Merges: what `update` leaves out stays, what it has as null goes. The settings afterwards. */
-  async updateConfig(subject: string | null, update: { readonly [name in keyof Config]: Config[name] | null }): Promise<Config | RegistryRefusal> {
-    const reason = subject === null ? undefined : faultOfSubject(subject)
-    if (reason !== undefined) return refusals.invalidSubject(subject!, reason)
+  async updateConfig(subject: string | null, update: ConfigUpdate): Promise<Config | RegistryRefusal> {
+    if (subject !== null && !isValidSubject(subject, { forSettings: true })) return refusals.invalidSubject(subject)
     return this.#exclusively(async () => {
-      if (this.mode(subject) === 'READONLY') return refusals.readOnly(subject ?? 'null')
-      const merged = Object.fromEntries(Object.entries({ ...this.store.config(subject), ...update }).filter(([, value]) => value !== null)) as Config
+      if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
+      const merged = updatedConfig(this.store.config(subject), update)
+      for (const ruleSet of [merged.defaultRuleSet, merged.overrideRuleSet]) {
+        const fault = ruleSet === undefined || merged.validateRules === false ? undefined : faultOfRuleSet(ruleSet)
+        if (fault !== undefined) return refusals.invalidRuleSet(fault)
+      }
       return await this.#log.write([{ type: 'config', subject, value: merged }]) ?? merged
     })
   }
@@ -268,64 +308,73 @@ export class Registry {
     return this.#exclusively(async () => {
       const old = this.store.config(subject)
       if (old === undefined && subject !== null) return refusals.subjectNotFound(subject)
-      if (this.mode(subject) === 'READONLY') return refusals.readOnly(subject ?? 'null')
+      if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
       return await this.#log.write([{ type: 'config', subject, value: null }]) ?? old ?? { compatibilityLevel: defaultLevel }
     })
   }
 
+  /** The mode in force: that of the subject, its context or all contexts, the nearest first; but READONLY_OVERRIDE of the whole registry is above them. */
   mode(subject: string | null): Mode {
-    return (subject === null ? undefined : this.store.mode(subject)) ?? this.store.mode(null) ?? 'READWRITE'
+    for (const scope of [null, globalScope]) if (this.store.mode(scope) === 'READONLY_OVERRIDE') return 'READONLY_OVERRIDE'
+    return scopesAbove(subject).map(scope => this.store.mode(scope)).find(mode => mode !== undefined) ?? 'READWRITE'
   }
 
-  async updateMode(subject: string | null, mode: Mode): Promise<Mode | RegistryRefusal> {
-    const reason = subject === null ? undefined : faultOfSubject(subject)
-    if (reason !== undefined) return refusals.invalidSubject(subject!, reason)
-    return this.#exclusively(async () => await this.#log.write([{ type: 'mode', subject, value: mode }]) ?? mode)
-  }
-
-  async deleteMode(subject: string): Promise<Mode | RegistryRefusal> {
+  /** IMPORT wants a scope without subjects, unless `force`; what was soft-deleted in it is then gone for good. */
+  async updateMode(subject: string | null, mode: Mode, { force = false }: { force?: boolean } = {}): Promise<Mode | RegistryRefusal> {
+    if (subject !== null && !isValidSubject(subject, { forSettings: true })) return refusals.invalidSubject(subject)
+    if (mode === 'FORWARD' && subject !== null && subject !== globalScope) return refusals.invalidMode()
     return this.#exclusively(async () => {
-      const old = this.store.mode(subject)
-      if (old === undefined) return refusals.subjectNotFound(subject)
-      return await this.#log.write([{ type: 'mode', subject, value: null }]) ?? old
+      const cleared: Change[] = []
+      if (mode === 'IMPORT' && this.mode(subject) !== 'IMPORT' && !force) {
+        const scope = subject === globalScope ? null : subject
+        if (this.store.subjectsIn(scope, 'live').length > 0) return refusals.importNotEmpty()
+        const going = this.store.subjectsIn(scope, 'all').flatMap(name => this.store.versions(name, 'all'))
+        const referred = going.find(each => this.store.referrers(each.subject, each.version, 'live').length > 0)
+        if (referred !== undefined) return refusals.referenceExists(referred.subject, referred.version)
+        for (const each of going) cleared.push({ type: 'schema', subject: each.subject, version: each.version, value: null })
+        cleared.push({ type: 'clear-subject', subject: scope })
+      }
+      return await this.#log.write([...cleared, { type: 'mode', subject, value: mode }]) ?? mode
     })
   }
 
-  #registered(subject: string, request: SchemaRequest, normalize: boolean | undefined): SchemaVersion | RegistryRefusal | undefined {
-    const read = this.#read(subject, request, normalize)
-    if (read instanceof RegistryRefusal) return read
-    return this.store.versions(subject, 'live').findLast(each => each.guid === read.guid)
+  /** The mode that went. With `recursive`, those of a context's subjects go too; null is the default context. */
+  async deleteMode(subject: string | null, { recursive = false }: { recursive?: boolean } = {}): Promise<Mode | RegistryRefusal> {
+    return this.#exclusively(async () => {
+      const old = this.store.mode(subject)
+      if (old === undefined && subject !== null) return refusals.subjectNotFound(subject)
+      const isContext = subject === null || isScopeOfContext(subject)
+      const below = recursive && isContext
+        ? [...this.store.scopesWithMode()].filter(scope => scope !== null && !isScopeOfContext(scope) && contextOf(scope) === contextOf(subject ?? ''))
+        : []
+      const changes = [...old === undefined ? [] : [subject], ...below].map((scope): Change => ({ type: 'mode', subject: scope, value: null }))
+      return (changes.length === 0 ? null : await this.#log.write(changes)) ?? old ?? 'READWRITE'
+    })
   }
 
-  /** A request as it would be stored: parsed, canonical, with what it takes over from the latest version. */
-  #read(subject: string, request: SchemaRequest, normalize: boolean | undefined): Content | RegistryRefusal {
-    const latest = this.store.latest(subject)
-    const copied = request.schema === '' ? latest : undefined
-    const typeName = request.schemaType ?? copied?.schemaType ?? 'AVRO'
-    const type = schemaTypes.find(each => each === typeName)
-    if (type === undefined) return refusals.invalidSchemaType(typeName, schemaTypes)
-    const text = copied?.schema ?? request.schema
-    const bytes = Buffer.byteLength(text)
-    if (bytes > schemaBytesMax) return refusals.schemaTooLarge(bytes, schemaBytesMax)
-    try {
-      const requested = request.references ?? copied?.references ?? []
-      if (requested.length > referencesMax) throw new InvalidSchema(`${requested.length} references, where at most ${referencesMax} are allowed`)
-      const resolved = this.#schemas.resolve(requested)
-      const schema = this.#schemas.parse(type, text, resolved, { normalize: normalize ?? this.effectiveConfig(subject).normalize })
-      const references = resolved.map(({ name, subject: of, version }) => ({ name, subject: of, version }))
-      const metadata = request.metadata ?? latest?.metadata
-      const ruleSet = request.ruleSet ?? latest?.ruleSet
-      return { schema, references, metadata, ruleSet, guid: guidOf({ text: schema.text, references, metadata, ruleSet }) }
-    } catch (error) {
-      if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message, request.references)
-      throw error
-    }
+  /** The live version that a request means, without anything that a registration would add; undefined where it has to be registered. */
+  #registered(subject: string, request: SchemaRequest, { normalize }: RegisterOptions): SchemaVersion | RegistryRefusal | undefined {
+    const { defaultMetadata, overrideMetadata, defaultRuleSet, overrideRuleSet } = this.#candidates.config(subject)
+    if ((defaultMetadata ?? overrideMetadata ?? defaultRuleSet ?? overrideRuleSet) !== undefined || request.schema.trim() === '') return undefined
+    const { id = -1, version = 0 } = request
+    if (version > 0 && id < 0) return undefined
+    const candidate = this.#candidates.read(subject, request, { normalize, strict: false })
+    // Whether it may be refused for what it is, is decided in its turn.
+    if (candidate instanceof RegistryRefusal) return undefined
+    const live = this.store.versions(subject, 'live')
+    const found = version > 0 ? live.filter(each => each.version === version) : version === -1 ? live.slice(-1) : live
+    const meant = this.#meant(found, candidate)
+    return meant !== undefined && (id < 0 || id === meant.id) ? meant : undefined
   }
 
-  #compare(subject: string, candidate: Content, versions: readonly SchemaVersion[]): readonly string[] {
+  #meant(versions: readonly SchemaVersion[], candidate: Candidate): SchemaVersion | undefined {
+    return versions.findLast(each => each.guid === candidate.guid && each.schemaType === candidate.schema.type)
+      ?? versions.findLast(each => this.#candidates.means(candidate, each))
+  }
+
+  #compare(subject: string, candidate: Candidate, versions: readonly SchemaVersion[]): readonly string[] {
     const { compatibilityLevel, compatibilityPolicy, compatibilityGroup } = this.effectiveConfig(subject)
-    const groupName = compatibilityGroup
-    const group = (metadata: Metadata | undefined): string | undefined => (groupName === undefined ? undefined : metadata?.properties?.[groupName])
+    const group = (metadata: SchemaVersion['metadata']): string | undefined => (compatibilityGroup === undefined ? undefined : propertyOf(metadata, compatibilityGroup))
     const comparable = versions.filter(each => group(each.metadata) === group(candidate.metadata)).toReversed()
     const considered = compatibilityLevel.endsWith('_TRANSITIVE') ? comparable : comparable.slice(0, 1)
     const history = considered.map(each => ({ version: each.version, schema: this.parsed(each), type: each.schemaType }))
@@ -355,29 +404,4 @@ export class Registry {
       this.#writesWaiting--
     }
   }
-}
-
-interface Content {
-  readonly schema: Schema
-  readonly references: readonly Reference[]
-  readonly metadata: Metadata | undefined
-  readonly ruleSet: RuleSet | undefined
-  readonly guid: string
-}
-
-function sameReferences(a: readonly Reference[], b: readonly Reference[]): boolean {
-  return a.length === b.length && a.every(({ name, subject, version }, index) => {
-    const other = b[index]!
-    return name === other.name && subject === other.subject && version === other.version
-  })
-}
-
-/** Undefined for a subject that may be made. Qualified names (`:.context:subject`) belong to contexts, each with ids of its own, and there is only one here. */
-function faultOfSubject(subject: string): string | undefined {
-  if (subject === '') return 'it is empty'
-  if (subject.length > subjectCharactersMax) return `it is longer than ${subjectCharactersMax} characters`
-  if (/[\u0000-\u001f\u007f]/.test(subject)) return 'it has control characters'
-  if (subject === '__GLOBAL' || subject === '__EMPTY') return 'it is reserved'
-  if (subject.startsWith(':.') || subject === ':*:') return 'contexts other than the default one are not available'
-  return undefined
 }

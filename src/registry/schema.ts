@@ -1,10 +1,12 @@
-// One schema, whatever its language: its canonical text, its identity, what it refers to, and the parsed form that the checks and encoders work on.
-import { createHash } from 'node:crypto'
+// One schema, whatever its language: its canonical text, what it refers to, and the parsed form that the checks and encoders work on.
 import { type AvroType, isNamed, type NamedTypes, parseAvro } from './avro/schema.ts'
 import { avroText } from './avro/text.ts'
 import { InvalidSchema } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
 import { type JsonDocument, parseJsonSchema } from './json-schema/document.ts'
+
+export type { Metadata } from './metadata.ts'
+export type { RuleSet } from './rule-set.ts'
 
 export type SchemaType = 'AVRO' | 'JSON'
 /** In Confluent's order. */
@@ -15,15 +17,6 @@ export interface Reference {
   readonly subject: string
   readonly version: number
 }
-
-export interface Metadata {
-  readonly tags?: { readonly [path: string]: readonly string[] }
-  readonly properties?: { readonly [name: string]: string }
-  readonly sensitive?: readonly string[]
-}
-
-/** Kept as it came. Clients carry its rules out, and where it says so this server does: rules/rule-set.ts. */
-export type RuleSet = { readonly [name: string]: unknown }
 
 export interface ResolvedReference extends Reference {
   readonly schema: Schema
@@ -58,33 +51,6 @@ export function parseSchema(type: SchemaType, text: string, references: readonly
 export function resolvedText(schema: Schema): string {
   return schema.type === 'AVRO' ? avroText(schema.root, { normalize: false, known: new Set() }) : schema.text
 }
-
-/**
- * Confluent's identity: MD5 over the canonical text, references, metadata and rules, printed as a UUID. Not the type, not the context. Same content, same
- * guid, same id.
- */
-export function guidOf(content: { text: string; references: readonly Reference[]; metadata: Metadata | undefined; ruleSet: RuleSet | undefined }): string {
-  const hash = createHash('md5').update(content.text)
-  const version = Buffer.alloc(4)
-  for (const reference of content.references) {
-    version.writeInt32BE(reference.version)
-    hash.update(reference.name).update(reference.subject).update(version)
-  }
-  if (content.metadata !== undefined) {
-    hash.update(present)
-    const { tags = {}, properties = {}, sensitive = [] } = content.metadata
-    for (const path of Object.keys(tags).toSorted()) {
-      hash.update(path)
-      for (const tag of tags[path]!.toSorted()) hash.update(tag)
-    }
-    for (const name of Object.keys(properties).toSorted()) hash.update(name).update(properties[name]!)
-    for (const name of sensitive.toSorted()) hash.update(name)
-  }
-  if (content.ruleSet !== undefined) hash.update(present).update(JSON.stringify(content.ruleSet))
-  return hash.digest('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-}
-
-const present = Buffer.from([1])
 
 function parseAvroSchema(text: string, references: readonly ResolvedReference[], { strict, normalize }: ParseOptions): AvroSchema {
   const named: NamedTypes = new Map()

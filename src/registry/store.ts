@@ -1,21 +1,13 @@
-// What the registry knows: subjects, their versions, ids, settings. Pure: `apply` takes the records of the _schemas topic in their order and is the only thing
-// that changes it; everything else answers questions. The formats of keys and values are Confluent's.
+// What the registry knows: contexts, subjects, their versions, ids, settings. Pure: `apply` takes the records of the _schemas topic in their order and is the only
+// thing that changes it; everything else answers questions, from indexes where a registry of many subjects would otherwise be walked through.
+import { firstAtLeast } from './ordered.ts'
+import type { Config } from './configs.ts'
+import { besideSubject, contextOf, defaultContext, everyContext, isScopeOfContext, splitSubject } from './contexts.ts'
+import type { Mode } from './modes.ts'
 import type { Metadata, Reference, RuleSet } from './schema.ts'
 
-export const compatibilityLevels = ['NONE', 'BACKWARD', 'BACKWARD_TRANSITIVE', 'FORWARD', 'FORWARD_TRANSITIVE', 'FULL', 'FULL_TRANSITIVE'] as const
-export type CompatibilityLevel = (typeof compatibilityLevels)[number]
-export type CompatibilityPolicy = 'STRICT' | 'LENIENT'
-export type Mode = 'READWRITE' | 'READONLY'
-
-export interface Config {
-  readonly compatibilityLevel?: CompatibilityLevel
-  /** Of JSON Schema: whether open content models stand in the way (STRICT) of new properties. */
-  readonly compatibilityPolicy?: CompatibilityPolicy
-  /** A metadata property: only versions with the same value for it are compared. */
-  readonly compatibilityGroup?: string
-  /** Whether schemas are normalised where the request does not say. */
-  readonly normalize?: boolean
-}
+export { compatibilityLevels, type CompatibilityLevel, type CompatibilityPolicy, type Config } from './configs.ts'
+export type { Mode } from './modes.ts'
 
 /** One version of a subject, as its record has it. Another registry may have written languages that this one does not read. */
 export interface SchemaVersion {
@@ -37,78 +29,133 @@ export interface SchemaVersion {
 export type Change =
   | { readonly type: 'schema'; readonly subject: string; readonly version: number; readonly value: SchemaVersion | null }
   | { readonly type: 'delete-subject'; readonly subject: string; readonly version: number }
+  /** What is soft-deleted in the scope is gone: it is about to be imported. */
+  | { readonly type: 'clear-subject'; readonly subject: string | null }
+  | { readonly type: 'context'; readonly context: string; readonly isThere: boolean }
   /** The subject null is the whole registry. */
   | { readonly type: 'config'; readonly subject: string | null; readonly value: Config | null }
   | { readonly type: 'mode'; readonly subject: string | null; readonly value: Mode | null }
   | { readonly type: 'noop' }
 
-export class Store {
-  readonly #subjects = new Map<string, Map<number, SchemaVersion>>()
-  /** All versions of any subject that have the id, deleted ones too. */
-  readonly #byId = new Map<number, SchemaVersion[]>()
+export type Which = 'live' | 'deleted' | 'all'
+
+/** The versions of a subject in ascending order. */
+interface Versions {
+  readonly all: readonly SchemaVersion[]
+  readonly live: readonly SchemaVersion[]
+  readonly deleted: readonly SchemaVersion[]
+}
+
+/** Ids belong to a context. */
+class ContextIds {
+  /** All versions of any of its subjects that have the id, deleted ones too, by `versionKey`. */
+  readonly byId = new Map<number, Map<string, SchemaVersion>>()
   /** By guid and type: the guid leaves the type out, and a text may be a schema in two languages. */
-  readonly #idByContent = new Map<string, number>()
+  readonly byContent = new Map<string, number>()
+  /** Never falls, not even where what had the id is gone for good. */
+  highest = 0
+}
+
+const noVersions: Versions = { all: [], live: [], deleted: [] }
+
+export class Store {
+  readonly #subjects = new Map<string, Versions>()
+  /** The names of #subjects in order. */
+  readonly #names: string[] = []
+  readonly #ids = new Map<string, ContextIds>()
+  /** The versions that refer to a version of a subject, by `versionKey`. */
+  readonly #referrers = new Map<string, Map<string, SchemaVersion>>()
+  readonly #contexts = new Set<string>()
   readonly #configs = new Map<string | null, Config>()
   readonly #modes = new Map<string | null, Mode>()
-  #highestId = 0
 
-  /** Never falls, not even where what had the id is gone for good. */
+  /** Of the default context. */
   get highestId(): number {
-    return this.#highestId
+    return this.highestIdIn(defaultContext)
+  }
+
+  highestIdIn(context: string): number {
+    return this.#ids.get(context)?.highest ?? 0
   }
 
   apply(change: Change): void {
     switch (change.type) {
       case 'schema': return change.value === null ? this.#remove(change.subject, change.version) : this.#put(change.value)
       case 'delete-subject':
-        for (const version of this.versions(change.subject, 'all')) if (version.version <= change.version) this.#put({ ...version, deleted: true })
+        for (const version of this.versions(change.subject, 'live')) if (version.version <= change.version) this.#put({ ...version, deleted: true })
         return
+      case 'clear-subject':
+        for (const subject of this.subjectsIn(change.subject, 'all')) for (const { version } of this.versions(subject, 'deleted')) this.#remove(subject, version)
+        return
+      case 'context': return void (change.isThere ? this.#contexts.add(change.context) : this.#contexts.delete(change.context))
       case 'config': return void (change.value === null ? this.#configs.delete(change.subject) : this.#configs.set(change.subject, change.value))
       case 'mode': return void (change.value === null ? this.#modes.delete(change.subject) : this.#modes.set(change.subject, change.value))
       case 'noop':
     }
   }
 
-  /** Names, sorted; 'live' are those with a version that is not deleted. */
-  subjects(which: 'live' | 'deleted' | 'all'): string[] {
+  /** Names that begin with the prefix, in order; 'live' are those with a version that is not deleted, 'deleted' those with none. `:*:` is any context. */
+  subjects(which: Which, prefix = everyContext): string[] {
+    const isWanted = (name: string): boolean => {
+      const { live } = this.#subjects.get(name)!
+      return which === 'all' || (live.length > 0) === (which === 'live')
+    }
+    if (prefix.startsWith(everyContext)) {
+      const rest = prefix.slice(everyContext.length)
+      return this.#names.filter(name => (rest === '' || splitSubject(name).subject.startsWith(rest)) && isWanted(name))
+    }
     const names: string[] = []
-    for (const subject of this.#subjects.keys()) if (this.versions(subject, which).length > 0) names.push(subject)
-    return names.toSorted()
+    for (let at = firstAtLeast(this.#names, prefix); at < this.#names.length && this.#names[at]!.startsWith(prefix); at++) {
+      if (isWanted(this.#names[at]!)) names.push(this.#names[at]!)
+    }
+    return names
+  }
+
+  /** The subjects that settings of this scope reach: null is all, `:.name:` a context, else the one subject. */
+  subjectsIn(scope: string | null, which: Which): string[] {
+    if (scope === null) return this.subjects(which)
+    if (!isScopeOfContext(scope)) return this.versions(scope, which).length > 0 ? [scope] : []
+    return this.subjects(which).filter(name => contextOf(name) === contextOf(scope))
   }
 
   /** The versions of a subject in ascending order. */
-  versions(subject: string, which: 'live' | 'deleted' | 'all'): SchemaVersion[] {
-    const all = [...this.#subjects.get(subject)?.values() ?? []].toSorted((a, b) => a.version - b.version)
-    return which === 'all' ? all : all.filter(version => version.deleted === (which === 'deleted'))
+  versions(subject: string, which: Which): readonly SchemaVersion[] {
+    return (this.#subjects.get(subject) ?? noVersions)[which]
   }
 
   version(subject: string, version: number): SchemaVersion | undefined {
-    return this.#subjects.get(subject)?.get(version)
+    const { all } = this.#subjects.get(subject) ?? noVersions
+    // Versions begin at 1 and few are missing: it stands at its number or further to the front.
+    for (let at = Math.min(version, all.length) - 1; at >= 0 && all[at]!.version >= version; at--) if (all[at]!.version === version) return all[at]
+    return undefined
   }
 
   latest(subject: string): SchemaVersion | undefined {
     return this.versions(subject, 'live').at(-1)
   }
 
-  /** Every version of any subject with this id, deleted ones too: what was written with it must stay readable. */
-  withId(id: number): readonly SchemaVersion[] {
-    return this.#byId.get(id) ?? []
+  /** Every version of any subject of the context with this id, deleted ones too: what was written with it must stay readable. */
+  withId(id: number, context = defaultContext): readonly SchemaVersion[] {
+    return [...this.#ids.get(context)?.byId.get(id)?.values() ?? []]
   }
 
-  idOf(guid: string, schemaType: string): number | undefined {
-    return this.#idByContent.get(`${schemaType} ${guid}`)
+  idOf(guid: string, schemaType: string, context = defaultContext): number | undefined {
+    return this.#ids.get(context)?.byContent.get(`${schemaType} ${guid}`)
   }
 
   /** Versions that refer to a version of a subject. */
   referrers(subject: string, version: number, which: 'live' | 'all'): SchemaVersion[] {
-    const found: SchemaVersion[] = []
-    for (const versions of this.#subjects.values()) {
-      for (const each of versions.values()) {
-        if (which === 'live' && each.deleted) continue
-        if (each.references.some(reference => reference.subject === subject && reference.version === version)) found.push(each)
-      }
-    }
-    return found
+    const found = [...this.#referrers.get(versionKey(subject, version))?.values() ?? []]
+    return which === 'all' ? found : found.filter(each => !each.deleted)
+  }
+
+  /** Names, the default context first. */
+  contexts(): string[] {
+    return [defaultContext, ...[...this.#contexts].toSorted()]
+  }
+
+  hasContext(context: string): boolean {
+    return context === defaultContext || this.#contexts.has(context)
   }
 
   config(subject: string | null): Config | undefined {
@@ -119,29 +166,80 @@ export class Store {
     return this.#modes.get(subject)
   }
 
+  /** Subjects and contexts with settings of their own. */
+  configured(): Iterable<readonly [subject: string | null, Config]> {
+    return this.#configs
+  }
+
+  /** The scopes that have a mode. */
+  scopesWithMode(): Iterable<string | null> {
+    return this.#modes.keys()
+  }
+
   #put(version: SchemaVersion): void {
-    this.#remove(version.subject, version.version)
-    let versions = this.#subjects.get(version.subject)
-    if (versions === undefined) this.#subjects.set(version.subject, versions = new Map())
-    versions.set(version.version, version)
-    const sharing = this.#byId.get(version.id)
-    if (sharing === undefined) this.#byId.set(version.id, [version])
-    else sharing.push(version)
-    this.#idByContent.set(`${version.schemaType} ${version.guid}`, version.id)
-    this.#highestId = Math.max(this.#highestId, version.id)
+    const context = contextOf(version.subject)
+    const old = this.version(version.subject, version.version)
+    if (old !== undefined) this.#forget(old, version)
+    this.#place(version.subject, [...this.versions(version.subject, 'all').filter(each => each !== old), version])
+    if (context !== defaultContext) this.#contexts.add(context)
+    let ids = this.#ids.get(context)
+    if (ids === undefined) this.#ids.set(context, ids = new ContextIds())
+    addTo(ids.byId, version.id, version)
+    ids.byContent.set(`${version.schemaType} ${version.guid}`, version.id)
+    ids.highest = Math.max(ids.highest, version.id)
+    for (const reference of version.references) addTo(this.#referrers, referredKey(version, reference), version)
   }
 
   #remove(subject: string, version: number): void {
-    const versions = this.#subjects.get(subject)
-    const gone = versions?.get(version)
-    if (versions === undefined || gone === undefined) return
-    versions.delete(version)
-    if (versions.size === 0) this.#subjects.delete(subject)
-    const rest = this.#byId.get(gone.id)!.filter(each => each !== gone)
-    if (rest.length > 0) this.#byId.set(gone.id, rest)
-    else {
-      this.#byId.delete(gone.id)
-      this.#idByContent.delete(`${gone.schemaType} ${gone.guid}`)
+    const gone = this.version(subject, version)
+    if (gone === undefined) return
+    this.#forget(gone, undefined)
+    this.#place(subject, this.versions(subject, 'all').filter(each => each !== gone))
+  }
+
+  /** Takes a version out of the indexes; a `successor` keeps its place there. */
+  #forget(gone: SchemaVersion, successor: SchemaVersion | undefined): void {
+    for (const reference of gone.references) takeFrom(this.#referrers, referredKey(gone, reference), gone)
+    if (successor?.id === gone.id && successor.guid === gone.guid && successor.schemaType === gone.schemaType) return
+    const ids = this.#ids.get(contextOf(gone.subject))!
+    if (takeFrom(ids.byId, gone.id, gone) && ids.byContent.get(`${gone.schemaType} ${gone.guid}`) === gone.id) {
+      ids.byContent.delete(`${gone.schemaType} ${gone.guid}`)
     }
   }
+
+  #place(subject: string, versions: readonly SchemaVersion[]): void {
+    const at = firstAtLeast(this.#names, subject)
+    const isThere = this.#names[at] === subject
+    if (versions.length === 0) {
+      this.#subjects.delete(subject)
+      if (isThere) this.#names.splice(at, 1)
+      return
+    }
+    const all = versions.toSorted((a, b) => a.version - b.version)
+    this.#subjects.set(subject, { all, live: all.filter(each => !each.deleted), deleted: all.filter(each => each.deleted) })
+    if (!isThere) this.#names.splice(at, 0, subject)
+  }
+}
+
+function versionKey(subject: string, version: number): string {
+  return `${version} ${subject}`
+}
+
+function referredKey(from: SchemaVersion, reference: Reference): string {
+  return versionKey(besideSubject(from.subject, reference.subject), reference.version)
+}
+
+function addTo<K>(index: Map<K, Map<string, SchemaVersion>>, key: K, version: SchemaVersion): void {
+  let versions = index.get(key)
+  if (versions === undefined) index.set(key, versions = new Map())
+  versions.set(versionKey(version.subject, version.version), version)
+}
+
+/** Whether nothing is left under the key. */
+function takeFrom<K>(index: Map<K, Map<string, SchemaVersion>>, key: K, version: SchemaVersion): boolean {
+  const versions = index.get(key)
+  versions?.delete(versionKey(version.subject, version.version))
+  if (versions?.size !== 0) return false
+  index.delete(key)
+  return true
 }

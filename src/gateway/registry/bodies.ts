@@ -1,15 +1,16 @@
 // Bodies of the registry's API, in and out. What a request has beyond what is known is passed over (clients are newer than servers); answers leave out what is
 // null or empty, and what only new clients know unless they say that they take it.
 import type { Request } from 'express'
+import { type ConfigUpdate, readConfig } from '../../registry/configs.ts'
 import { refusals } from '../../registry/errors.ts'
+import { modeNamed } from '../../registry/modes.ts'
 import type { SchemaRequest } from '../../registry/registry.ts'
-import { faultOfRuleSet } from '../../registry/rules/rule-set.ts'
-import type { Metadata, Reference, RuleSet } from '../../registry/schema.ts'
-import { compatibilityLevels, type Config, type Mode, type SchemaVersion } from '../../registry/store.ts'
+import { type Metadata, readMetadata } from '../../registry/metadata.ts'
+import { readRuleSet, type RuleSet } from '../../registry/rule-set.ts'
+import type { Reference } from '../../registry/schema.ts'
+import type { Config, Mode, SchemaVersion } from '../../registry/store.ts'
 import { Problem } from '../problem.ts'
 import { problemOf } from './refusals.ts'
-
-export type ConfigUpdate = { readonly [name in keyof Config]: Config[name] | null }
 
 /** RegisterSchemaRequest. Throws 400 for a member of the wrong type. */
 export function readSchemaRequest(body: unknown): SchemaRequest {
@@ -23,35 +24,32 @@ export function readSchemaRequest(body: unknown): SchemaRequest {
     schema,
     ...schemaType != null && { schemaType },
     ...references != null && { references: readReferences(references) },
-    ...metadata != null && { metadata: readMetadata(metadata) },
-    ...ruleSet != null && { ruleSet: readRuleSet(ruleSet) },
+    ...metadata != null && { metadata: metadataIn(metadata) },
+    ...ruleSet != null && { ruleSet: ruleSetIn(ruleSet) },
     ...version != null && { version: version as number },
     ...id != null && { id: id as number },
   }
 }
 
-/** ConfigUpdateRequest: null takes a setting back. */
+/** ConfigUpdateRequest: null takes a setting back. The level is called `compatibility` here and `compatibilityLevel` in answers. */
 export function readConfigUpdate(body: unknown): ConfigUpdate {
-  const { compatibility, compatibilityPolicy: policy, compatibilityGroup: group, normalize } = object(body, 'the body')
-  const level = typeof compatibility === 'string' ? compatibilityLevels.find(each => each === compatibility.toUpperCase()) : undefined
-  if (compatibility != null && level === undefined) throw problemOf(refusals.invalidLevel())
-  if (policy != null && policy !== 'STRICT' && policy !== 'LENIENT') throw bad('compatibilityPolicy', 'STRICT or LENIENT')
-  if (group != null && typeof group !== 'string') throw bad('compatibilityGroup', 'the name of a metadata property')
-  if (normalize != null && typeof normalize !== 'boolean') throw bad('normalize', 'true or false')
-  return {
-    ...compatibility !== undefined && { compatibilityLevel: level ?? null },
-    ...policy !== undefined && { compatibilityPolicy: policy },
-    ...group !== undefined && { compatibilityGroup: group },
-    ...normalize !== undefined && { normalize },
-  }
+  const { compatibility, compatibilityLevel = compatibility, ...rest } = object(body, 'the body')
+  const { update, wrong } = readConfig({ ...rest, ...compatibilityLevel !== undefined && { compatibilityLevel } })
+  const [first] = wrong
+  if (first === 'compatibilityLevel') throw problemOf(refusals.invalidLevel())
+  if (first === 'compatibilityPolicy') throw problemOf(refusals.invalidPolicy())
+  if (first === 'defaultRuleSet' || first === 'overrideRuleSet') ruleSetIn(rest[first])
+  if (first === 'defaultMetadata' || first === 'overrideMetadata') metadataIn(rest[first])
+  if (first !== undefined) throw bad(first, first.startsWith('alias') || first === 'compatibilityGroup' ? 'a text' : 'true or false')
+  return update
 }
 
 /** ModeUpdateRequest. */
 export function readMode(body: unknown): Mode {
   const { mode } = object(body, 'the body')
-  const name = typeof mode === 'string' ? mode.toUpperCase() : undefined
-  if (name === 'READWRITE' || name === 'READONLY') return name
-  throw problemOf(refusals.invalidMode(String(mode)))
+  const known = typeof mode === 'string' ? modeNamed(mode) : undefined
+  if (known === undefined) throw problemOf(refusals.invalidMode())
+  return known
 }
 
 /** RegisterSchemaResponse. */
@@ -107,30 +105,16 @@ function readReferences(value: unknown): readonly Reference[] {
   })
 }
 
-function readMetadata(value: unknown): Metadata {
-  const { tags, properties, sensitive } = object(value, 'metadata')
-  if (tags != null && !Object.values(object(tags, 'tags')).every(isTextList)) throw bad('metadata.tags', 'an object of arrays of text')
-  if (properties != null && !Object.values(object(properties, 'properties')).every(each => typeof each === 'string')) {
-    throw bad('metadata.properties', 'an object of text')
-  }
-  if (sensitive != null && !isTextList(sensitive)) throw bad('metadata.sensitive', 'an array of text')
-  return {
-    ...tags != null && { tags: tags as { [path: string]: readonly string[] } },
-    ...properties != null && { properties: properties as { [name: string]: string } },
-    ...sensitive != null && { sensitive: sensitive as string[] },
-  }
+function metadataIn(value: unknown): Metadata {
+  const metadata = readMetadata(value)
+  if ('wrong' in metadata) throw bad(metadata.wrong, metadata.wanted)
+  return metadata
 }
 
-/** Kept as it came; a rule that cannot be carried out where it says is refused. */
-function readRuleSet(value: unknown): RuleSet {
-  const ruleSet = object(value, 'ruleSet')
-  const fault = faultOfRuleSet(ruleSet)
-  if (fault !== undefined) throw problemOf(refusals.invalidRuleSet(fault))
+function ruleSetIn(value: unknown): RuleSet {
+  const ruleSet = readRuleSet(value)
+  if ('fault' in ruleSet) throw problemOf(refusals.invalidRuleSet(ruleSet.fault))
   return ruleSet
-}
-
-function isTextList(value: unknown): boolean {
-  return Array.isArray(value) && value.every(each => typeof each === 'string')
 }
 
 function object(value: unknown, what: string): { readonly [name: string]: unknown } {

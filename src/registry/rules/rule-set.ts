@@ -35,6 +35,7 @@ const stages = { ALL: ['GATEWAY', 'SERVER'], GATEWAY: ['GATEWAY'], SERVER: ['SER
 const modesOf = {
   migrationRules: ['UPGRADE', 'DOWNGRADE', 'UPDOWN'], domainRules: ['WRITE', 'READ', 'WRITEREAD'], encodingRules: ['WRITE', 'READ', 'WRITEREAD'],
 } as const
+const listNames = { migrationRules: 'Migration', domainRules: 'Domain', encodingRules: 'Encoding' } as const
 const celTypes: ReadonlySet<unknown> = new Set(['CEL', 'CEL_FIELD'])
 const variables = { CEL: new Set(['message']), CEL_FIELD: new Set(['value', 'fullName', 'name', 'typeName', 'tags', 'message']) } as const
 
@@ -91,11 +92,13 @@ export function faultOfRuleSet(ruleSet: RuleSet): string | undefined {
 function faultOfRule(rule: { readonly [name: string]: unknown }, list: keyof typeof modesOf, ruleSet: RuleSet): string | undefined {
   const { name, mode, kind, type, expr } = rule
   if (typeof name !== 'string' || name === '') return 'Missing rule name'
+  if (!/^[\p{L}_]/u.test(name)) return `Illegal initial character in rule name: ${name.slice(0, nameCharactersMax)}`
   if (name.length > nameCharactersMax) return `Rule name too long: ${name.slice(0, nameCharactersMax)}...`
   if (!namePattern.test(name)) return `Illegal character in rule name: ${name}`
   const about = `rule '${name}'`
   const modes: readonly unknown[] = modesOf[list]
-  if (mode != null && !modes.includes(mode)) return `${about}: ${list} can only be ${modes.join(', ')}, not ${JSON.stringify(mode).slice(0, 32)}`
+  if (type == null) return 'Missing rule type'
+  if (mode != null && !modes.includes(mode)) return `${listNames[list]} rules can only be ${modes.join(', ')}`
   if (kind != null && kind !== 'CONDITION' && kind !== 'TRANSFORM') return `${about}: kind must be CONDITION or TRANSFORM`
   const isDisabled = rule['disabled'] === true
   if (celTypes.has(type) && expr != null) {

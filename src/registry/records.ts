@@ -1,0 +1,134 @@
+// Records of the _schemas topic, as Confluent's server writes and reads them: JSON keys and values. Compaction and other registries compare keys as bytes, so
+// the order of members is Confluent's.
+import type { RecordView } from '../wire/batch.ts'
+import { readConfig, updatedConfig } from './configs.ts'
+import { normalSubject } from './contexts.ts'
+import { isObject, type JsonObject } from './exact-json.ts'
+import { guidOf } from './identity.ts'
+import { readMetadata } from './metadata.ts'
+import { modeNamed } from './modes.ts'
+import { readRuleSet } from './rule-set.ts'
+import type { Reference } from './schema.ts'
+import type { Change, SchemaVersion } from './store.ts'
+
+export interface LogRecord {
+  readonly key: Buffer
+  readonly value: Buffer | null
+}
+
+/** Confluent keeps several registries of one cloud apart by it; a server of one's own has this one. */
+const tenant = 'default'
+
+export function toRecord(change: Change): LogRecord {
+  switch (change.type) {
+    case 'schema': {
+      const key = { keytype: 'SCHEMA', subject: change.subject, version: change.version, magic: 1 }
+      return record(key, change.value === null ? null : schemaValue(change.value))
+    }
+    case 'delete-subject': return record({ keytype: 'DELETE_SUBJECT', subject: change.subject, magic: 0 }, { subject: change.subject, version: change.version })
+    case 'clear-subject': {
+      const subject = change.subject === null ? {} : { subject: change.subject }
+      return record({ keytype: 'CLEAR_SUBJECT', ...subject, magic: 0 }, subject)
+    }
+    case 'context': {
+      const names = { tenant, context: change.context }
+      return record({ keytype: 'CONTEXT', ...names, magic: 0 }, change.isThere ? names : null)
+    }
+    case 'config': return settings('CONFIG', change.subject, change.value)
+    case 'mode': return settings('MODE', change.subject, change.value === null ? null : { mode: change.value })
+    case 'noop': return record({ keytype: 'NOOP', magic: 0 }, null)
+  }
+}
+
+function settings(keytype: string, subject: string | null, value: object | null): LogRecord {
+  return record({ keytype, subject, magic: 0 }, value === null ? null : { ...subject !== null && { subject }, ...value })
+}
+
+function schemaValue(version: SchemaVersion): object {
+  return {
+    subject: version.subject, version: version.version, id: version.id,
+    ...version.schemaType !== 'AVRO' && { schemaType: version.schemaType },
+    ...version.references.length > 0 && { references: version.references },
+    ...version.metadata !== undefined && { metadata: version.metadata },
+    ...version.ruleSet !== undefined && { ruleSet: version.ruleSet },
+    schema: version.schema, deleted: version.deleted,
+  }
+}
+
+function record(key: object, value: object | null): LogRecord {
+  return { key: Buffer.from(JSON.stringify(key)), value: value === null ? null : Buffer.from(JSON.stringify(value)) }
+}
+
+/** The change a record stands for, or in words why it stands for none. */
+export function toChange(view: RecordView): Change | string {
+  let key: unknown
+  let value: unknown
+  try {
+    key = JSON.parse(String(view.key))
+    value = view.value === null ? null : JSON.parse(String(view.value))
+  } catch (error) {
+    return (error as Error).message
+  }
+  if (!isObject(key) || !(value === null || isObject(value))) return 'key or value is not a JSON object'
+  const { keytype, subject } = key
+  switch (keytype) {
+    case 'NOOP': return { type: 'noop' }
+    case 'SCHEMA':
+      if (typeof subject !== 'string' || !isCount(key['version'])) return 'the key has no subject and version'
+      return schemaChange(subject, key['version'], value, view.timestampMs)
+    case 'DELETE_SUBJECT':
+      if (typeof subject !== 'string') return 'the key has no subject'
+      if (value === null) return { type: 'noop' }
+      return isCount(value['version']) ? { type: 'delete-subject', subject, version: value['version'] } : 'the value has no version'
+    case 'CLEAR_SUBJECT':
+      if (!isScope(subject)) return 'the key has no subject'
+      return value === null ? { type: 'noop' } : { type: 'clear-subject', subject: scopeOf(subject) }
+    case 'CONTEXT': {
+      const { context } = key
+      return typeof context === 'string' && context.startsWith('.') ? { type: 'context', context, isThere: value !== null } : 'the key has no context'
+    }
+    case 'CONFIG':
+      if (!isScope(subject)) return 'the key has no subject'
+      return { type: 'config', subject: scopeOf(subject), value: value === null ? null : updatedConfig(undefined, readConfig(value).update) }
+    case 'MODE': {
+      if (!isScope(subject)) return 'the key has no subject'
+      if (value === null) return { type: 'mode', subject: scopeOf(subject), value: null }
+      const mode = modeNamed(String(value['mode']))
+      return mode === undefined ? 'the value has a mode that is not known' : { type: 'mode', subject: scopeOf(subject), value: mode }
+    }
+    default: return `key type ${String(keytype).slice(0, 64)} is not known`
+  }
+}
+
+function schemaChange(subject: string, version: number, value: JsonObject | null, timestampMs: number): Change | string {
+  if (value === null) return { type: 'schema', subject, version, value: null }
+  const { id, schema, schemaType = 'AVRO', deleted = false } = value
+  if (!(id === 0 || isCount(id)) || typeof schema !== 'string' || typeof schemaType !== 'string') return 'the value has no id and schema'
+  // What is malformed in these is left out rather than the version: its id must not be given again.
+  const references = isReferences(value['references']) ? value['references'].map(({ name, subject: of, version: at }) => ({ name, subject: of, version: at })) : []
+  const metadataRead = value['metadata'] == null ? undefined : readMetadata(value['metadata'])
+  const metadata = metadataRead === undefined || 'wrong' in metadataRead ? undefined : metadataRead
+  const ruleSetRead = value['ruleSet'] == null ? undefined : readRuleSet(value['ruleSet'])
+  const ruleSet = ruleSetRead === undefined || 'fault' in ruleSetRead ? undefined : ruleSetRead
+  const guid = guidOf({ text: schema, references, metadata, ruleSet })
+  const content = { schemaType, schema, references, metadata, ruleSet }
+  return { type: 'schema', subject, version, value: { subject, version, id, guid, ...content, deleted: deleted === true, timestampMs } }
+}
+
+function isReferences(value: unknown): value is readonly Reference[] {
+  return Array.isArray(value) && value.every(each => {
+    return isObject(each) && typeof each['name'] === 'string' && typeof each['subject'] === 'string' && isCount(each['version'])
+  })
+}
+
+function isScope(value: unknown): value is string | null | undefined {
+  return value == null || typeof value === 'string'
+}
+
+function scopeOf(subject: string | null | undefined): string | null {
+  return subject == null || subject === '' ? null : normalSubject(subject)
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 0x7fffffff
+}
