@@ -23,6 +23,7 @@ import { ensureCertificates, localHostnames } from './pki/certificates.ts'
 import { keepRenewed } from './pki/renewal.ts'
 import { RevocationList } from './pki/revocation.ts'
 import type { AccessKey } from './ports.ts'
+import { DeadLetters } from './registry/dead-letters.ts'
 import { openRegistry } from './registry/registry.ts'
 import { SchemaValidation } from './registry/validation.ts'
 import { ensureAdminKey, withAccessKey } from './security/admin-key.ts'
@@ -133,15 +134,17 @@ async function openRules(config: Config, { world, logger, backend, dataDirectory
     : await ensureAdminKey(world, backend.accessKeys, { principal: { type: 'User', name: 'CN=admin' }, path: join(certificatesDirectory, 'admin.aws') })
   const accessKeys = config.dev ? withAccessKey(backend.accessKeys, devAccessKey) : backend.accessKeys
   const registry = await openRegistry({ logs: backend.logs, admin: backend.admin, clock, logger })
+  const validation = new SchemaValidation(registry, new DeadLetters({ logs: backend.logs, admin: backend.admin, clock, logger }))
   const metrics = opened.use(new Metrics())
   metrics.watchAudit(audit.counts)
+  metrics.watchValidation(validation.counts)
   const mapping = readMappingRules(config['ssl.principal.mapping.rules'])
   /** Judges the peers of one listener. */
   const judgeFor = (listener: string, certificate: PeerPolicy['certificate']) => {
     const policy: PeerPolicy = { audit, listener, mapping, certificate, now: () => clock.now(), revocations }
     return (socket: Socket): Verdict => judgePeer(socket as TLSSocket, policy)
   }
-  return { audit, access, adminKey, accessKeys, registry, validation: new SchemaValidation(registry), metrics, judgeFor }
+  return { audit, access, adminKey, accessKeys, registry, validation, metrics, judgeFor }
 }
 
 type Rules = Awaited<ReturnType<typeof openRules>>

@@ -1,6 +1,6 @@
 // What a facade may ask of whatever stands behind it: the local engine, or a remote Kafka or Kinesis. Plain data goes in, plain data or a
 // Refusal comes out; a rejected promise is a bug or a failed disk, never an answer. A backend that lacks a part refuses with 'unsupported'.
-import type { Batch } from './wire/batch.ts'
+import type { Batch, Codec, Header } from './wire/batch.ts'
 
 /** Every way a request can be refused. Facades translate with exhaustive tables, so a new code does not compile until each has a text for it. */
 export type RefusalCode =
@@ -60,6 +60,12 @@ export interface AppendOptions {
   readonly leaderEpoch?: number
   /** Writing to an internal topic is for its own coordinator. */
   readonly internal?: boolean
+  /**
+   * Never for a client's own batch. 'offsets': what does not fit its topic was taken out of the batch, so that offsets are missing in it (or it is
+   * a control batch that stands for records that are all gone). 'sequences': it holds what was taken out, so that its producer's sequence numbers
+   * come in any order: only a batch that was there already is known by them.
+   */
+  readonly gaps?: 'offsets' | 'sequences'
 }
 
 export interface Appended {
@@ -67,6 +73,8 @@ export interface Appended {
   /** The time given to the whole batch where message.timestamp.type is LogAppendTime, else -1. Milliseconds since the epoch. */
   readonly logAppendTimeMs: number
   readonly logStartOffset: number
+  /** The batch was there already: an idempotent producer sent it again. */
+  readonly duplicate?: boolean
 }
 
 export interface ReadOptions {
@@ -548,6 +556,16 @@ export interface AccessKeys {
 
 // ---------------------------------------------------------------------------------------------------------- validation
 
+/** Where a record came in; 'redrive': out of a dead-letter topic. */
+export type WayIn = 'kafka' | 'kinesis' | 'rest' | 'redrive'
+
+/** A record as validation sees it. */
+export interface RecordParts {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers?: readonly Header[] | undefined
+}
+
 export interface RecordFault {
   readonly part: 'key' | 'value'
   /** JSON pointer to the fault in the part, '' for the whole. */
@@ -555,6 +573,33 @@ export interface RecordFault {
   readonly reason: string
   /** What else does not fit in this part, where a validator found more than one thing. */
   readonly more?: readonly { readonly pointer: string; readonly reason: string }[]
+  /** The schema that the part names: an id in digits, or a GUID; absent where it names none. */
+  readonly schema?: string
+}
+
+/** A record that does not fit its topic. */
+export interface DeadLetter extends RecordParts {
+  /** In the batch that its producer sent. */
+  readonly index: number
+  readonly fault: RecordFault
+  /** As its producer gave it. Milliseconds since the epoch. */
+  readonly timestampMs?: number | undefined
+}
+
+/** Where dead letters come from: part of each of them, for whoever has to find out what happened. */
+export interface LetterOrigin extends PartitionRef {
+  readonly wayIn: WayIn
+  readonly caller: Caller
+  readonly clientId: string | null
+  /** The batch of an idempotent producer: sent again, its dead letters are known again. */
+  readonly producer?: { readonly id: number; readonly epoch: number; readonly baseSequence: number }
+  /** How the batch was compressed, and so its letters. */
+  readonly codec?: Codec
+}
+
+/** Where a dead letter lies. */
+export interface LetterPosition extends PartitionRef {
+  readonly offset: number
 }
 
 /** The one validation policy that every way in applies before anything is appended. */
@@ -562,7 +607,11 @@ export interface Validation {
   /** Whether anything of this topic is validated at all: cheap, so that a plain topic's batches are never opened. */
   appliesTo(topic: Topic): boolean
   /** One entry per record, in order: null where it fits. */
-  check(topic: Topic, records: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[]): Promise<readonly (RecordFault | null)[]>
+  check(topic: Topic, records: readonly RecordParts[], wayIn: WayIn): Promise<readonly (RecordFault | null)[]>
+  /** What becomes of records that do not fit: refused to their producer, or put into the topic's dead-letter topic while the others are stored. */
+  onInvalid(topic: Topic): 'reject' | 'dead-letter'
+  /** Puts records into the topic's dead-letter topic: where each lies, durable on all in-sync replicas. A refusal means: nothing may be stored of the batch. */
+  putDeadLetters(topic: Topic, origin: LetterOrigin, letters: readonly DeadLetter[]): Promise<readonly LetterPosition[] | Refusal>
 }
 
 // ------------------------------------------------------------------------------------------------------------- backend

@@ -102,6 +102,21 @@ export class Metrics implements Disposable {
     })
   }
 
+  /** Records that did not fit their topic, by `topic way outcome`. */
+  watchValidation(counts: ReadonlyMap<string, number>): void {
+    new Counter({
+      name: 'sluice_invalid_records_total', help: 'Records that did not fit the schemas of their topic: refused to their producers, or put into the dead-letter topic.',
+      labelNames: ['topic', 'way', 'outcome'], registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [key, count] of counts) {
+          const [topic = '', way = '', outcome = ''] = key.split(' ')
+          this.inc({ topic, way, outcome }, count)
+        }
+      },
+    })
+  }
+
   get contentType(): string {
     return this.#registry.contentType
   }

@@ -1,8 +1,9 @@
 // Records between the two worlds: drafts of a put become batches of the shard's partition, batches become records of a GetRecords page. The partition key
 // is the record's key, an ExplicitHashKey travels as a header. A key that a Kafka producer left out shows as no PartitionKey, as for records that AWS
 // distributed itself; one that is not UTF-8 shows with replacement characters. Headers and tombstones do not show.
-import { Refusal, type Topic } from '../ports.ts'
+import { type AppendOptions, type DeadLetter, type RecordFault, Refusal, type Topic } from '../ports.ts'
 import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
+import { thinned } from '../wire/thinning.ts'
 import { AwsError, invalidArgument, toAwsError } from './errors.ts'
 import type { Context } from './context.ts'
 import { parseHashKey, sequenceNumbers, shardIdOf, shardOfHashKey, shardOfPartitionKey } from './shard-map.ts'
@@ -47,28 +48,41 @@ export function shardFor(record: RecordToPut, topic: Topic): number | AwsError {
   return invalidArgument(`Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${record.explicitHashKey}`)
 }
 
-/** Per record, why the topic's schemas refuse it; null where nothing does. */
-export async function judgeRecords(topic: Topic, records: readonly RecordToPut[], { validation }: Context): Promise<readonly (AwsError | null)[]> {
+/** What the topic's schemas say of a record: nothing (null), that it is refused, or that it goes to the dead-letter topic. */
+export type Judgement = null | AwsError | RecordFault
+
+export async function judgeRecords(topic: Topic, records: readonly RecordToPut[], { validation }: Context): Promise<readonly Judgement[]> {
   if (!validation.appliesTo(topic)) return records.map(() => null)
-  const faults = await validation.check(topic, records.map(record => ({ key: record.key, value: record.data })))
+  const faults = await validation.check(topic, records.map(record => ({ key: record.key, value: record.data })), 'kinesis')
+  if (validation.onInvalid(topic) === 'dead-letter') return faults
   const misfit = `The record does not fit the schema of stream ${topic.name}`
   return faults.map(fault => fault && invalidArgument(`${misfit}: ${fault.part} '${fault.pointer}': ${fault.reason}`))
 }
 
+/** A record that may be put, and what is wrong with it where it goes to the dead-letter topic. */
+export interface Admitted {
+  readonly record: RecordToPut
+  readonly fault: RecordFault | null
+}
+
 /**
  * Appends the records to one shard, in order and durably: one batch, or as few as the topic's largest message allows. One answer per record;
- * a batch that is refused fails its own records only.
+ * a batch that is refused fails its own records only. A record that does not fit takes its place in the shard, and so has a sequence number that no other
+ * record ever gets and at which an iterator may start, but lies in the dead-letter topic instead: readers step over its place.
  */
-export async function appendToShard(topic: Topic, shard: number, records: readonly RecordToPut[], context: Context): Promise<(PutDone | AwsError)[]> {
+export async function appendToShard(topic: Topic, shard: number, records: readonly Admitted[], context: Context): Promise<(PutDone | AwsError)[]> {
   const parts = splitBySize(records, Number(context.admin.config(topic, 'max.message.bytes')))
   const answers = await Promise.all(parts.map(part => appendPart(topic, shard, part, context)))
   return answers.flat()
 }
 
-async function appendPart(topic: Topic, shard: number, records: readonly RecordToPut[], context: Context): Promise<(PutDone | AwsError)[]> {
+async function appendPart(topic: Topic, shard: number, records: readonly Admitted[], context: Context): Promise<(PutDone | AwsError)[]> {
   const timestampMs = context.clock.now()
-  const batch = buildBatch(records.map(draftOf), { timestampMs })
-  const appended = await context.logs.append({ topic: topic.name, partition: shard }, batch, { acks: 'all', timeoutMs: appendTimeoutMs })
+  const whole = buildBatch(records.map(({ record }) => draftOf(record)), { timestampMs })
+  const batch = await withoutDeadLetters(topic, shard, whole, records, context)
+  if (batch instanceof Refusal) return records.map(() => toAwsError(batch))
+  const how: AppendOptions = { acks: 'all', timeoutMs: appendTimeoutMs, ...batch !== whole && { gaps: 'offsets' } }
+  const appended = await context.logs.append({ topic: topic.name, partition: shard }, batch, how)
   if (appended instanceof Refusal) return records.map(() => toAwsError(appended))
   const arrivalMs = appended.logAppendTimeMs >= 0 ? appended.logAppendTimeMs : timestampMs
   const numberOf = sequenceNumbers(topic.partitions[shard]!)
@@ -76,17 +90,25 @@ async function appendPart(topic: Topic, shard: number, records: readonly RecordT
   return records.map((_, at) => ({ shardId, sequenceNumber: numberOf(appended.baseOffset + at, arrivalMs) }))
 }
 
-function splitBySize(records: readonly RecordToPut[], bytesMax: number): RecordToPut[][] {
-  const parts: RecordToPut[][] = []
+/** The batch itself where every record fits; otherwise those that do not are put into the dead-letter topic, and what is left is given. */
+async function withoutDeadLetters(topic: Topic, shard: number, batch: Batch, records: readonly Admitted[], { caller, validation }: Context): Promise<Batch | Refusal> {
+  const letters = records.flatMap(({ record, fault }, index): DeadLetter[] => (fault === null ? [] : [{ ...draftOf(record), index, fault, timestampMs: batch.baseTimestampMs }]))
+  if (letters.length === 0) return batch
+  const put = await validation.putDeadLetters(topic, { topic: topic.name, partition: shard, wayIn: 'kinesis', caller, clientId: null }, letters)
+  return put instanceof Refusal ? put : thinned(batch, new Set(letters.map(({ index }) => index)))
+}
+
+function splitBySize(records: readonly Admitted[], bytesMax: number): Admitted[][] {
+  const parts: Admitted[][] = []
   let bytes = Infinity
-  for (const record of records) {
-    const size = record.size + recordFrameBytes
+  for (const admitted of records) {
+    const size = admitted.record.size + recordFrameBytes
     bytes += size
     if (bytes > bytesMax) {
       parts.push([])
       bytes = batchHeaderBytes + size
     }
-    parts.at(-1)!.push(record)
+    parts.at(-1)!.push(admitted)
   }
   return parts
 }

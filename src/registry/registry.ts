@@ -1,6 +1,6 @@
 // The schema registry: what its API can be asked, over the state of store.ts and the log of log.ts. Reads answer from memory; changes go one at a time through
 // a queue, each decided on a settled state, written, and only then answered.
-import type { Admin, Logs, Validation } from '../ports.ts'
+import type { Admin, Logs } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { type Candidate, Candidates, type SchemaRequest, scopesAbove } from './candidates.ts'
 import { incompatibilities } from './compatibility.ts'
@@ -17,7 +17,6 @@ import type { Schema, SchemaType } from './schema.ts'
 import { Schemas } from './schemas.ts'
 import { type Change, type SchemaVersion, Store } from './store.ts'
 import { subjectName, type SubjectNameStrategy } from './subjects.ts'
-import { SchemaValidation } from './validation.ts'
 
 export type { SchemaRequest } from './candidates.ts'
 
@@ -65,7 +64,6 @@ export class Registry {
   readonly #log: SchemaLog
   readonly #clock: Pick<Clock, 'now'>
   readonly #glueVersions: GlueVersionIds
-  readonly validation: Validation = new SchemaValidation(this)
   #writing: Promise<unknown> = Promise.resolve()
   #writesWaiting = 0
 

@@ -1,64 +1,119 @@
-// The validation policy, the same for every way in. A topic says which of its parts are validated, by which subject, and how far: 'id' wants a schema id that
-// belongs to the subject; 'payload' wants the bytes behind it to fit that schema too. A null key or value always passes, as in Confluent.
-import type { RecordFault, Topic, Validation } from '../ports.ts'
+// The validation policy, the same for every way in. A topic says which of its parts are validated, by which subject, and how far: 'id' wants a schema that
+// belongs to the subject; 'payload' wants the bytes to fit that schema too. A null key or value always passes, as in Confluent.
+// The registry that is asked is the one of this process, which every change goes through: nothing here can lag behind it, and an id that it does not know does not exist.
+import type { DeadLetter, LetterOrigin, LetterPosition, RecordFault, RecordParts, Refusal, Topic, Validation, WayIn } from '../ports.ts'
+import type { DeadLetters } from './dead-letters.ts'
 import { InvalidSchema } from './errors.ts'
-import { frameBytes, framedId } from './framing.ts'
+import { readFrame, schemaText, type SchemaName } from './framing.ts'
 import type { PayloadCodec } from './payload.ts'
 import type { Registry } from './registry.ts'
-import { parseStrategy, type SubjectNameStrategy } from './subjects.ts'
+import { schemaTypes } from './schema.ts'
+import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
-type Part = 'key' | 'value'
-
-/** What an id comes to: its codec, nothing more to check (null), or why it is refused. */
+/** What a schema comes to: its codec, nothing more to check (null), or why it is refused. */
 type Verdict = PayloadCodec | null | string
+
+/** Topics that are counted one by one; what the others have is counted under ''. */
+const topicsCountedMax = 1_000
 
 export class SchemaValidation implements Validation {
   readonly #registry: Registry
+  readonly #deadLetters: DeadLetters
+  /** Records that did not fit, by `topic way outcome`; the outcome is 'rejected' or 'dead-lettered'. */
+  readonly counts = new Map<string, number>()
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, deadLetters: DeadLetters) {
     this.#registry = registry
+    this.#deadLetters = deadLetters
   }
 
   appliesTo(topic: Topic): boolean {
-    return topic.configs.get('confluent.value.schema.validation') === 'true' || topic.configs.get('confluent.key.schema.validation') === 'true'
+    return policyOf(topic).parts.length > 0
   }
 
-  async check(topic: Topic, records: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[]): Promise<readonly (RecordFault | null)[]> {
-    const key = this.#checker(topic, 'key')
-    const value = this.#checker(topic, 'value')
-    return records.map(record => key?.(record.key) ?? value?.(record.value) ?? null)
+  onInvalid(topic: Topic): 'reject' | 'dead-letter' {
+    return policyOf(topic).onInvalid
   }
 
-  /** Of one part of a topic; undefined where that part is not validated. Verdicts on ids hold for one call, within which nothing can change. */
-  #checker(topic: Topic, part: Part): ((bytes: Buffer | null) => RecordFault | null) | undefined {
-    if (topic.configs.get(`confluent.${part}.schema.validation`) !== 'true') return undefined
-    const strategyName = topic.configs.get(`confluent.${part}.subject.name.strategy`) ?? 'TopicName'
-    const strategy = parseStrategy(strategyName)
-    const mode = topic.configs.get('sluice.validation.mode') === 'payload' ? 'payload' : 'id'
-    const verdicts = new Map<number, Verdict>()
-    return bytes => {
-      if (bytes === null) return null
-      const id = framedId(bytes)
-      if (typeof id === 'string') return { part, pointer: '', reason: id }
-      let verdict = verdicts.get(id)
-      if (verdict === undefined) {
-        verdict = strategy === undefined
-          ? `subject name strategy '${strategyName}' is not known`
-          : this.#verdict(id, { topic: topic.name, part, strategy, mode })
-        verdicts.set(id, verdict)
+  async check(topic: Topic, records: readonly RecordParts[], wayIn: WayIn): Promise<readonly (RecordFault | null)[]> {
+    const policy = policyOf(topic)
+    const checkers = policy.parts.map(one => this.#checker(topic, one, policy))
+    let count = 0
+    const faults = records.map(record => {
+      for (const check of checkers) {
+        const fault = check(record)
+        if (fault === null) continue
+        count++
+        return fault
       }
+      return null
+    })
+    if (count > 0 && policy.onInvalid === 'reject') this.#count(topic, wayIn, 'rejected', count)
+    return faults
+  }
+
+  async putDeadLetters(topic: Topic, origin: LetterOrigin, letters: readonly DeadLetter[]): Promise<readonly LetterPosition[] | Refusal> {
+    const put = await this.#deadLetters.put(topic, origin, letters)
+    if (Array.isArray(put)) this.#count(topic, origin.wayIn, 'dead-lettered', letters.length)
+    return put
+  }
+
+  #count(topic: Topic, wayIn: WayIn, outcome: 'rejected' | 'dead-lettered', count: number): void {
+    const named = `${topic.name} ${wayIn} ${outcome}`
+    const key = this.counts.has(named) || this.counts.size < topicsCountedMax ? named : ` ${wayIn} ${outcome}`
+    this.counts.set(key, (this.counts.get(key) ?? 0) + count)
+  }
+
+  /** Of one part of a topic. Verdicts on schemas hold for one call, within which nothing can change. */
+  #checker(topic: Topic, { part, strategy }: PartPolicy, { mode }: TopicPolicy): (record: RecordParts) => RecordFault | null {
+    const verdicts = new Map<number | string, Verdict>()
+    return record => {
+      const bytes = record[part]
+      if (bytes === null) return null
+      const frame = readFrame(bytes, part, record.headers)
+      if (typeof frame === 'string') return { part, pointer: '', reason: frame }
+      const { schema } = frame
+      const name = schema.kind === 'id' ? schema.id : schemaText(schema)
+      let verdict = verdicts.get(name)
+      if (verdict === undefined) verdicts.set(name, verdict = this.#verdict(schema, { topic: topic.name, part, strategy, mode }))
       if (verdict === null) return null
-      if (typeof verdict === 'string') return { part, pointer: '', reason: verdict }
-      const fault = verdict.check(bytes, frameBytes)
-      return fault === null ? null : { part, ...fault }
+      if (typeof verdict === 'string') return { part, pointer: '', reason: verdict, schema: schemaText(schema) }
+      const fault = verdict.check(frame.bytes, frame.from)
+      return fault === null ? null : { part, ...fault, schema: schemaText(schema) }
     }
   }
 
-  #verdict(id: number, policy: { topic: string; part: Part; strategy: SubjectNameStrategy; mode: 'id' | 'payload' }): Verdict {
-    const subject = this.#registry.subjectOf(id, policy)
-    if (typeof subject !== 'string') return subject.reason
-    if (policy.mode === 'id') return null
-    const codec = this.#registry.payloadCodec(id)
-    return codec instanceof InvalidSchema ? `schema ${id} cannot be read: ${codec.message}` : codec
+  #verdict(schema: SchemaName, policy: { topic: string; part: 'key' | 'value'; strategy: PartPolicy['strategy']; mode: 'id' | 'payload' }): Verdict {
+    const { strategy } = policy
+    if (typeof strategy !== 'string') return `subject name strategy '${strategy.unknown}' is not known`
+    const ids = this.#idsOf(schema)
+    if (typeof ids === 'string') return ids
+    let reason: string | undefined
+    for (const id of ids) {
+      const subject = this.#registry.subjectOf(id, { ...policy, strategy })
+      if (typeof subject !== 'string') {
+        reason ??= subject.reason
+        continue
+      }
+      if (policy.mode === 'id') return null
+      const codec = this.#registry.payloadCodec(id)
+      return codec instanceof InvalidSchema ? `schema ${id} cannot be read: ${codec.message}` : codec
+    }
+    return reason!
+  }
+
+  /** The ids of the schema, at least one (a GUID leaves the language out, so that a text may be a schema in two), or why there is none. */
+  #idsOf(schema: SchemaName): readonly number[] | string {
+    switch (schema.kind) {
+      case 'id': return [schema.id]
+      case 'guid': {
+        const ids = schemaTypes.map(type => this.#registry.store.idOf(schema.guid, type)).filter(id => id !== undefined)
+        return ids.length > 0 ? ids : `schema ${schema.guid} is not known`
+      }
+      case 'glue': {
+        const version = this.#registry.ofGlueVersion(schema.version)
+        return version === undefined ? `schema version ${schema.version} is not known` : [version.id]
+      }
+    }
   }
 }

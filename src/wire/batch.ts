@@ -93,11 +93,16 @@ export class Batch {
    * The records, with absolute offsets and times; keys and values are views of the batch or of its decompressed body. `bytesMax` bounds
    * the body (by default 100 times the batch, at least 1 MiB and at most 32 MiB). WireError where it is larger or damaged.
    */
-  records(bytesMax = Math.min(Math.max(expansionMax * this.bytes.length, recordsBytesFloor), recordsBytesMax)): RecordView[] {
-    const body = decompress(this.codec, this.bytes.subarray(batchHeaderBytes), bytesMax)
+  records(bytesMax?: number): RecordView[] {
+    const body = this.body(bytesMax)
     const records = readRecords(body, this.count, { offset: this.baseOffset, lastOffset: this.lastOffset, timestampMs: this.baseTimestampMs })
     if (this.timestampType === 'append') for (const record of records) record.timestampMs = this.maxTimestampMs
     return records
+  }
+
+  /** The bytes of the records, decompressed; see `records` for the bound. */
+  body(bytesMax = Math.min(Math.max(expansionMax * this.bytes.length, recordsBytesFloor), recordsBytesMax)): Buffer {
+    return decompress(this.codec, this.bytes.subarray(batchHeaderBytes), bytesMax)
   }
 
   /**
@@ -137,12 +142,14 @@ export interface BatchOptions {
   readonly leaderEpoch?: number
   readonly isTransactional?: boolean
   readonly isControl?: boolean
+  /** How far behind the batch's offset its first record lies; 0 unless given. */
+  readonly firstOffsetDelta?: number
 }
 
-/** One batch of at least one record, offsets consecutive from `baseOffset` (default 0). */
+/** One batch of at least one record, offsets consecutive from `baseOffset` (default 0) plus `firstOffsetDelta`. */
 export function buildBatch(records: readonly RecordDraft[], options: BatchOptions): Batch {
-  const { codec = 'none', producer } = options
-  let bytes = writeRecords(records, options.timestampMs, batchHeaderBytes)
+  const { codec = 'none', producer, firstOffsetDelta = 0 } = options
+  let bytes = writeRecords(records, options.timestampMs, { headroom: batchHeaderBytes, firstOffsetDelta })
   if (codec !== 'none') {
     const body = compress(codec, bytes.subarray(batchHeaderBytes))
     bytes = Buffer.concat([bytes.subarray(0, batchHeaderBytes), body])
@@ -154,13 +161,22 @@ export function buildBatch(records: readonly RecordDraft[], options: BatchOption
   bytes.writeInt32BE(options.leaderEpoch ?? -1, epochAt)
   bytes.writeInt8(2, magicAt)
   bytes.writeInt16BE(codecs.indexOf(codec) | (options.isTransactional ? transactionalBit : 0) | (options.isControl ? controlBit : 0), attributesAt)
-  bytes.writeInt32BE(records.length - 1, lastOffsetDeltaAt)
+  bytes.writeInt32BE(firstOffsetDelta + records.length - 1, lastOffsetDeltaAt)
   writeInt64(bytes, baseTimestampAt, options.timestampMs)
   writeInt64(bytes, maxTimestampAt, records.length === 0 ? options.timestampMs : maxTimestampMs)
   writeInt64(bytes, producerIdAt, producer?.id ?? -1)
   bytes.writeInt16BE(producer?.epoch ?? -1, producerEpochAt)
   bytes.writeInt32BE(producer?.baseSequence ?? -1, baseSequenceAt)
   bytes.writeInt32BE(records.length, countAt)
+  bytes.writeUInt32BE(crc32c(bytes.subarray(attributesAt)), crcAt)
+  return Batch.parse(bytes)
+}
+
+/** A batch of which records were taken out: `bytes` has the header that it had and the records that are left. Changed in place. */
+export function overwriteCounts(bytes: Buffer, { count, maxTimestampMs }: { count: number; maxTimestampMs: number }): Batch {
+  bytes.writeInt32BE(bytes.length - epochAt, lengthAt)
+  writeInt64(bytes, maxTimestampAt, maxTimestampMs)
+  bytes.writeInt32BE(count, countAt)
   bytes.writeUInt32BE(crc32c(bytes.subarray(attributesAt)), crcAt)
   return Batch.parse(bytes)
 }

@@ -55,11 +55,12 @@ export function readRecords(body: Buffer, count: number, base: { offset: number;
 }
 
 /** Writes the records, back to back, behind `headroom` bytes that are left to the caller. */
-export function writeRecords(records: readonly RecordDraft[], timestampMs: number, headroom: number): Buffer {
+export function writeRecords(records: readonly RecordDraft[], timestampMs: number, how: { headroom: number; firstOffsetDelta: number }): Buffer {
+  const { headroom, firstOffsetDelta } = how
   const sizes: number[] = []
   let total = headroom
   for (let index = 0; index < records.length; index++) {
-    const size = recordSize(records[index]!, index, timestampMs)
+    const size = recordSize(records[index]!, firstOffsetDelta + index, timestampMs)
     sizes.push(size)
     total += varintSize(size) + size
   }
@@ -70,7 +71,7 @@ export function writeRecords(records: readonly RecordDraft[], timestampMs: numbe
     at = writeVarint(bytes, at, sizes[index]!)
     bytes[at++] = 0
     at = writeVarint(bytes, at, (record.timestampMs ?? timestampMs) - timestampMs)
-    at = writeVarint(bytes, at, index)
+    at = writeVarint(bytes, at, firstOffsetDelta + index)
     at = writeBytes(bytes, at, record.key)
     at = writeBytes(bytes, at, record.value)
     const headers = record.headers ?? noHeaders
@@ -84,9 +85,9 @@ export function writeRecords(records: readonly RecordDraft[], timestampMs: numbe
   return bytes
 }
 
-function recordSize(record: RecordDraft, index: number, timestampMs: number): number {
+function recordSize(record: RecordDraft, offsetDelta: number, timestampMs: number): number {
   const headers = record.headers ?? noHeaders
-  let size = 1 + varintSize((record.timestampMs ?? timestampMs) - timestampMs) + varintSize(index)
+  let size = 1 + varintSize((record.timestampMs ?? timestampMs) - timestampMs) + varintSize(offsetDelta)
   size += bytesSize(record.key) + bytesSize(record.value) + varintSize(headers.length)
   for (const header of headers) {
     const keyLength = Buffer.byteLength(header.key)

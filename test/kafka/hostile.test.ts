@@ -11,10 +11,10 @@ import { JoinGroup } from '../../src/kafka/apis/11-join-group.ts'
 import { Produce } from '../../src/kafka/apis/00-produce.ts'
 import { apis } from '../../src/kafka/apis/index.ts'
 import { ErrorCode } from '../../src/kafka/errors.ts'
-import type { Validation } from '../../src/ports.ts'
 import { buildBatch } from '../../src/wire/batch.ts'
 import { crc32c } from '@node-rs/crc32'
 import { seed } from '../support/seed.ts'
+import { rejecting } from '../support/validation.ts'
 import { startBroker, type TestBroker } from './broker.ts'
 import { randomMessage } from './random-message.ts'
 import { answerOf, framed, frameOf, RawClient } from './raw-client.ts'
@@ -281,7 +281,7 @@ describe('record batches', () => {
   })
 
   it('that would decompress without end are refused where they must be opened', async () => {
-    const validation: Validation = { appliesTo: () => true, check: async (_topic, records) => records.map(() => null) }
+    const validation = rejecting(() => null)
     await using broker = await startBroker({ topics: { orders: 1 }, validation })
     using peer = await RawClient.connect(broker.port)
     const honest = buildBatch([{ key: null, value: Buffer.alloc(100) }], { timestampMs: Date.now(), codec: 'gzip' })

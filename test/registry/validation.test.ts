@@ -6,13 +6,18 @@ import { RegistryRefusal } from '../../src/registry/errors.ts'
 import { InvalidSchema } from '../../src/registry/errors.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { parseStrategy } from '../../src/registry/subjects.ts'
+import type { SchemaValidation } from '../../src/registry/validation.ts'
+import { memoryBackend } from '../support/memory-backend.ts'
 import { registryApp } from '../support/registry-app.ts'
+import { schemaValidation } from '../support/validation.ts'
 
 const topic = (configs: Record<string, string>): Topic => ({ name: 'orders', id: '00000000-0000-4000-8000-000000000001', internal: false, createdAtMs: 0, partitions: [], configs: new Map(Object.entries(configs)) })
 const byId = topic({ 'confluent.value.schema.validation': 'true' })
 const byPayload = topic({ 'confluent.value.schema.validation': 'true', 'sluice.validation.mode': 'payload' })
 const avro = JSON.stringify({ type: 'record', name: 'Order', namespace: 'shop', fields: [{ name: 'id', type: 'string' }, { name: 'n', type: 'int' }] })
 const json = JSON.stringify({ title: 'Payment', type: 'object', properties: { amount: { type: 'number' } } })
+
+const validationOf = (registry: Registry): SchemaValidation => schemaValidation(registry, memoryBackend())
 
 async function registered(subjects: Record<string, { schema: string; schemaType?: string }>): Promise<{ registry: Registry; ids: Record<string, number> }> {
   const { registry } = await registryApp()
@@ -31,13 +36,16 @@ function encoded(registry: Registry, id: number, value: unknown): Buffer {
   return Buffer.concat([framePrefix(id), codec.encode(value, Buffer.from(JSON.stringify(value))) as Buffer])
 }
 
-const verdict = async (registry: Registry, of: Topic, value: Buffer | null, key: Buffer | null = null): Promise<RecordFault | null> => (await registry.validation.check(of, [{ key, value }]))[0]!
+const verdict = async (registry: Registry, of: Topic, value: Buffer | null, key: Buffer | null = null): Promise<RecordFault | null | undefined> => {
+  const [fault] = await validationOf(registry).check(of, [{ key, value }], 'kafka')
+  return fault && { part: fault.part, pointer: fault.pointer, reason: fault.reason }
+}
 
 test('a topic without validation is not looked at', async () => {
   const { registry } = await registered({})
-  expect(registry.validation.appliesTo(topic({}))).toBe(false)
-  expect(registry.validation.appliesTo(topic({ 'confluent.key.schema.validation': 'false' }))).toBe(false)
-  expect(registry.validation.appliesTo(byId)).toBe(true)
+  expect(validationOf(registry).appliesTo(topic({}))).toBe(false)
+  expect(validationOf(registry).appliesTo(topic({ 'confluent.key.schema.validation': 'false' }))).toBe(false)
+  expect(validationOf(registry).appliesTo(byId)).toBe(true)
 })
 
 describe('by id', () => {
@@ -61,7 +69,7 @@ describe('by id', () => {
   test('each record has its own verdict, not that of the last one', async () => {
     const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
     const good = framePrefix(ids['orders-value']!)
-    const faults = await registry.validation.check(byId, [good, Buffer.from('x'), good].map(value => ({ key: null, value })))
+    const faults = await validationOf(registry).check(byId, [good, Buffer.from('x'), good].map(value => ({ key: null, value })), 'kafka')
     expect(faults.map(fault => fault === null)).toEqual([true, false, true])
   })
 

@@ -5,7 +5,7 @@ import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import type { Door } from '../../src/gateway/authentication.ts'
 import { ConsumerInstances } from '../../src/gateway/rest/consumers/consumer-instances.ts'
 import { createKinesisHandler } from '../../src/kinesis/handler.ts'
-import type { AclBinding, Backend, Caller, NewTopic, Topic, Validation } from '../../src/ports.ts'
+import type { AclBinding, Backend, Caller, NewTopic, Topic } from '../../src/ports.ts'
 import { Refusal } from '../../src/ports.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import type { AuditEvent } from '../../src/security/audit.ts'
@@ -14,6 +14,7 @@ import { TokenService } from '../../src/security/jwt.ts'
 import { anonymous } from '../../src/security/principal.ts'
 import { memoryBackend } from './memory-backend.ts'
 import { memoryCluster, type MemoryCluster } from './memory-brokers.ts'
+import { validatesNothing } from './validation.ts'
 
 export interface TestGateway {
   readonly backend: Backend
@@ -32,8 +33,6 @@ export interface TestGateway {
 
 /** The super user of every test gateway. */
 export const admin = 'admin'
-
-export const validatesNothing: Validation = { appliesTo: () => false, check: async (_topic, records) => records.map(() => null) }
 
 export async function testGateway(overrides: Partial<GatewayParts> = {}, { brokerIds = [1] }: { brokerIds?: readonly number[] } = {}): Promise<TestGateway> {
   const time = { now: 1_700_000_000_000 }

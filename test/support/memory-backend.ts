@@ -18,7 +18,7 @@ const defaults: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete', 'compression.type': 'producer', 'retention.ms': '604800000', 'retention.bytes': '-1', 'segment.bytes': '1073741824', 'segment.ms': '604800000',
   'max.message.bytes': '1048588', 'min.insync.replicas': '1', 'message.timestamp.type': 'CreateTime', 'message.timestamp.before.max.ms': '9223372036854775807',
   'message.timestamp.after.max.ms': '3600000', 'flush.messages': '9223372036854775807', 'confluent.key.schema.validation': 'false', 'confluent.value.schema.validation': 'false',
-  'confluent.key.subject.name.strategy': 'TopicName', 'confluent.value.subject.name.strategy': 'TopicName', 'sluice.validation.mode': 'id', 'sluice.validation.on.invalid': 'reject',
+  'confluent.key.subject.name.strategy': 'TopicName', 'confluent.value.subject.name.strategy': 'TopicName', 'sluice.validation.mode': 'id', 'sluice.validation.on.invalid': 'reject', 'sluice.validation.dead.letter.topic': '',
 }
 
 /** The only one there ever is: nothing is elected. */

@@ -1,6 +1,7 @@
 // The topic configs that the engine honours, and no others: what is not listed here is refused by name. Names, types, defaults and limits are
 // Apache Kafka 4.2's. A topic config without a value of its own takes that of its broker config (`synonyms`, strongest first).
 import { atLeast, type ConfigDefinition, eachOneOf, oneOf } from './config-types.ts'
+import { topicNameFault } from './topic-names.ts'
 
 export interface TopicConfig extends ConfigDefinition {
   /** Broker configs that give the default. `factor` turns the broker config's unit into this one's. */
@@ -25,7 +26,7 @@ export const topicConfigs: ReadonlyMap<string, TopicConfig> = table([
   ...(['key', 'value'] as const).flatMap((part): TopicConfig[] => [
     {
       name: `confluent.${part}.schema.validation`, type: 'boolean', default: 'false', synonyms: [],
-      documentation: `Whether the ${part} of every record must carry the id of a schema that is registered for this topic.`,
+      documentation: `Whether the ${part} of every record must name a schema that is registered for this topic, by its id or GUID (Confluent) or its version id (AWS Glue). Null always passes.`,
     },
     {
       name: `confluent.${part}.subject.name.strategy`, type: 'string', default: 'TopicName', check: strategyFault, synonyms: [],
@@ -74,12 +75,18 @@ export const topicConfigs: ReadonlyMap<string, TopicConfig> = table([
     documentation: 'After how long a segment is closed even where it is not full.',
   },
   {
-    name: 'sluice.validation.mode', type: 'string', default: 'id', check: oneOf('id', 'payload'), synonyms: [],
-    documentation: 'What validation looks at: the schema id alone, or the payload against that schema.',
+    name: 'sluice.validation.dead.letter.topic', type: 'string', default: '', check: deadLetterTopicFault, synonyms: [],
+    documentation: 'The topic that takes the records which do not fit, where sluice.validation.on.invalid is "dead-letter"; empty: this topic\'s name with ".dlq" behind it. '
+      + 'It is made when it is first needed. Producers need no rights on it: whoever may alter this config decides where their records go.',
   },
   {
-    name: 'sluice.validation.on.invalid', type: 'string', default: 'reject', check: oneOf('reject'), synonyms: [],
-    documentation: 'What becomes of a record that does not fit its schema. "reject" refuses it to its producer.',
+    name: 'sluice.validation.mode', type: 'string', default: 'id', check: oneOf('id', 'payload'), synonyms: [],
+    documentation: 'What validation looks at: "id", that the schema a record names belongs to the topic; "payload", that the record fits that schema, too.',
+  },
+  {
+    name: 'sluice.validation.on.invalid', type: 'string', default: 'reject', check: oneOf('reject', 'dead-letter'), synonyms: [],
+    documentation: 'What becomes of a record that does not fit its schema. "reject" refuses its batch to its producer; "dead-letter" puts it into the topic\'s dead-letter topic '
+      + 'and stores the others of its batch.',
   },
   {
     name: 'unclean.leader.election.enable', type: 'boolean', default: 'false', synonyms: sameAs('unclean.leader.election.enable'),
@@ -93,6 +100,10 @@ function table(configs: readonly TopicConfig[]): ReadonlyMap<string, TopicConfig
 
 function sameAs(...names: readonly string[]): TopicConfig['synonyms'] {
   return names.map(name => ({ name, factor: 1 }))
+}
+
+function deadLetterTopicFault(value: string): string | undefined {
+  return value === '' ? undefined : topicNameFault(value, [])?.message
 }
 
 /** Confluent's class names and their last words alike. */

@@ -1,6 +1,6 @@
 // One replica of one partition: appends batches in order, makes them durable by group commit, and gives them back by offset and by time.
 // Order within a call is the order in the log: `append` is synchronous, so nothing comes between its checks and its offsets.
-import { type EpochEnd, type Position, Refusal } from '../../ports.ts'
+import { type AppendOptions, type EpochEnd, type Position, Refusal } from '../../ports.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Logger, World } from '../../world/world.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
@@ -158,18 +158,18 @@ export class Log implements AsyncDisposable {
   get full(): Error | undefined { return this.#commit.full }
 
   /** Checks the batch, gives it its offsets and the leader's epoch in its own bytes, and queues it to be written. */
-  append(given: Batch, leaderEpoch: number): LogAppended | Refusal {
+  append(given: Batch, leaderEpoch: number, gaps?: AppendOptions['gaps']): LogAppended | Refusal {
     const { clock } = this.#options.world
     const config = this.#options.config()
     const nowMs = clock.now()
     const fault = this.#fault()
     if (fault) return fault
     if (leaderEpoch < this.#epochs.latest) return this.#fenced(leaderEpoch)
-    const batch = validate(given, config, nowMs)
+    const batch = validate(given, config, nowMs, gaps)
     if (batch instanceof Refusal) return batch
     this.#expireProducers(config, nowMs)
     if (batch.producerId >= 0) {
-      const known = this.#checkProducer(batch)
+      const known = this.#checkProducer(batch, { inAnyOrder: gaps === 'sequences' })
       if (known) return known
     }
     if (this.#commit.bytesInFlight > bytesInFlightMax) return this.#crowded()
@@ -410,8 +410,8 @@ export class Log implements AsyncDisposable {
     this.#expireAtMs = nowMs + expiryIntervalMs
   }
 
-  #checkProducer(batch: Batch): LogAppended | Refusal | undefined {
-    const known = this.#producers.check(batch)
+  #checkProducer(batch: Batch, how: { inAnyOrder: boolean }): LogAppended | Refusal | undefined {
+    const known = this.#producers.check(batch, how)
     if (known === undefined || known instanceof Refusal) return known
     const round = this.#commit.roundOf(known.lastOffset)
     const done = round ? undefined : Promise.resolve()

@@ -50,8 +50,8 @@ export class Producers {
     }
   }
 
-  /** Undefined where the batch is in turn; where it lies if it is there already; a refusal otherwise. */
-  check(batch: Batch): Refusal | Remembered | undefined {
+  /** Undefined where the batch is in turn (or 'inAnyOrder'); where it lies if it is there already; a refusal otherwise. */
+  check(batch: Batch, { inAnyOrder }: { inAnyOrder: boolean }): Refusal | Remembered | undefined {
     const { producerId, producerEpoch, baseSequence } = batch
     const producer = this.#producers.get(producerId)
     // A producer nobody remembers may have expired: any first sequence is taken.
@@ -60,21 +60,22 @@ export class Producers {
       return new Refusal('invalid-producer-epoch', `producer ${producerId} has epoch ${producer.epoch}; the batch has ${producerEpoch}`)
     }
     if (producerEpoch > producer.epoch) {
-      if (baseSequence === 0) return undefined
+      if (baseSequence === 0 || inAnyOrder) return undefined
       return new Refusal('out-of-order-sequence-number', `producer ${producerId} begins epoch ${producerEpoch} with sequence ${baseSequence}, not 0`)
     }
     const lastSequence = lastSequenceOf(batch)
     const duplicate = producer.batches.find(known => known.firstSequence === baseSequence && known.lastSequence === lastSequence)
     if (duplicate) return duplicate
     const expected = (producer.batches.at(-1)!.lastSequence + 1) % sequenceCount
-    if (baseSequence === expected) return undefined
+    if (baseSequence === expected || inAnyOrder) return undefined
     return new Refusal('out-of-order-sequence-number', `producer ${producerId} sent sequence ${baseSequence} where ${expected} is next`)
   }
 
   /** Remembers a batch that has its offsets. */
   note(batch: Batch, nowMs: number): void {
     const { producerId, producerEpoch } = batch
-    if (producerId < 0 || batch.isControl) return
+    // The markers that end transactions have a producer, too, but no sequence.
+    if (producerId < 0 || batch.baseSequence < 0) return
     const known = this.#producers.get(producerId)
     const producer = known?.epoch === producerEpoch ? known : { epoch: producerEpoch, batches: [], usedAtMs: nowMs }
     producer.usedAtMs = nowMs

@@ -1,6 +1,6 @@
 // What a batch must be before it enters a log, in the order of Kafka's LogValidator. The records themselves are opened only where a check
 // needs them: on a topic with default settings never.
-import { Refusal, type RecordError } from '../../ports.ts'
+import { type AppendOptions, Refusal, type RecordError } from '../../ports.ts'
 import { type Batch, buildBatch, type Codec } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
 import { codecs } from '../../wire/compression.ts'
@@ -12,17 +12,17 @@ import type { LogConfig } from './config.ts'
 const segmentOverheadBytes = segmentHeaderBytes + 2 * frameBytesMin + 64
 
 /** The batch as it is to be stored (the one given, unless it must be recompressed), or the first reason against it. */
-export function validate(batch: Batch, config: LogConfig, nowMs: number): Batch | Refusal {
+export function validate(batch: Batch, config: LogConfig, nowMs: number, gaps?: AppendOptions['gaps']): Batch | Refusal {
   if (batch.baseOffset !== 0) return new Refusal('invalid-record', `batch begins at offset ${batch.baseOffset}, not 0`)
   const size = batch.bytes.length
   if (size > config.messageBytesMax) return new Refusal('message-too-large', `batch of ${size} bytes; max.message.bytes is ${config.messageBytesMax}`)
   if (!batch.crcIsValid()) return new Refusal('corrupt-message', `batch of ${size} bytes does not have the CRC ${batch.crc} that it states`)
   const { count, lastOffsetDelta } = batch
-  if (count <= 0 || lastOffsetDelta + 1 !== count) {
+  if (count <= 0 || (gaps === 'offsets' ? lastOffsetDelta + 1 < count : lastOffsetDelta + 1 !== count)) {
     return new Refusal('invalid-record', `batch of ${count} records whose last has offset delta ${lastOffsetDelta}`)
   }
   if ((batch.attributes & 7) >= codecs.length) return new Refusal('unsupported-compression-type', `compression ${batch.attributes & 7} is not known`)
-  if (batch.isControl) return new Refusal('invalid-record', 'control batches are not for clients to write')
+  if (batch.isControl && gaps !== 'offsets') return new Refusal('invalid-record', 'control batches are not for clients to write')
   if (batch.producerId >= 0 && batch.baseSequence < 0) return new Refusal('invalid-record', `producer ${batch.producerId} sent sequence ${batch.baseSequence}`)
   if (batch.timestampType === 'append') return new Refusal('invalid-timestamp', 'the batch says LogAppendTime, which only the broker may set')
   try {

@@ -117,17 +117,17 @@ export class Leadership {
   }
 
   /** Appends without waiting for anybody. */
-  add(batch: Batch): LogAppended | Refusal {
-    return this.#ended ?? this.#log.append(batch, this.epoch)
+  add(batch: Batch, gaps?: AppendOptions['gaps']): LogAppended | Refusal {
+    return this.#ended ?? this.#log.append(batch, this.epoch, gaps)
   }
 
   async append(batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
     const fault = how.acks === 'all' ? this.replicasFault : undefined
     if (fault !== undefined) return fault
-    const added = this.add(batch)
+    const added = this.add(batch, how.gaps)
     if (added instanceof Refusal) return added
-    const { baseOffset, logAppendTimeMs, written, durable } = added
-    const appended: Appended = { baseOffset, logAppendTimeMs, logStartOffset: this.#log.startOffset }
+    const { baseOffset, logAppendTimeMs, duplicate, written, durable } = added
+    const appended: Appended = { baseOffset, logAppendTimeMs, logStartOffset: this.#log.startOffset, ...duplicate && { duplicate } }
     const endOffset = baseOffset + batch.lastOffsetDelta + 1
     if (how.acks === 'none') return appended
     if (how.acks === 'all') return this.acknowledged(appended, endOffset, how.timeoutMs)

@@ -2,14 +2,14 @@
 // one record that does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition,
 // acknowledged when durable.
 import type { Request, RequestHandler, Response } from 'express'
-import { clusterResource, Refusal, type Access, type Admin, type Appended, type Caller, type Logs, type Topic, type Validation } from '../../ports.ts'
+import { clusterResource, Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
 import type { RecordDraft } from '../../wire/batch.ts'
 import type { Clock } from '../../world/world.ts'
 import { readBody, type BodyBudget } from '../body.ts'
 import { callerOf, expectOnTopic, partitionOf, topicFor } from '../callers.ts'
 import { Problem } from '../problem.ts'
 import { answerTo, problemOf } from '../refusals.ts'
-import { append, build, unfit, validate, type IndexedFault } from './append.ts'
+import { appendRecords, invalidPayload, setAsideText, type AppendOutcome } from './append.ts'
 import { formatOfBody, plainAnswerType } from './media-types.ts'
 import { Partitioner, partitionOfKey } from './partitioner.ts'
 import type { PartCodec, Payloads } from './payload.ts'
@@ -50,12 +50,10 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
       key: await codecFor('key', body.keySchema),
       value: await codecFor('value', body.valueSchema),
     }
-    const drafts = encode(body, codecs)
-    await validate(parts.validation, topic, drafts)
+    const { drafts, faults } = encode(body, codecs)
     const assigned = assign({ body, drafts, topic, pinned, sticky: () => partitioner.sticky(name, topic.partitions.length) })
-    const batches = build(assigned, drafts, parts, topic)
-    const outcomes = await append(parts.logs, name, batches)
-    answer(response, assigned, outcomes, { key_schema_id: codecs.key.version?.id ?? null, value_schema_id: codecs.value.version?.id ?? null })
+    const outcome = await appendRecords(parts, { topic, caller, drafts, assigned, faults })
+    answer(response, assigned, outcome, { key_schema_id: codecs.key.version?.id ?? null, value_schema_id: codecs.value.version?.id ?? null })
   }
 }
 
@@ -70,23 +68,22 @@ async function topicToWrite(parts: ProduceParts, caller: Caller, name: string): 
   return await topicFor(parts, caller, 'write', name)
 }
 
-/** The records as they will be stored. Throws 422 with every fault found, up to a bound. */
-function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): RecordDraft[] {
-  const faults: IndexedFault[] = []
+/** The records as they will be stored, and by index what is wrong with those that cannot be: a part that does not fit stays the JSON that came. */
+function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): { drafts: RecordDraft[]; faults: Map<number, RecordFault> } {
+  const faults = new Map<number, RecordFault>()
   const encodePart = (index: number, part: 'key' | 'value', given: Part | undefined): Buffer | null => {
     if (given === undefined) return null
     const encoded = given.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codecs[part].encode(given)
     if (Buffer.isBuffer(encoded)) return encoded
-    faults.push({ index, part, ...encoded })
-    return null
+    if (!faults.has(index)) faults.set(index, { part, ...encoded })
+    return given.json
   }
   const drafts = body.records.map((record, index): RecordDraft => {
     const draft: RecordDraft = { key: encodePart(index, 'key', record.key), value: encodePart(index, 'value', record.value), headers: record.headers }
     if (record.timestampMs !== undefined) draft.timestampMs = record.timestampMs
     return draft
   })
-  if (faults.length > 0) throw unfit(faults)
-  return drafts
+  return { drafts, faults }
 }
 
 /** The partition of each record: the path's, else the record's own, else its key's, else this request's turn. */
@@ -110,21 +107,25 @@ function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; top
   })
 }
 
-/** One entry per record, in the order of the request. Where every partition refused, the status says so too: nobody may take that for stored. */
-function answer(response: Response, assigned: readonly number[], outcomes: ReadonlyMap<number, Appended | Refusal>, schemaIds: object): void {
-  const next = new Map([...outcomes].map(([partition, outcome]) => [partition, outcome instanceof Refusal ? -1 : outcome.baseOffset]))
-  const failures = new Map([...outcomes].flatMap(([partition, outcome]) => (outcome instanceof Refusal ? [[partition, failureOf(partition, outcome)]] : [])))
+/** One entry per record, in the order of the request. Where nothing was stored, the status says so too: nobody may take that for stored. */
+function answer(response: Response, assigned: readonly number[], { appended, setAside }: AppendOutcome, schemaIds: object): void {
+  const next = new Map([...appended].map(([partition, outcome]) => [partition, outcome instanceof Refusal ? -1 : outcome.baseOffset]))
+  const failures = new Map([...appended].flatMap(([partition, outcome]) => (outcome instanceof Refusal ? [[partition, failureOf(partition, outcome)]] : [])))
   // As text at once: an object per record, only to be printed, would cost as much again.
-  const offsets = assigned.map(partition => {
+  const offsets = assigned.map((partition, index) => {
+    const aside = setAside.get(index)
+    if (aside !== undefined) return JSON.stringify({ partition: null, offset: null, error_code: invalidPayload, error: setAsideText(aside) })
     const failure = failures.get(partition)
     if (failure !== undefined) return failure
     const offset = next.get(partition)!
     next.set(partition, offset + 1)
     return `{"partition":${partition},"offset":${offset},"error_code":null,"error":null}`
   }).join(',')
-  const [first] = outcomes.values()
-  if (first instanceof Refusal && failures.size === outcomes.size) throw problemOf(first, { offsets: JSON.parse(`[${offsets}]`) as unknown, ...schemaIds })
-  response.send(`{"offsets":[${offsets}],${JSON.stringify(schemaIds).slice(1)}`)
+  if (failures.size < appended.size) return void response.send(`{"offsets":[${offsets}],${JSON.stringify(schemaIds).slice(1)}`)
+  const details = { offsets: JSON.parse(`[${offsets}]`) as unknown, ...schemaIds }
+  const [first] = appended.values()
+  if (first instanceof Refusal) throw problemOf(first, details)
+  throw new Problem(422, `records[0].${setAsideText(setAside.get(0)!)}`, { errorCode: invalidPayload, details })
 }
 
 function failureOf(partition: number, refusal: Refusal): string {

@@ -3,10 +3,10 @@
 //   the connection.
 // - The next request of the connection starts as soon as this one's appends are in order, so that several share one sync.
 // - A topic whose records are validated has its batches opened before anything is appended; what does not fit is INVALID_RECORD with the index
-//   and reason of each record (v8+), and nothing of the batch is stored.
+//   and reason of each record (v8+), and nothing of the batch is stored. Where the topic keeps its dead letters, they are put there first and the rest is stored.
 // - Transactions are not offered: a transactional batch is INVALID_TXN_STATE, which producers take as final.
 // - v7 allows zstd, v8 adds record errors and messages, v10 tells who leads instead (KIP-951), v13 names topics by id.
-import { Refusal, type Appended, type RecordError, type Topic } from '../../ports.ts'
+import { Refusal, type Appended, type AppendOptions, type RecordError, type Topic } from '../../ports.ts'
 import { Batch } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
 import { array, defineApi, int16, int32, int64, records, string, struct, uuid, type RequestOf, type ResponseOf } from '../../wire/schema.ts'
@@ -15,6 +15,7 @@ import { serve, type Fate } from '../api.ts'
 import type { Context } from '../context.ts'
 import { callsForLeader, leaderHints } from '../current-leader.ts'
 import { denialTextOf, ErrorCode, errorCodeOf } from '../errors.ts'
+import { fitBatch } from '../produce-validation.ts'
 
 export const Produce = defineApi({
   key: 0, name: 'Produce', versions: '3-13', advertised: '0-13', flexible: '9+',
@@ -52,7 +53,9 @@ export const produce = serve(Produce, {
 }, handle)
 
 /** A batch that may be appended, or why not. */
-type Prepared = { readonly topic: string; readonly index: number; readonly batch: Batch } | { readonly index: number; readonly refused: PartitionResponse }
+type Prepared =
+  | { readonly topic: string; readonly index: number; readonly batch: Batch; readonly isThinned?: boolean }
+  | { readonly index: number; readonly refused: PartitionResponse }
 
 /** A partition's answer, with the topic's name where something was tried. */
 interface Answered {
@@ -107,11 +110,15 @@ async function prepareTopic(data: TopicData, request: ProduceRequest, context: C
   const validated = topic !== undefined && context.validation?.appliesTo(topic) === true ? topic : undefined
   const prepared: Prepared[] = []
   for (const partition of data.partitionData) {
-    let one = open(name, partition, request, context.version)
-    if (validated !== undefined && 'batch' in one) one = await validate(validated, one, context)
-    prepared.push(one)
+    const one = open(name, partition, request, context.version)
+    prepared.push(validated !== undefined && 'batch' in one ? await fit(validated, one, context) : one)
   }
   return prepared
+}
+
+async function fit(topic: Topic, one: { readonly topic: string; readonly index: number; readonly batch: Batch }, context: Context): Promise<Prepared> {
+  const taken = await fitBatch(topic, one.index, one.batch, context)
+  return taken instanceof Refusal ? { index: one.index, refused: refusalOf(one.index, taken) } : { ...one, ...taken }
 }
 
 /** Exactly one batch of the current format, as Produce v3 and later demand. */
@@ -136,35 +143,19 @@ function open(topic: string, { index, records }: PartitionData, request: Produce
   return { topic, index, batch }
 }
 
-async function validate(topic: Topic, one: { topic: string; index: number; batch: Batch }, context: Context): Promise<Prepared> {
-  const refuse = (errorCode: number, message: string, errors: readonly RecordError[] = []): Prepared =>
-    ({ index: one.index, refused: refusal(one.index, errorCode, message, errors) })
-  if (!one.batch.crcIsValid()) return refuse(ErrorCode.CORRUPT_MESSAGE, 'the CRC of the batch does not match its bytes')
-  let opened
-  try {
-    opened = one.batch.records()
-  } catch (error) {
-    if (!(error instanceof WireError)) throw error
-    return refuse(ErrorCode.CORRUPT_MESSAGE, error.message)
-  }
-  const faults = await context.validation!.check(topic, opened)
-  const errors = faults.flatMap((fault, index): RecordError[] => {
-    if (fault === null) return []
-    return [{ index, message: fault.pointer === '' ? `${fault.part}: ${fault.reason}` : `${fault.part} at ${fault.pointer}: ${fault.reason}` }]
-  })
-  const [first] = errors
-  if (first === undefined) return one
-  return refuse(ErrorCode.INVALID_RECORD, `${errors.length} of ${faults.length} records were refused; record ${first.index}: ${first.message}`, errors)
-}
-
 async function append(one: Prepared, request: ProduceRequest, context: Context): Promise<Answered> {
   if ('refused' in one) return { topic: undefined, response: one.refused }
   const acks = request.acks === -1 ? 'all' : request.acks === 1 ? 'leader' : 'none'
-  const { topic, index, batch } = one
-  const appended: Appended | Refusal = await context.logs.append({ topic, partition: index }, batch, { acks, timeoutMs: request.timeoutMs })
-  const response = appended instanceof Refusal ? refusal(index, errorCodeOf(appended), appended.message, appended.recordErrors)
-    : { index, errorCode: ErrorCode.NONE, ...appended }
+  const { topic, index, batch, isThinned } = one
+  const how: AppendOptions = { acks, timeoutMs: request.timeoutMs, ...isThinned && { gaps: 'offsets' } }
+  const appended: Appended | Refusal = await context.logs.append({ topic, partition: index }, batch, how)
+  const response = appended instanceof Refusal ? refusalOf(index, appended)
+    : { index, errorCode: ErrorCode.NONE, baseOffset: appended.baseOffset, logAppendTimeMs: appended.logAppendTimeMs, logStartOffset: appended.logStartOffset }
   return { topic, response }
+}
+
+function refusalOf(index: number, refused: Refusal): PartitionResponse {
+  return refusal(index, errorCodeOf(refused), refused.message, refused.recordErrors)
 }
 
 function refusal(index: number, errorCode: number, errorMessage: string, errors: readonly RecordError[] = []): PartitionResponse {

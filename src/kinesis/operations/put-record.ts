@@ -41,11 +41,11 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
     const wrong = await judgeOrdering(input.SequenceNumberForOrdering, topic, shard, context)
     if (wrong !== null) return wrong
   }
-  const [fault] = await judgeRecords(topic, [record], context)
-  if (fault) return fault
+  const [fault = null] = await judgeRecords(topic, [record], context)
+  if (fault instanceof AwsError) return fault
   if (input.DryRun === true) return wouldHaveSucceeded()
   if (!context.throughput.shard(topic.id, shard).admitRecord(record.size)) return rateExceeded(topic, shard, context)
-  const [answer] = await appendToShard(topic, shard, [record], context)
+  const [answer] = await appendToShard(topic, shard, [{ record, fault }], context)
   return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
 }
 

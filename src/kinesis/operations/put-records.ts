@@ -3,7 +3,7 @@
 import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
-import { type PutDone, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
+import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
 import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
 
@@ -50,20 +50,26 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
   }
   if (bytes > requestBytesMax) return invalidArgument(`Records size exceeds 10 MB limit: ${bytes} bytes of data and partition keys`)
 
-  const faults = await judgeRecords(topic, records, context)
+  const judgements = await judgeRecords(topic, records, context)
   if (input.DryRun === true) return wouldHaveSucceeded()
   const answers: Answer[] = []
   await Promise.all([...indexesOfShard].map(async ([shard, indexes]) => {
     const meter = context.throughput.shard(topic.id, shard)
     const full = rateExceeded(topic, shard, context)
     const admitted: number[] = []
+    const toAppend: Admitted[] = []
     const now = context.clock.monotonic()
     for (const at of indexes) {
-      const failed = faults[at] ?? (meter.admitRecord(records[at]!.size, now) ? null : full)
-      if (failed === null) admitted.push(at)
-      else answers[at] = failed
+      const record = records[at]!
+      const fault = judgements[at]!
+      if (fault instanceof AwsError) answers[at] = fault
+      else if (!meter.admitRecord(record.size, now)) answers[at] = full
+      else {
+        admitted.push(at)
+        toAppend.push({ record, fault })
+      }
     }
-    const done = await appendToShard(topic, shard, admitted.map(at => records[at]!), context)
+    const done = await appendToShard(topic, shard, toAppend, context)
     for (const [nth, at] of admitted.entries()) answers[at] = done[nth]!
   }))
   return { FailedRecordCount: answers.filter(answer => answer instanceof AwsError).length, Records: answers.map(entryOf) }

@@ -9,7 +9,7 @@ function sent(baseSequence: number, options: { epoch?: number; count?: number; i
 }
 
 function answer(producers: Producers, batch: ReturnType<typeof sent>): string | number {
-  const known = producers.check(batch)
+  const known = producers.check(batch, { inAnyOrder: false })
   return known === undefined ? 'in turn' : known instanceof Refusal ? known.code : known.baseOffset
 }
 

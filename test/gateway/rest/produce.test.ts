@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { partitionOfKey } from '../../../src/gateway/rest/partitioner.ts'
-import { admin, testGateway, validatesNothing } from '../../support/gateway.ts'
+import { admin, testGateway } from '../../support/gateway.ts'
+import { rejecting } from '../../support/validation.ts'
 
 const json = 'application/vnd.kafka.json.v2+json'
 const binary = 'application/vnd.kafka.binary.v2+json'
@@ -167,11 +168,7 @@ describe('POST /topics/{topic}', () => {
 
   it('applies the topic\'s validation policy, and stores nothing where one record does not fit', async () => {
     const gateway = await testGateway({
-      validation: {
-        ...validatesNothing,
-        appliesTo: topic => topic.name === 'orders',
-        check: async (_topic, records) => records.map(record => (record.value?.toString() === '"bad"' ? { part: 'value', pointer: '/id', reason: 'must be number' } : null)),
-      },
+      validation: rejecting(record => (record.value?.toString() === '"bad"' ? { part: 'value', pointer: '/id', reason: 'must be number' } : null), 'orders'),
     })
     await gateway.createTopic('orders', { partitions: 3 })
     const response = await gateway.as(admin).post('/topics/orders').type(json).send({ records: [{ value: 'good', partition: 0 }, { value: 'bad', partition: 1 }] })

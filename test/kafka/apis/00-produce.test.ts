@@ -2,12 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { Produce } from '../../../src/kafka/apis/00-produce.ts'
 import { Fetch } from '../../../src/kafka/apis/01-fetch.ts'
 import { ErrorCode } from '../../../src/kafka/errors.ts'
-import { type AppendOptions, type PartitionRef, Refusal, type RefusalCode, type Validation } from '../../../src/ports.ts'
+import { type AppendOptions, type PartitionRef, Refusal, type RefusalCode } from '../../../src/ports.ts'
 import { Batch, buildBatch, type Codec } from '../../../src/wire/batch.ts'
 import { startBroker } from '../broker.ts'
 import { RawClient } from '../raw-client.ts'
 import { threeBrokers, topicId } from '../three-brokers.ts'
 import { kafkaDesk, versionsOf } from '../../support/kafka-desk.ts'
+import { rejecting } from '../../support/validation.ts'
 
 const alice = 'User:CN=alice'
 
@@ -131,10 +132,7 @@ describe('Produce', () => {
 })
 
 describe('Produce to a validated topic', () => {
-  const validation: Validation = {
-    appliesTo: topic => topic.name === 'strict',
-    check: async (_topic, records) => records.map(({ value }) => (value?.toString() === 'bad' ? { part: 'value', pointer: '/amount', reason: 'must be number' } : null)),
-  }
+  const validation = rejecting(({ value }) => (value?.toString() === 'bad' ? { part: 'value', pointer: '/amount', reason: 'must be number' } : null), 'strict')
 
   it('names every record that does not fit, and stores nothing of its batch', async () => {
     for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const) {
@@ -143,7 +141,8 @@ describe('Produce to a validated topic', () => {
       const { responses } = await desk.send(Produce, 8, request('strict', batchOf(['good', 'bad', 'good', 'bad'], { codec })))
       expect(responses[0]!.partitionResponses[0], codec).toMatchObject({
         errorCode: ErrorCode.INVALID_RECORD,
-        errorMessage: '2 of 4 records were refused; record 1: value at /amount: must be number',
+        errorMessage: 'One or more records have been rejected due to 2 record errors in total, and only showing the first three errors at most: '
+          + '[RecordError(batchIndex=1, message=\'value at /amount: must be number\'), RecordError(batchIndex=3, message=\'value at /amount: must be number\')]',
         recordErrors: [
           { batchIndex: 1, batchIndexErrorMessage: 'value at /amount: must be number' },
           { batchIndex: 3, batchIndexErrorMessage: 'value at /amount: must be number' },

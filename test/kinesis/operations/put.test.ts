@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { explicitHashKeyHeader } from '../../../src/kinesis/records.ts'
 import { hashKeyOf, hashKeyRange, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardOfHashKey } from '../../../src/kinesis/shard-map.ts'
-import { Refusal, type RecordFault, type Validation } from '../../../src/ports.ts'
+import { Refusal, type RecordFault } from '../../../src/ports.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
+import { rejecting } from '../../support/validation.ts'
 import { TestClock, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -200,10 +201,7 @@ describe('throughput', () => {
 
 describe('schemas', () => {
   const fault: RecordFault = { part: 'value', pointer: '/items/0/quantity', reason: 'must be integer' }
-  const validation: Validation = {
-    appliesTo: topic => topic.name === 'orders',
-    check: async (_topic, records) => records.map(({ value }) => (value!.toString() === 'bad' ? fault : null)),
-  }
+  const validation = rejecting(({ value }) => (value!.toString() === 'bad' ? fault : null), 'orders')
   const text = 'The record does not fit the schema of stream orders: value \'/items/0/quantity\': must be integer'
 
   test('refuse a record with the place and the reason, and nothing is stored of it', async () => {

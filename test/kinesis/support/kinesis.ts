@@ -2,9 +2,10 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import aws4 from 'aws4'
 import { createKinesisHandler, type KinesisHandler, type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
-import type { Access, AclOperation, Backend, Caller, Principal, ResourceType, Validation } from '../../../src/ports.ts'
+import type { Access, AclOperation, Backend, Caller, Principal, ResourceType } from '../../../src/ports.ts'
 import type { Clock, Logger, Random, Timer } from '../../../src/world/world.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
+import { validatesNothing } from '../../support/validation.ts'
 
 export const account = '000000000000'
 export const region = 'us-east-1'
@@ -52,8 +53,6 @@ export function testAccess(may: (...question: Question) => boolean = () => true)
   }
 }
 
-export const noValidation: Validation = { appliesTo: () => false, check: async (_topic, records) => records.map(() => null) }
-
 export interface TestKinesis {
   readonly handler: KinesisHandler
   readonly backend: Backend
@@ -74,7 +73,7 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
   const logger = testLogger()
   await backend.accessKeys.add({ id: accessKeyId, secret: secretAccessKey, principal, createdAtMs: 0 })
   const handler = createKinesisHandler({
-    logs: backend.logs, admin: backend.admin, access: testAccess(), accessKeys: backend.accessKeys, validation: noValidation, clock, random, logger,
+    logs: backend.logs, admin: backend.admin, access: testAccess(), accessKeys: backend.accessKeys, validation: validatesNothing, clock, random, logger,
     region, account, profile: 'off', ...options,
   })
   async function call(operation: string, input: unknown, how: CallOptions = {}): Promise<Answer> {

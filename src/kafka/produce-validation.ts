@@ -1,0 +1,56 @@
+// What a topic's validation makes of a batch that a producer sent: taken as it is, refused with the index and the reason of each record that does not fit, or, where
+// the topic has its dead letters kept, taken without those.
+import { Refusal, type LetterOrigin, type RecordError, type RecordFault, type Topic } from '../ports.ts'
+import { Batch, type RecordView } from '../wire/batch.ts'
+import { WireError } from '../wire/bytes.ts'
+import { thinned } from '../wire/thinning.ts'
+import type { Context } from './context.ts'
+
+/** Records that are named with their reason; further ones with their index only. A batch may hold a hundred thousand. */
+const reasonsMax = 10_000
+const errorsShown = 3
+
+export interface FitBatch {
+  readonly batch: Batch
+  /** Records that do not fit were taken out and lie in the dead-letter topic. */
+  readonly isThinned: boolean
+}
+
+/** Nothing is stored of a batch that is refused; its producer's sequence does not move. */
+export async function fitBatch(topic: Topic, partition: number, batch: Batch, context: Context): Promise<FitBatch | Refusal> {
+  const validation = context.validation!
+  if (!batch.crcIsValid()) return new Refusal('corrupt-message', 'the CRC of the batch does not match its bytes')
+  let records: RecordView[]
+  try {
+    records = batch.records()
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error
+    return new Refusal('corrupt-message', error.message)
+  }
+  const faults = await validation.check(topic, records, 'kafka')
+  const bad = faults.flatMap((fault, index) => (fault === null ? [] : [{ index, fault }]))
+  if (bad.length === 0) return { batch, isThinned: false }
+  if (validation.onInvalid(topic) === 'reject') return rejected(bad)
+  // A broker that does not lead the partition stores nothing, and so puts nothing aside.
+  const ends = await context.logs.ends({ topic: topic.name, partition })
+  if (ends instanceof Refusal && ends.code !== 'offset-not-available') return ends
+  const { producerId: id, producerEpoch: epoch, baseSequence, codec } = batch
+  const origin: LetterOrigin = {
+    topic: topic.name, partition, wayIn: 'kafka', caller: context.caller, clientId: context.clientId, codec,
+    ...id >= 0 && { producer: { id, epoch, baseSequence } },
+  }
+  const put = await validation.putDeadLetters(topic, origin, bad.map(({ index, fault }) => ({ ...records[index]!, index, fault })))
+  return put instanceof Refusal ? put : { batch: thinned(batch, new Set(bad.map(({ index }) => index))), isThinned: true }
+}
+
+/** In Kafka's words for a batch of which it refuses records. */
+function rejected(bad: readonly { readonly index: number; readonly fault: RecordFault }[]): Refusal {
+  const errors = bad.map(({ index, fault }, nth): RecordError => ({ index, message: nth < reasonsMax ? textOf(fault) : '' }))
+  const shown = errors.slice(0, errorsShown).map(({ index, message }) => `RecordError(batchIndex=${index}, message='${message}')`).join(', ')
+  const message = `One or more records have been rejected due to ${errors.length} record errors in total, and only showing the first three errors at most: [${shown}]`
+  return new Refusal('invalid-record', message, errors)
+}
+
+function textOf({ part, pointer, reason }: RecordFault): string {
+  return pointer === '' ? `${part}: ${reason}` : `${part} at ${pointer}: ${reason}`
+}
