@@ -1,4 +1,4 @@
-// Payloads (what follows the schema id) of either language: from JSON, to JSON, and checked as they are. Compiled once per schema.
+// Payloads (what follows the schema id) of any language: from JSON, to JSON, and checked as they are. Compiled once per schema.
 import { isUtf8 } from 'node:buffer'
 import { parseJsonText } from '../base/json.ts'
 import { compileAvroReader } from './avro/reader.ts'
@@ -7,6 +7,7 @@ import { depthOf, schemaDepthMax } from './exact-json.ts'
 import type { SchemaFault } from './fault.ts'
 import type { JsonDocument } from './json-schema/document.ts'
 import { compileJsonSchema } from './json-schema/validator.ts'
+import { compileProtobuf } from './protobuf/payload.ts'
 import type { Schema } from './schema.ts'
 
 export interface PayloadCodec {
@@ -22,7 +23,11 @@ export interface PayloadCodec {
 const depthCheckedFromBytes = 4 * 1024
 
 export function compilePayload(schema: Schema): PayloadCodec {
-  return schema.type === 'AVRO' ? avroPayload(schema.root) : jsonPayload(schema.document)
+  switch (schema.type) {
+    case 'AVRO': return avroPayload(schema.root)
+    case 'JSON': return jsonPayload(schema.document)
+    case 'PROTOBUF': return compileProtobuf(schema.document)
+  }
 }
 
 function avroPayload(root: Parameters<typeof compileAvroReader>[0]): PayloadCodec {

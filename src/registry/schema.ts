@@ -4,13 +4,14 @@ import { avroText } from './avro/text.ts'
 import { InvalidSchema } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
 import { type JsonDocument, parseJsonSchema } from './json-schema/document.ts'
+import { parseProtobuf, type ProtobufDocument } from './protobuf/document.ts'
 
 export type { Metadata } from './metadata.ts'
 export type { RuleSet } from './rule-set.ts'
 
-export type SchemaType = 'AVRO' | 'JSON'
+export type SchemaType = 'AVRO' | 'JSON' | 'PROTOBUF'
 /** In Confluent's order. */
-export const schemaTypes: readonly SchemaType[] = ['JSON', 'AVRO']
+export const schemaTypes: readonly SchemaType[] = ['JSON', 'PROTOBUF', 'AVRO']
 
 export interface Reference {
   readonly name: string
@@ -26,13 +27,14 @@ interface Common {
   /** Canonical: what is stored and compared. */
   readonly text: string
   readonly references: readonly ResolvedReference[]
-  /** An Avro schema's full name, a JSON Schema's title; what the RecordName strategies use. */
+  /** An Avro schema's full name, a JSON Schema's title, the full name of a Protobuf schema's first message; what the RecordName strategies use. */
   readonly recordName: string | undefined
 }
 
 export interface AvroSchema extends Common { readonly type: 'AVRO'; readonly root: AvroType }
 export interface JsonSchema extends Common { readonly type: 'JSON'; readonly document: JsonDocument }
-export type Schema = AvroSchema | JsonSchema
+export interface ProtobufSchema extends Common { readonly type: 'PROTOBUF'; readonly document: ProtobufDocument }
+export type Schema = AvroSchema | JsonSchema | ProtobufSchema
 
 export interface ParseOptions {
   /** New schemas are held to every rule; stored ones must stay readable. */
@@ -44,7 +46,11 @@ export interface ParseOptions {
 export function parseSchema(type: SchemaType, text: string, references: readonly ResolvedReference[], options: ParseOptions): Schema {
   // Before anything else looks at it; Buffer.byteLength does not copy.
   if (Buffer.byteLength(text) > schemaBytesMax) throw new InvalidSchema(`the text is longer than ${schemaBytesMax} bytes`)
-  return type === 'AVRO' ? parseAvroSchema(text, references, options) : parseJson(text, references, options)
+  switch (type) {
+    case 'AVRO': return parseAvroSchema(text, references, options)
+    case 'JSON': return parseJson(text, references, options)
+    case 'PROTOBUF': return parseProtobufSchema(text, references, options)
+  }
 }
 
 /** The text in Confluent's format `resolved`: what an Avro schema refers to is spelt out in it. Of other languages the canonical text. */
@@ -85,5 +91,22 @@ function takeDocuments(references: readonly ResolvedReference[], known: Map<stri
     if (known.has(name)) continue
     known.set(name, schema.document)
     takeDocuments(schema.references, known)
+  }
+}
+
+function parseProtobufSchema(text: string, references: readonly ResolvedReference[], { normalize }: ParseOptions): ProtobufSchema {
+  const known = new Map<string, ProtobufDocument>()
+  takeFiles(references, known)
+  const document = parseProtobuf(text, known, { normalize })
+  return { type: 'PROTOBUF', text: document.text, references, recordName: document.recordName, document }
+}
+
+/** By the path that imports name them by. */
+function takeFiles(references: readonly ResolvedReference[], known: Map<string, ProtobufDocument>): void {
+  for (const { name, subject, version, schema } of references) {
+    if (schema.type !== 'PROTOBUF') throw new InvalidSchema(`reference to ${subject} version ${version}, which is not a Protobuf schema`)
+    if (known.has(name)) continue
+    known.set(name, schema.document)
+    takeFiles(schema.references, known)
   }
 }

@@ -43,7 +43,7 @@ describe('registering', () => {
     ['an undefined name', { schema: '"Nobody"' }],
     ['a default that does not fit', { schema: order([{ name: 'id', type: 'int', default: 'x' }]) }],
     ['a JSON Schema with a bad type', { schema: '{"type":"nothing"}', schemaType: 'JSON' }],
-    ['a language that is not built', { schema: 'syntax = "proto3";', schemaType: 'PROTOBUF' }],
+    ['a language that there is not', { schema: 'struct A {}', schemaType: 'THRIFT' }],
   ])('refuses %s with 42201', async (_what, body) => {
     const { app } = await registryApp()
     const refused = await request(app).post('/subjects/s/versions').send(body)
@@ -257,7 +257,7 @@ describe('HTTP', () => {
     expect((await request(app).post('/subjects/o/versions').set('content-type', 'text/plain').send('{}')).body).toEqual({ error_code: 415, message: 'HTTP 415 Unsupported Media Type' })
     expect((await request(app).put('/subjects')).status).toBe(405)
     expect(await answer(request(app).get('/'))).toEqual([200, {}])
-    expect(await answer(request(app).get('/schemas/types'))).toEqual([200, ['JSON', 'AVRO']])
+    expect(await answer(request(app).get('/schemas/types'))).toEqual([200, ['JSON', 'PROTOBUF', 'AVRO']])
     expect((await request(app).get('/v1/metadata/id')).body.scope.clusters['kafka-cluster']).toHaveLength(22)
   })
 
