@@ -44,6 +44,8 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
 
   const read = treeReader(terms.schema, paths, tags)
   const treeOf = (bytes: Buffer, from: number): Tree | SchemaFault => {
+    // Refused rather than passed by: a contract that is not kept must not look as if it were.
+    if (read === undefined) return { pointer: '', reason: `has a schema in ${terms.schema.type}, whose rules and tags cannot be carried out here` }
     try {
       paths.restart()
       return read(bytes, from)
@@ -93,12 +95,15 @@ function tagsIn(schema: Schema): readonly string[] {
   switch (schema.type) {
     case 'AVRO': return tagsInAvro(schema.root)
     case 'JSON': return tagsInJson(schema.document)
+    case 'PROTOBUF': return []
   }
 }
 
-function treeReader(schema: Schema, paths: TaggedPaths, tags: readonly string[]): TreeReader {
+/** Undefined for languages whose rules and tags cannot be carried out here. */
+function treeReader(schema: Schema, paths: TaggedPaths, tags: readonly string[]): TreeReader | undefined {
   switch (schema.type) {
     case 'AVRO': return compileAvroTree(schema.root, paths)
     case 'JSON': return compileJsonTree(schema.document, paths, tags)
+    case 'PROTOBUF': return undefined
   }
 }
