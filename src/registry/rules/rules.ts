@@ -5,10 +5,10 @@ import { type Bindings, type Expression, grantSteps } from './cel.ts'
 import type { Action, BrokenRule, Mode, Rule } from './rule-set.ts'
 import { celValue, type Field, type Leaf, type Members, type Tree } from './tree.ts'
 
-/** What all rules together may spend on a payload: some per byte, so that what is sent bounds what is done; a step is about 0.1 µs. */
-const stepsFreeCount = 10_000
-const stepsPerByte = 20
-const stepsMax = 2_000_000
+/** What all rules together may spend on a payload: some per byte, so that what is sent bounds what is done; a step is about a microsecond. */
+const stepsFreeCount = 2_000
+const stepsPerByte = 4
+const stepsMax = 500_000
 const fieldsOfRuleMax = 100_000
 
 /** The fault of the first rule that refuses the payload; null where none does. `bytes` is the payload's size. */
