@@ -1,4 +1,4 @@
-// Rule sets of data contracts as they are kept: their shape, and how sets are merged. What rules must be like and what they do: rules/rule-set.ts.
+// Rule sets of data contracts as they are kept: their shape, and how sets are merged. What rules must be like and what they do: rules/conditions.ts.
 import { isObject } from './exact-json.ts'
 
 export type RuleKind = 'TRANSFORM' | 'CONDITION'

@@ -7,7 +7,7 @@ import type { Metadata, RuleSet, Schema } from '../schema.ts'
 import { compileAvroTree, tagsInAvro } from './avro-tree.ts'
 import { compileJsonTree, tagsInJson } from './json-tree.ts'
 import { maskedJson } from './mask.ts'
-import { type BrokenRule, conditionsOf, type Mode, type Rule, stagesOf } from './rule-set.ts'
+import { type BrokenCondition, type Condition, conditionsOf, type Mode, stagesOf } from './conditions.ts'
 import { carryOut } from './rules.ts'
 import { TaggedPaths } from './tagged-paths.ts'
 import { type Tree, type TreeReader, TreeTooLarge } from './tree.ts'
@@ -54,7 +54,7 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
       throw error
     }
   }
-  const judge = (chosen: readonly (Rule | BrokenRule)[], mode: Mode, bytes: Buffer, from: number): Tree | SchemaFault => {
+  const judge = (chosen: readonly (Condition | BrokenCondition)[], mode: Mode, bytes: Buffer, from: number): Tree | SchemaFault => {
     const tree = treeOf(bytes, from)
     if ('reason' in tree) return tree
     return carryOut(chosen, mode, tree, bytes.length - from) ?? tree

@@ -2,7 +2,7 @@
 import type { CelInput } from '@bufbuild/cel'
 import { pointerToken, type SchemaFault } from '../fault.ts'
 import { type Bindings, type Expression, grantSteps } from './cel.ts'
-import type { Action, BrokenRule, Mode, Rule } from './rule-set.ts'
+import type { Action, BrokenCondition, Condition, Mode } from './conditions.ts'
 import { celValue, type Field, type Leaf, type Members, type Tree } from './tree.ts'
 
 /** What all rules together may spend on a payload: some per byte, so that what is sent bounds what is done; a step is about a microsecond. */
@@ -12,7 +12,7 @@ const stepsMax = 500_000
 const fieldsOfRuleMax = 100_000
 
 /** The fault of the first rule that refuses the payload; null where none does. `bytes` is the payload's size. */
-export function carryOut(rules: readonly (Rule | BrokenRule)[], mode: Mode, tree: Tree, bytes: number): SchemaFault | null {
+export function carryOut(rules: readonly (Condition | BrokenCondition)[], mode: Mode, tree: Tree, bytes: number): SchemaFault | null {
   if (rules.length === 0) return null
   grantSteps(Math.min(stepsMax, stepsFreeCount + stepsPerByte * bytes))
   const made = new Map<Tree, CelInput>()
@@ -34,7 +34,7 @@ interface Failure {
   readonly reason: string
 }
 
-function failureOf(rule: Rule | BrokenRule, tree: Tree, messageOf: (of: Tree) => CelInput): Failure | undefined {
+function failureOf(rule: Condition | BrokenCondition, tree: Tree, messageOf: (of: Tree) => CelInput): Failure | undefined {
   if ('fault' in rule) return { pointer: '', reason: rule.fault }
   if (!rule.isOfFields) return judge(rule, bindings({ message: messageOf(tree) }), () => pointerOf(rule.condition, tree))
   let left = fieldsOfRuleMax
@@ -47,7 +47,7 @@ function failureOf(rule: Rule | BrokenRule, tree: Tree, messageOf: (of: Tree) =>
   })
 }
 
-function judge(rule: Rule, given: Bindings, pointer: () => string): Failure | undefined {
+function judge(rule: Condition, given: Bindings, pointer: () => string): Failure | undefined {
   if (rule.guard !== undefined) {
     const guarded = rule.guard.evaluate(given)
     if (guarded === 'spent' || 'error' in guarded) return { pointer: '', reason: reasonOf(guarded) }
@@ -72,7 +72,7 @@ function reasonOf(outcome: 'spent' | { readonly error: string }): string {
   return `it cannot be evaluated: ${isSafe ? error.slice(0, 200) : 'a value is not what it expects'}`
 }
 
-function faultOf(rule: Rule | BrokenRule, failure: Failure | undefined, action: Exclude<Action, 'NONE'>): SchemaFault {
+function faultOf(rule: Condition | BrokenCondition, failure: Failure | undefined, action: Exclude<Action, 'NONE'>): SchemaFault {
   const why = failure === undefined ? 'it holds, and its onSuccess is to refuse' : failure.reason
   const where = action === 'DLQ' ? ' (the rule wants the record in the dead-letter topic)' : ''
   return { pointer: failure?.pointer ?? '', reason: `rule '${rule.name}' failed: ${why}${where}` }
