@@ -496,6 +496,13 @@ export type AclOperation =
 export type ResourceType = 'topic' | 'group' | 'cluster' | 'transactional-id' | 'subject' | 'tag'
 export type PatternType = 'literal' | 'prefixed'
 
+/** Where the schema registry keeps what it knows. */
+export const schemasTopic = '_schemas'
+/** Where it keeps what only AWS Glue's API knows. */
+export const glueTopic = '_glue'
+/** Topics like any other to who lists and reads them, but only the registry writes them. */
+export const registryTopics: ReadonlySet<string> = new Set([schemasTopic, glueTopic])
+
 /** The one cluster's resource name, as Kafka has it. */
 export const clusterResource = 'kafka-cluster'
 

@@ -11,7 +11,7 @@ import type { Groups as GroupMachine } from '../engine/groups/groups.ts'
 import type { Replica } from '../engine/replication/replica.ts'
 import {
   type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Groups, type LogDirectory, type Logs, type PartitionRef, Refusal,
-  type RefusalCode, type ReplicaStatus, type Topic,
+  type RefusalCode, type ReplicaStatus, registryTopics, type Topic,
 } from '../ports.ts'
 import { appendOnce, atLeader, patiently } from './patience.ts'
 
@@ -160,7 +160,7 @@ function adminOf(view: View): Admin {
     createTopic: async (topic, { validateOnly }) => (await engine.clearAway(topic.name))
       ?? view.submit({ type: 'create-topic', topic, topicId: engine.world.random.uuid(), internal: false, validateOnly }),
     async deleteTopic(name) {
-      const fault = schemasFault('invalid-topic', name)
+      const fault = registryFault('invalid-topic', name)
       if (fault !== null) return fault
       const topic = await view.submit({ type: 'delete-topic', name })
       if (topic instanceof Refusal) return topic
@@ -168,7 +168,7 @@ function adminOf(view: View): Admin {
       return null
     },
     createPartitions: async (name, count, { validateOnly, assignment }) =>
-      schemasFault('invalid-request', name) ?? view.submit({ type: 'create-partitions', name, count, assignment, validateOnly }),
+      registryFault('invalid-request', name) ?? view.submit({ type: 'create-partitions', name, count, assignment, validateOnly }),
     async describeConfigs({ type, name }) {
       const image = view.image()
       if (type === 'broker') return image.brokerFault(name) ?? image.configs.describeBroker(name)
@@ -176,7 +176,7 @@ function adminOf(view: View): Admin {
       return topic === undefined ? unknownTopic(name) : image.configs.describeTopic(topic)
     },
     alterConfigs: async (resource, changes, { validateOnly }) =>
-      (resource.type === 'topic' ? schemasFault('policy-violation', resource.name) : null) ?? view.submit({ type: 'alter-configs', resource, changes, validateOnly }),
+      (resource.type === 'topic' ? registryFault('policy-violation', resource.name) : null) ?? view.submit({ type: 'alter-configs', resource, changes, validateOnly }),
     async deleteRecords(at, beforeOffset) {
       if (isKept(at.topic)) return new Refusal('policy-violation', `The records of internal topic ${at.topic} are its coordinator's to delete.`)
       return view.atLeader(at, replica => replica.deleteRecords(beforeOffset))
@@ -314,15 +314,13 @@ function namedTopics(catalog: Catalog, names: readonly string[]): readonly Topic
   return [...new Set(names)].toSorted().flatMap(name => catalog.topic(name) ?? [])
 }
 
-/** The schema registry's log is made like any topic, but what stands in it is law at every way in: only the registry writes it, and nobody cuts or ends it. */
-const schemasTopic = '_schemas'
-
+/** The schema registry's logs are made like any topic, but what stands in them is law at every way in: only the registry writes them, and nobody cuts or ends them. */
 function isKept(topic: string): boolean {
-  return topic === schemasTopic || internalTopics.has(topic)
+  return registryTopics.has(topic) || internalTopics.has(topic)
 }
 
-function schemasFault(code: RefusalCode, topic: string): Refusal | null {
-  return topic === schemasTopic ? new Refusal(code, `The topic ${topic} is the schema registry's: it cannot be changed or deleted.`) : null
+function registryFault(code: RefusalCode, topic: string): Refusal | null {
+  return registryTopics.has(topic) ? new Refusal(code, `The topic ${topic} is the schema registry's: it cannot be changed or deleted.`) : null
 }
 
 function partitionFault(topic: Topic | undefined, { topic: name, partition }: PartitionRef): Refusal | null {

@@ -1,7 +1,6 @@
 // Whether the process can serve, and what its operator should know although it can. A broker that is down is no reason to send clients away: the others
 // have taken its partitions. It is one where nobody leads a topic that Sluice itself lives on.
-import type { Admin, Brokers, Topic } from '../ports.ts'
-import { schemasTopic } from '../registry/log.ts'
+import { type Admin, type Brokers, registryTopics, type Topic } from '../ports.ts'
 
 const namesShownMax = 5
 
@@ -18,7 +17,7 @@ export interface Readiness {
 export async function readiness({ admin, brokers }: { admin: Admin; brokers: Brokers }): Promise<Readiness> {
   const [all, topics] = await Promise.all([brokers.list(), admin.topics()])
   const down = all.filter(one => !one.isUp).map(one => `broker ${one.id} is down${one.fault === undefined ? '' : `: ${one.fault}`}`)
-  const own = (topic: Topic): boolean => topic.internal || topic.name === schemasTopic
+  const own = (topic: Topic): boolean => topic.internal || registryTopics.has(topic.name)
   const faults = [
     ...all.every(one => !one.isUp) ? ['no broker is running'] : [],
     ...leaderless(topics.filter(own)),

@@ -1,5 +1,5 @@
 // Topics seen as streams: names and ARNs, which topics show, and the parts that several answers share.
-import type { Topic } from '../ports.ts'
+import { registryTopics, type Topic } from '../ports.ts'
 import { type Violation, flag, oneOf, structure, text, timestamp } from '../wire/operation.ts'
 import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
 import type { Context } from './context.ts'
@@ -70,12 +70,9 @@ export function namedStream(input: StreamSelector, place: Place): string | AwsEr
 
 const wholeName = new RegExp(`^${namePattern}$`)
 
-/** The schema registry's own topic: to Kafka's tools a topic like any other, but no stream that anybody made. */
-const schemasTopic = '_schemas'
-
-/** Internal topics and names that no stream can have stay hidden. */
+/** The registry's own topics are to Kafka's tools like any other, but no streams that anybody made. Internal topics and names that no stream can have stay hidden. */
 export function showsAsStream(topic: Topic): boolean {
-  return !topic.internal && topic.name !== schemasTopic && topic.name.length <= 128 && wholeName.test(topic.name)
+  return !topic.internal && !registryTopics.has(topic.name) && topic.name.length <= 128 && wholeName.test(topic.name)
 }
 
 /** The topic behind the stream that a request names. */

@@ -1,47 +1,45 @@
 // Records of the _schemas topic, as Confluent's server writes and reads them: JSON keys and values. Compaction and other registries compare keys as bytes, so
 // the order of members is Confluent's.
+import { schemasTopic } from '../ports.ts'
 import type { RecordView } from '../wire/batch.ts'
 import { readConfig, updatedConfig } from './configs.ts'
 import { normalSubject } from './contexts.ts'
 import { isObject, type JsonObject } from './exact-json.ts'
 import { guidOf } from './identity.ts'
+import { jsonRecord, readJsonRecord } from './json-records.ts'
+import type { LogFormat, LogRecord } from './log.ts'
 import { readMetadata } from './metadata.ts'
 import { modeNamed } from './modes.ts'
 import { readRuleSet } from './rule-set.ts'
 import type { Reference } from './schema.ts'
 import type { Change, SchemaVersion } from './store.ts'
 
-export interface LogRecord {
-  readonly key: Buffer
-  readonly value: Buffer | null
-}
-
 /** Confluent keeps several registries of one cloud apart by it; a server of one's own has this one. */
 const tenant = 'default'
 
-export function toRecord(change: Change): LogRecord {
+function toRecord(change: Change): LogRecord {
   switch (change.type) {
     case 'schema': {
       const key = { keytype: 'SCHEMA', subject: change.subject, version: change.version, magic: 1 }
-      return record(key, change.value === null ? null : schemaValue(change.value))
+      return jsonRecord(key, change.value === null ? null : schemaValue(change.value))
     }
-    case 'delete-subject': return record({ keytype: 'DELETE_SUBJECT', subject: change.subject, magic: 0 }, { subject: change.subject, version: change.version })
+    case 'delete-subject': return jsonRecord({ keytype: 'DELETE_SUBJECT', subject: change.subject, magic: 0 }, { subject: change.subject, version: change.version })
     case 'clear-subject': {
       const subject = change.subject === null ? {} : { subject: change.subject }
-      return record({ keytype: 'CLEAR_SUBJECT', ...subject, magic: 0 }, subject)
+      return jsonRecord({ keytype: 'CLEAR_SUBJECT', ...subject, magic: 0 }, subject)
     }
     case 'context': {
       const names = { tenant, context: change.context }
-      return record({ keytype: 'CONTEXT', ...names, magic: 0 }, change.isThere ? names : null)
+      return jsonRecord({ keytype: 'CONTEXT', ...names, magic: 0 }, change.isThere ? names : null)
     }
     case 'config': return settings('CONFIG', change.subject, change.value)
     case 'mode': return settings('MODE', change.subject, change.value === null ? null : { mode: change.value })
-    case 'noop': return record({ keytype: 'NOOP', magic: 0 }, null)
+    case 'noop': return jsonRecord({ keytype: 'NOOP', magic: 0 }, null)
   }
 }
 
 function settings(keytype: string, subject: string | null, value: object | null): LogRecord {
-  return record({ keytype, subject, magic: 0 }, value === null ? null : { ...subject !== null && { subject }, ...value })
+  return jsonRecord({ keytype, subject, magic: 0 }, value === null ? null : { ...subject !== null && { subject }, ...value })
 }
 
 function schemaValue(version: SchemaVersion): object {
@@ -55,21 +53,11 @@ function schemaValue(version: SchemaVersion): object {
   }
 }
 
-function record(key: object, value: object | null): LogRecord {
-  return { key: Buffer.from(JSON.stringify(key)), value: value === null ? null : Buffer.from(JSON.stringify(value)) }
-}
-
 /** The change a record stands for, or in words why it stands for none. */
-export function toChange(view: RecordView): Change | string {
-  let key: unknown
-  let value: unknown
-  try {
-    key = JSON.parse(String(view.key))
-    value = view.value === null ? null : JSON.parse(String(view.value))
-  } catch (error) {
-    return (error as Error).message
-  }
-  if (!isObject(key) || !(value === null || isObject(value))) return 'key or value is not a JSON object'
+function toChange(view: RecordView): Change | string {
+  const read = readJsonRecord(view)
+  if (typeof read === 'string') return read
+  const { key, value } = read
   const { keytype, subject } = key
   switch (keytype) {
     case 'NOOP': return { type: 'noop' }
@@ -132,3 +120,5 @@ function scopeOf(subject: string | null | undefined): string | null {
 function isCount(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 0x7fffffff
 }
+
+export const schemaRecords: LogFormat<Change> = { topic: schemasTopic, noop: { type: 'noop' }, toRecord, toChange }

@@ -8,9 +8,10 @@ import { type Config, type ConfigUpdate, defaultLevel, type EffectiveConfig, upd
 import { besideSubject, contextOf, contextPrefix, defaultContext, globalScope, isScopeOfContext, isValidSubject } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
-import { SchemaLog } from './log.ts'
+import { ChangeLog } from './log.ts'
 import { propertyOf } from './metadata.ts'
 import { isReadOnly, type Mode, takesIds } from './modes.ts'
+import { schemaRecords } from './records.ts'
 import type { ContractCodec } from './rules/contract.ts'
 import { faultOfRuleSet } from './rules/conditions.ts'
 import type { Schema, SchemaType } from './schema.ts'
@@ -47,7 +48,7 @@ const writesWaitingMax = 1_000
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
   const store = new Store()
   const glueVersions = new GlueVersionIds(store)
-  const log = await SchemaLog.open(options, change => {
+  const log = await ChangeLog.open(options, schemaRecords, change => {
     glueVersions.apply(change)
     store.apply(change)
   })
@@ -61,14 +62,14 @@ export class Registry {
   readonly clusterId: string
   readonly #schemas: Schemas
   readonly #candidates: Candidates
-  readonly #log: SchemaLog
+  readonly #log: ChangeLog<Change>
   readonly #clock: Pick<Clock, 'now'>
   readonly #glueVersions: GlueVersionIds
   #writing: Promise<unknown> = Promise.resolve()
   #writesWaiting = 0
 
   constructor(
-    store: Store, log: SchemaLog, { clock, clusterId, glueVersions }: { clock: Pick<Clock, 'now'>; clusterId: string; glueVersions: GlueVersionIds },
+    store: Store, log: ChangeLog<Change>, { clock, clusterId, glueVersions }: { clock: Pick<Clock, 'now'>; clusterId: string; glueVersions: GlueVersionIds },
   ) {
     this.store = store
     this.#schemas = new Schemas(store)

@@ -9,7 +9,7 @@ export interface Rule<T> {
 }
 
 export abstract class Member<T, R extends boolean = boolean> {
-  abstract readonly kind: 'text' | 'blob' | 'integer' | 'timestamp' | 'flag' | 'list' | 'map' | 'structure'
+  abstract readonly kind: 'text' | 'blob' | 'integer' | 'timestamp' | 'flag' | 'list' | 'map' | 'structure-map' | 'structure'
   /** Only a type: what a decoded value is. */
   declare readonly value: T
   readonly rules: readonly Rule<T>[] = []
@@ -179,6 +179,21 @@ export class TextMap<R extends boolean = false> extends Member<ReadonlyMap<strin
   }
 }
 
+/** Structures by text. */
+export class StructureMap<S extends Members> extends Member<ReadonlyMap<string, Shape<S>>, false> {
+  override readonly kind = 'structure-map'
+  readonly members: S
+
+  constructor(members: S) {
+    super()
+    this.members = members
+  }
+
+  override print(value: ReadonlyMap<string, Shape<S>>): string {
+    return `{${value.size} members}`
+  }
+}
+
 export class Structure<S extends Members, R extends boolean = false> extends Member<Shape<S>, R> {
   override readonly kind = 'structure'
   readonly members: S
@@ -194,7 +209,7 @@ export class Structure<S extends Members, R extends boolean = false> extends Mem
 }
 
 export type AnyMember = Text<string, boolean> | Blob<boolean> | Integer<boolean> | Timestamp<boolean> | Flag<boolean>
-  | List<Member<unknown>, boolean> | TextMap<boolean> | Structure<Members, boolean>
+  | List<Member<unknown>, boolean> | TextMap<boolean> | StructureMap<Members> | Structure<Members, boolean>
 export type Members = Readonly<Record<string, Member<unknown>>>
 export type ValueOf<M> = M extends Member<infer T> ? T : never
 type RequiredNames<S> = { [K in keyof S]: S[K] extends { readonly isRequired: true } ? K : never }[keyof S]
@@ -210,6 +225,7 @@ export const timestamp = (): Timestamp => new Timestamp()
 export const flag = (): Flag => new Flag()
 export const list = <M extends Member<unknown>>(item: M): List<M> => new List(item)
 export const textMap = (): TextMap => new TextMap()
+export const structureMap = <S extends Members>(members: S): StructureMap<S> => new StructureMap(members)
 export const structure = <S extends Members>(members: S): Structure<S> => new Structure(members)
 
 /** A text that is one of `values`; AWS prints the set in an order of its own, here it is the model's. */

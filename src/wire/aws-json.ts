@@ -1,8 +1,8 @@
 // AWS JSON 1.1: the first of the two passes over an input (types, in the words of AWS's own deserializer) and the writing of answers. Blobs are base64,
 // timestamps fractional seconds since the epoch.
 import { assert } from '../base/assert.ts'
-import type { AnyMember, Members } from '../wire/operation.ts'
-import type { JsonBody } from './json-body.ts'
+import type { AnyMember, Members } from './operation.ts'
+import type { JsonBody } from './aws-json-body.ts'
 
 /** A body that does not have the types its operation declares. The text is AWS's; without one AWS sends the type alone. */
 export class SerializationFault extends Error {
@@ -62,6 +62,10 @@ function decode(member: AnyMember, value: unknown, body: JsonBody): unknown {
       return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
         if (typeof item !== 'string') throw wrongScalar(item, 'an String')
         return [key, textOf(item, body)]
+      }))
+    case 'structure-map':
+      return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
+        return [key, decodeMembers(member.members, plainObject(item, 'Expected null'), body)]
       }))
     case 'structure':
       return decodeMembers(member.members, plainObject(value, 'Expected null'), body)
@@ -140,6 +144,8 @@ function encode(member: AnyMember, value: unknown): string {
       return encodeList(member.item as AnyMember, value as readonly unknown[])
     case 'map':
       return JSON.stringify(Object.fromEntries(value as ReadonlyMap<string, string>))
+    case 'structure-map':
+      return `{${[...value as ReadonlyMap<string, Record<string, unknown>>].map(([key, item]) => `${JSON.stringify(key)}:${encodeMembers(member.members, item)}`).join()}}`
     case 'structure':
       return encodeMembers(member.members, value as Record<string, unknown>)
     default:

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { JsonBody } from '../../src/kinesis/json-body.ts'
-import { SerializationFault, decodeBody, encodeMembers } from '../../src/kinesis/json.ts'
+import { JsonBody } from '../../src/wire/aws-json-body.ts'
+import { SerializationFault, decodeBody, encodeMembers } from '../../src/wire/aws-json.ts'
 import { blob, flag, integer, list, long, structure, text, textMap, timestamp } from '../../src/wire/operation.ts'
 
 const members = {

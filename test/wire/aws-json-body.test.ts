@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseJsonText } from '../../src/base/json.ts'
-import { JsonBody, depthMax } from '../../src/kinesis/json-body.ts'
-import { decodeBody } from '../../src/kinesis/json.ts'
+import { JsonBody, depthMax } from '../../src/wire/aws-json-body.ts'
+import { decodeBody } from '../../src/wire/aws-json.ts'
 import { blob, list, structure, text, textMap } from '../../src/wire/operation.ts'
 
 const parse = (body: string): JsonBody | undefined => JsonBody.parse(Buffer.from(body))
