@@ -60,7 +60,8 @@ describe('imports', () => {
   })
 
   it('of a socket, a file or a timer stand in world/node.ts and the HTTP edges only', () => {
-    const edges = ['src/world/node.ts', 'src/main.ts', 'src/kinesis/server.ts', 'src/pki/', 'src/gateway/', 'src/cli/', 'src/compare/']
+    // Besides the edges, the registry's workshop has threads: what it works on must never keep the event loop waiting.
+    const edges = ['src/registry/workshop/', 'src/world/node.ts', 'src/main.ts', 'src/kinesis/server.ts', 'src/pki/', 'src/gateway/', 'src/cli/', 'src/compare/']
     const outside = new Set(['fs', 'net', 'tls', 'http', 'https', 'http2', 'dgram', 'child_process', 'worker_threads', 'timers'].flatMap(name => [`node:${name}`, `node:${name}/promises`]))
     const wrong = inSrc
       .filter(source => !edges.some(edge => source.path.startsWith(edge)))

@@ -1,5 +1,5 @@
 // Validation against a JSON Schema with ajv, tamed for schemas and payloads nobody vouches for: patterns run in a linear-time engine, uniqueItems takes one
-// pass, references fan out under a budget, nothing is fetched, and $data is off.
+// pass, what a validation costs is counted and bounded, nothing is fetched, and $data is off.
 import type { ErrorObject, Options, ValidateFunction } from 'ajv'
 import { RE2JS } from 're2js'
 import { addFormatsTo, ajvFor } from './ajv.ts'
@@ -14,12 +14,21 @@ import { tellApartInOnePass } from './unique-items.ts'
 /** The fault of a value that was `bytes` long as text; null where it fits. */
 export type JsonValidator = (value: unknown, bytes: number) => SchemaFault | null
 
-/** How many times one validation may follow a reference, by the size of the value: recursion through anyOf and its like grows exponentially with its depth. */
-const referencesPerByteMax = 4
-const referencesFreeCount = 1_000
+/**
+ * What one validation may cost, by the size of the value: recursion through anyOf and its like grows exponentially with its depth, and a long list may be held
+ * against many branches. The unit is a node of the schema, about ten nanoseconds; following a reference costs more.
+ */
+const costPerByteMax = 80
+const costFreeCount = 20_000
+/** One look at every node is always allowed, and so are a few. */
+const passesFreeCount = 4
+const costMax = 40_000_000
+const referenceCost = 20
+/** Parts of a schema up to this size are not counted: most schemas are not larger, and cost nothing more. */
+const uncountedMax = 50
 /** Nodes of the schema times bytes of a value: how large they may be together for all faults of the value to be looked for, each of which takes memory. */
 const thoroughWorkMax = 2_000_000
-/** A keyword of ours beside each reference, which counts. */
+/** A keyword of ours beside references and in large parts, which counts. */
 const counter = '$sluiceCounted'
 /** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
 const linearPattern = Object.assign(
@@ -30,7 +39,8 @@ const linearPattern = Object.assign(
   { code: 'RE2JS' },
 )
 
-const options: Options = { allErrors: false, strict: false, logger: false, messages: true, inlineRefs: false, code: { regExp: linearPattern } }
+/** `optimize` makes compiling take time that grows with the square of the schema's size, and validation no faster. */
+const options: Options = { allErrors: false, strict: false, logger: false, messages: true, inlineRefs: false, code: { regExp: linearPattern, optimize: false } }
 
 /** Throws InvalidSchema where the document does not compile: a keyword with a bad value, a reference to nowhere, a pattern that no linear-time engine takes. */
 export function compileJsonSchema(document: JsonDocument): JsonValidator {
@@ -44,7 +54,7 @@ const validators = new WeakMap<JsonDocument, JsonValidator>()
 
 function compile(document: JsonDocument): JsonValidator {
   const nodeCount = sizeOf(document.root)
-  const validate = compiled(document, { allErrors: false })
+  const validate = compiled(document, { allErrors: false, nodeCount })
   let thorough: Run | undefined
   return (value, bytes) => {
     const errors = validate(value, bytes)
@@ -52,7 +62,7 @@ function compile(document: JsonDocument): JsonValidator {
     const first = asFault(telling(errors))
     if (nodeCount * bytes > thoroughWorkMax || errors === tooComplex) return first
     // ajv stops at the first fault: what else there is, is asked of a second form, which only faulty values pay for.
-    thorough ??= compiled(document, { allErrors: true })
+    thorough ??= compiled(document, { allErrors: true, nodeCount })
     const all = thorough(value, bytes)
     return all === null || all === tooComplex ? first : asOneFault([first, ...others(all, first)])!
   }
@@ -64,7 +74,7 @@ type Run = (value: unknown, bytes: number) => readonly ErrorObject[] | null
 /** In place of errors, where a value takes more steps than its size allows. */
 const tooComplex: readonly ErrorObject[] = []
 
-function compiled(document: JsonDocument, { allErrors }: { allErrors: boolean }): Run {
+function compiled(document: JsonDocument, { allErrors, nodeCount }: { allErrors: boolean; nodeCount: number }): Run {
   const budget = { left: 0 }
   // The schema was held against its draft when it was parsed.
   const ajv = new (ajvFor(document.draft))({ ...options, allErrors, meta: false, validateSchema: false })
@@ -72,24 +82,24 @@ function compiled(document: JsonDocument, { allErrors }: { allErrors: boolean })
   tellApartInOnePass(ajv)
   ajv.addKeyword({
     // Before the reference is followed: behind it, nothing counts what fails.
-    keyword: counter, before: '$ref', schemaType: 'boolean', errors: false,
-    validate: () => {
-      if (--budget.left < 0) throw new TooComplex()
+    keyword: counter, before: '$ref', schemaType: 'number', errors: false,
+    compile: (cost: number) => () => {
+      if ((budget.left -= cost) < 0) throw new TooComplex()
       return true
     },
   })
   let validate: ValidateFunction
   try {
     for (const [name, known] of document.known) {
-      const schema = counted(known.root) as object
+      const schema = counted(known.root).copy as object
       for (const key of namesIn(document, name)) ajv.addSchema(schema, key)
     }
-    validate = ajv.compile(counted(document.root) as object)
+    validate = ajv.compile(counted(document.root).copy as object)
   } catch (error) {
     throw new InvalidSchema(error instanceof RangeError ? 'the schema is too large to be compiled' : (error as Error).message.slice(0, 1000))
   }
   return (value, bytes) => {
-    budget.left = referencesFreeCount + referencesPerByteMax * bytes
+    budget.left = Math.min(costMax, costFreeCount + passesFreeCount * nodeCount + costPerByteMax * bytes)
     try {
       return validate(value) ? null : validate.errors ?? []
     } catch (error) {
@@ -169,15 +179,28 @@ function reasonOf({ keyword, message = 'does not fit', params }: ErrorObject): s
   }
 }
 
-/** A copy with the counter beside every reference. */
-function counted(schema: unknown): unknown {
-  if (Array.isArray(schema)) return schema.map(counted)
-  if (!isObject(schema)) return schema
+/** A copy with the counter beside every reference and in every part that is large, and the nodes of it that no counter stands for. */
+function counted(schema: unknown): { readonly copy: unknown; readonly uncounted: number } {
+  let uncounted = 1
+  const part = (value: unknown): unknown => {
+    const { copy, uncounted: more } = counted(value)
+    uncounted += more
+    return copy
+  }
+  if (Array.isArray(schema)) return { copy: schema.map(part), uncounted }
+  if (!isObject(schema)) return { copy: schema, uncounted }
   const members = Object.entries(schema).map(([name, member]): [string, unknown] => {
-    if (valueKeywords.has(name)) return [name, member]
-    if (schemaMaps.has(name) && isObject(member)) return [name, Object.fromEntries(Object.entries(member).map(([key, each]) => [key, counted(each)]))]
-    return [name, counted(member)]
+    if (valueKeywords.has(name)) {
+      uncounted += Array.isArray(member) ? member.length : 1
+      return [name, member]
+    }
+    if (schemaMaps.has(name) && isObject(member)) return [name, Object.fromEntries(Object.entries(member).map(([key, each]) => [key, part(each)]))]
+    return [name, part(member)]
   })
-  if (['$ref', '$dynamicRef', '$recursiveRef'].some(name => typeof schema[name] === 'string')) members.push([counter, true])
-  return Object.fromEntries(members)
+  const refers = ['$ref', '$dynamicRef', '$recursiveRef'].some(name => typeof schema[name] === 'string')
+  if (refers || uncounted > uncountedMax) {
+    members.push([counter, uncounted + (refers ? referenceCost : 0)])
+    uncounted = 0
+  }
+  return { copy: Object.fromEntries(members), uncounted }
 }

@@ -1,0 +1,51 @@
+// The workshop: jobs are done beside the event loop, and what takes too long or too much memory is stopped.
+import { expect, test } from 'vitest'
+import type { SchemaSource } from '../../../src/registry/workshop/source.ts'
+import { TooMuch, Workshop } from '../../../src/registry/workshop/workshop.ts'
+import { withoutBlocking } from '../../support/event-loop.ts'
+
+const json = (schema: unknown): SchemaSource => ({ type: 'JSON', text: JSON.stringify(schema), references: [] })
+const bytes = (...values: unknown[]): Buffer[] => values.map(value => Buffer.from(JSON.stringify(value)))
+
+test('jobs of every kind', async () => {
+  await using workshop = new Workshop()
+  const text = json({ type: 'string', maxLength: 3 })
+  const order: SchemaSource = { type: 'JSON', text: JSON.stringify({ type: 'object', properties: { a: { $ref: 'text' } } }), references: [{ name: 'text', subject: 's', version: 1, source: text }] }
+  expect(await workshop.run('parse', { source: order, strict: true, normalize: false })).toBeNull()
+  expect(await workshop.run('parse', { source: json({ type: 'text' }), strict: true, normalize: false })).toEqual({ invalid: expect.stringMatching(/must be equal to one of the allowed values/) as string })
+  expect(await workshop.run('check', { source: order, payloads: bytes({ a: 'abc' }, { a: 'abcd' }, 'x') })).toMatchObject([null, { pointer: '/a' }, null])
+  expect(await workshop.run('encode', { source: { type: 'AVRO', text: '{"type":"array","items":"int"}', references: [] }, payloads: bytes([1, 2], ['x', 1, 'y']) })).toMatchObject([
+    Buffer.from([4, 2, 4, 0]), { pointer: '/0', more: [{ pointer: '/2' }] },
+  ])
+  expect(await workshop.run('decode', { source: { type: 'AVRO', text: '["null","string"]', references: [] }, payloads: [Buffer.from([2, 2, 0x78])], tagged: true })).toEqual(['{"string":"x"}'])
+  expect(await workshop.run('compare', { candidate: text, history: [{ version: 3, schema: json({ type: 'string' }) }], level: 'BACKWARD', policy: 'STRICT' })).toContainEqual('{oldSchemaVersion: 3}')
+})
+
+test('a job without end is stopped, the event loop goes on meanwhile, and the next job is done', async () => {
+  await using workshop = new Workshop({ timeoutMs: 300 })
+  // A worker counts what a value costs, as the event loop does; but a million of values are a million times that.
+  const source = json({ type: 'array', items: { anyOf: Array.from({ length: 40 }, (_, index) => ({ const: `x${index}` })) } })
+  const slow = workshop.run('check', { source, payloads: Array.from({ length: 200_000 }, () => bytes(['y'.repeat(20)])[0]!) })
+  expect(await withoutBlocking(slow)).toEqual(new TooMuch('takes longer than 300 ms'))
+  expect(await workshop.run('check', { source, payloads: bytes(['x1'], ['y']) })).toMatchObject([null, { pointer: '/0' }])
+})
+
+test('a job that fills the memory is stopped', async () => {
+  await using workshop = new Workshop({ heapMegabytesMax: 16, timeoutMs: 60_000 })
+  const source: SchemaSource = { type: 'AVRO', text: '{"type":"array","items":"string"}', references: [] }
+  const payload = Buffer.concat([Buffer.from([0xc0, 0x84, 0x3d]), Buffer.alloc(1_000_000, Buffer.from([2, 0x78])), Buffer.from([0])])
+  const outcome = await withoutBlocking(workshop.run('decode', { source, payloads: Array.from({ length: 40 }, () => payload), tagged: false }))
+  expect(outcome).toEqual(new TooMuch('takes more than 16 MB of memory'))
+})
+
+test('more jobs than may wait are refused at once; those that wait are, when it closes', async () => {
+  const workshop = new Workshop({ waitingMax: 2 })
+  const parse = { source: json(true), strict: true, normalize: false }
+  const outcomes = Promise.all(Array.from({ length: 4 }, () => workshop.run('parse', parse)))
+  const closed = workshop[Symbol.asyncDispose]()
+  expect((await outcomes).map(outcome => (outcome instanceof TooMuch ? outcome.reason : outcome))).toEqual([
+    'the server is going down', 'the server is going down', 'the server is going down', '2 others wait to be worked on',
+  ])
+  await closed
+  expect(await workshop.run('parse', parse)).toEqual(new TooMuch('the server is going down'))
+})
