@@ -3,10 +3,11 @@
 import type { Admin, Logs } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { type Candidate, Candidates, type SchemaRequest, scopesAbove } from './candidates.ts'
-import { incompatibilities } from './compatibility.ts'
+import { type CompatibilityOptions, type EarlierVersion, incompatibilities } from './compatibility.ts'
 import { type Config, type ConfigUpdate, defaultLevel, type EffectiveConfig, updatedConfig } from './configs.ts'
 import { besideSubject, contextOf, contextPrefix, defaultContext, globalScope, isScopeOfContext, isValidSubject } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
+import { schemaBytesMax } from './exact-json.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
 import { ChangeLog } from './log.ts'
 import { propertyOf } from './metadata.ts'
@@ -14,10 +15,11 @@ import { isReadOnly, type Mode, takesIds } from './modes.ts'
 import { schemaRecords } from './records.ts'
 import type { ContractCodec } from './rules/contract.ts'
 import { faultOfRuleSet } from './rules/conditions.ts'
-import type { Schema, SchemaType } from './schema.ts'
+import { type Schema, type SchemaType, schemaTypes } from './schema.ts'
 import { Schemas } from './schemas.ts'
 import { type Change, type SchemaVersion, Store } from './store.ts'
 import { subjectName, type SubjectNameStrategy } from './subjects.ts'
+import { TooMuch } from './workshop/workshop.ts'
 
 export type { SchemaRequest } from './candidates.ts'
 
@@ -119,7 +121,7 @@ export class Registry {
   /** The name that a schema text gives its values, which some strategies make a subject of. */
   recordName(text: string, type: SchemaType): string | undefined | RegistryRefusal {
     try {
-      return this.#schemas.parse(type, text, [], { normalize: false, strict: true }).recordName
+      return this.#schemas.parse(type, text, [], { normalize: false, strict: false }).recordName
     } catch (error) {
       if (error instanceof InvalidSchema) return refusals.invalidSchema(text, type, error.message)
       throw error
@@ -163,6 +165,8 @@ export class Registry {
     // What is registered already needs neither the queue nor permission to write.
     const found = this.#registered(subject, request, how)
     if (found !== undefined) return found
+    const refused = await this.#examine(subject, request) ?? (how.force === true ? null : await this.#compareBeside(subject, request, how))
+    if (refused !== null) return refused
     return this.#exclusively(() => this.#register(subject, request, how))
   }
 
@@ -224,9 +228,11 @@ export class Registry {
   }
 
   /** Whether a schema goes with one version of a subject, or by its level with all. An empty subject takes everything. */
-  check(
+  async check(
     subject: string, request: SchemaRequest, against: VersionSpec | 'all', { normalize }: { normalize: boolean | undefined },
-  ): CompatibilityVerdict | RegistryRefusal {
+  ): Promise<CompatibilityVerdict | RegistryRefusal> {
+    const refused = await this.#examine(subject, request)
+    if (refused !== null) return refused
     let versions = this.store.versions(subject, 'live')
     if (typeof against === 'number') {
       const found = this.find(subject, against, { deleted: false })
@@ -236,7 +242,9 @@ export class Registry {
     } else if (against === 'latest') versions = versions.slice(-1)
     const candidate = this.#candidates.read(subject, request, { normalize, strict: true })
     if (candidate instanceof RegistryRefusal) return candidate
-    return { messages: this.#compare(subject, candidate, versions) }
+    const { history, options } = this.#comparison(subject, candidate, versions)
+    const messages = typeof history === 'string' ? [history] : await this.#schemas.compareBeside(candidate.schema, history, options)
+    return { messages: messages instanceof TooMuch ? [incomparable(messages)] : messages ?? this.#compare(subject, candidate, versions) }
   }
 
   /** Soft: the versions stay readable by id. Permanent: they are gone, and so are the subject's settings. The version numbers that went. */
@@ -372,16 +380,49 @@ export class Registry {
   }
 
   #compare(subject: string, candidate: Candidate, versions: readonly SchemaVersion[]): readonly string[] {
+    const { history, options } = this.#comparison(subject, candidate, versions)
+    return typeof history === 'string' ? [history] : incompatibilities(candidate.schema, history, options)
+  }
+
+  /** What a candidate is held against by the subject's settings, newest first, or why it cannot be. */
+  #comparison(
+    subject: string, candidate: Candidate, versions: readonly SchemaVersion[],
+  ): { readonly history: readonly EarlierVersion[] | string; readonly options: CompatibilityOptions } {
     const { compatibilityLevel, compatibilityPolicy, compatibilityGroup } = this.effectiveConfig(subject)
+    const options = { level: compatibilityLevel, policy: compatibilityPolicy }
     const group = (metadata: SchemaVersion['metadata']): string | undefined => (compatibilityGroup === undefined ? undefined : propertyOf(metadata, compatibilityGroup))
     const comparable = versions.filter(each => group(each.metadata) === group(candidate.metadata)).toReversed()
-    const considered = compatibilityLevel.endsWith('_TRANSITIVE') ? comparable : comparable.slice(0, 1)
-    const history = considered.map(each => ({ version: each.version, schema: this.parsed(each), type: each.schemaType }))
-    const unreadable = history.find(each => each.schema instanceof InvalidSchema)
-    if (compatibilityLevel !== 'NONE' && unreadable !== undefined) {
-      return [`version ${unreadable.version} cannot be read: ${(unreadable.schema as InvalidSchema).message}`]
+    const considered = compatibilityLevel === 'NONE' ? [] : compatibilityLevel.endsWith('_TRANSITIVE') ? comparable : comparable.slice(0, 1)
+    const history: EarlierVersion[] = []
+    for (const each of considered) {
+      const schema = this.parsed(each)
+      if (schema instanceof InvalidSchema) return { history: `version ${each.version} cannot be read: ${schema.message}`, options }
+      history.push({ version: each.version, schema })
     }
-    return incompatibilities(candidate.schema, history as { version: number; schema: Schema }[], { level: compatibilityLevel, policy: compatibilityPolicy })
+    return { history, options }
+  }
+
+  /**
+   * Before anything else looks at a large new schema, the workshop examines it: what takes too long there is refused, and never reaches the event loop.
+   * Null where nothing stands against it so far.
+   */
+  async #examine(subject: string, request: SchemaRequest): Promise<RegistryRefusal | null> {
+    const type = schemaTypes.find(each => each === (request.schemaType ?? 'AVRO'))
+    const { schema, references = [] } = request
+    if (type === undefined || Buffer.byteLength(schema) > schemaBytesMax) return null
+    const invalid = await this.#schemas.examine(type, schema, references, subject)
+    return invalid === null ? null : refusals.invalidSchema(schema, type, invalid.message, references)
+  }
+
+  /** A large schema that takes too long to be held against what the subject has, is refused before its turn comes. */
+  async #compareBeside(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<RegistryRefusal | null> {
+    const live = this.store.versions(subject, 'live')
+    if (live.length === 0 || request.schema.trim() === '' || this.mode(subject) !== 'READWRITE') return null
+    const candidate = this.#candidates.read(subject, request, { normalize: how.normalize, strict: true })
+    if (candidate instanceof RegistryRefusal) return candidate
+    const { history, options } = this.#comparison(subject, candidate, live)
+    const messages = typeof history === 'string' ? undefined : await this.#schemas.compareBeside(candidate.schema, history, options)
+    return messages instanceof TooMuch ? refusals.incompatible(subject, [incomparable(messages)]) : null
   }
 
   #settingsGone(subject: string): Change[] {
@@ -403,4 +444,8 @@ export class Registry {
       this.#writesWaiting--
     }
   }
+}
+
+function incomparable({ reason }: TooMuch): string {
+  return `The schema cannot be compared with the earlier ones: that ${reason}`
 }

@@ -40,6 +40,8 @@ export interface ParseOptions {
   /** New schemas are held to every rule; stored ones must stay readable. */
   readonly strict: boolean
   readonly normalize: boolean
+  /** It was held to every rule elsewhere: what takes long of that is left out here. */
+  readonly isExamined?: boolean
 }
 
 /** Throws InvalidSchema with the reason. */
@@ -78,10 +80,10 @@ function takeNames(references: readonly ResolvedReference[], named: NamedTypes, 
   }
 }
 
-function parseJson(text: string, references: readonly ResolvedReference[], { normalize }: ParseOptions): JsonSchema {
+function parseJson(text: string, references: readonly ResolvedReference[], { strict, normalize, isExamined = false }: ParseOptions): JsonSchema {
   const known = new Map<string, JsonDocument>()
   takeDocuments(references, known)
-  const { document, canonical } = parseJsonSchema(text, known, { normalize })
+  const { document, canonical } = parseJsonSchema(text, known, { strict: strict && !isExamined, normalize })
   return { type: 'JSON', text: canonical, references, recordName: document.title, document }
 }
 

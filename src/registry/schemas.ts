@@ -1,4 +1,5 @@
 // The stored schemas as parsed trees and compiled payload codecs, each made when it is first asked for and kept while it is in use.
+import { createHash } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { Lru } from '../base/lru.ts'
 import { besideSubject, contextOf, defaultContext } from './contexts.ts'
@@ -6,7 +7,10 @@ import { InvalidSchema } from './errors.ts'
 import { compilePayload } from './payload.ts'
 import { type ContractCodec, contractCodec } from './rules/contract.ts'
 import { parseSchema, type Reference, type ResolvedReference, type Schema, type SchemaType, schemaTypes } from './schema.ts'
+import type { CompatibilityOptions, EarlierVersion } from './compatibility.ts'
 import type { SchemaVersion, Store } from './store.ts'
+import { lengthOf, type SchemaSource, sourceOf } from './workshop/source.ts'
+import { TooMuch, Workshop } from './workshop/workshop.ts'
 
 /** Schemas parsed lately, by guid: parsing costs milliseconds and a transitive check asks for the whole history. */
 const parsedSchemasMax = 1_000
@@ -16,6 +20,11 @@ const textCharactersMax = 64 * 1024
 /** Compiled encoders and checks, by context and schema id; with the guid, because what had an id may be deleted and another schema imported with it. */
 const codecsMax = 1_000
 const referencesDepthMax = 32
+/** Characters of a new schema and all that it refers to up to which it is dealt with on the event loop; larger ones go to the workshop first. */
+const charactersOnLoopMax: { readonly [type in SchemaType]?: number } = { JSON: 8 * 1024 }
+const charactersOnLoopMaxOfOthers = 64 * 1024
+/** Large texts that were found good. */
+const examinedMax = 1_000
 
 export class Schemas {
   readonly #store: Store
@@ -23,8 +32,43 @@ export class Schemas {
   readonly #texts = new Lru<string, Schema>(textsMax)
   readonly #codecs = new Lru<string, ContractCodec | InvalidSchema>(codecsMax)
 
+  readonly #examined = new Lru<string, true>(examinedMax)
+  readonly #workshop = new Workshop()
+
   constructor(store: Store) {
     this.#store = store
+  }
+
+  /**
+   * Has a new schema that is large looked at beside the event loop: null where it is good, which `parse` then knows and leaves out what takes long; else why
+   * it is refused. Nothing is done of a small one, or where a reference leads nowhere: `parse` will say what is wrong with it.
+   */
+  async examine(type: SchemaType, text: string, references: readonly Reference[], parent: string): Promise<InvalidSchema | null> {
+    let resolved: ResolvedReference[]
+    try {
+      resolved = this.resolve(references, parent)
+    } catch (error) {
+      if (error instanceof InvalidSchema) return null
+      throw error
+    }
+    const source = newSource(type, text, resolved)
+    if (isSmall(source)) return null
+    const key = textKey(type, text, resolved)
+    if (this.#examined.get(key) === true) return null
+    const outcome = await this.#workshop.run('parse', { source, strict: true, normalize: false })
+    if (outcome instanceof TooMuch) return new InvalidSchema(`the schema cannot be examined: it ${outcome.reason}`)
+    if (outcome !== null) return new InvalidSchema(outcome.invalid)
+    this.#examined.set(key, true)
+    return null
+  }
+
+  /** The reasons why a large schema does not go with its history, found beside the event loop; undefined where the schemas are small, and the loop finds them soon. */
+  async compareBeside(candidate: Schema, history: readonly EarlierVersion[], how: CompatibilityOptions): Promise<readonly string[] | TooMuch | undefined> {
+    const sources = history.map(({ version, schema }) => ({ version, schema: sourceOf(schema) }))
+    const source = sourceOf(candidate)
+    if (how.level === 'NONE' || [source, ...sources.map(({ schema }) => schema)].every(isSmall)) return undefined
+    const outcome = await this.#workshop.run('compare', { candidate: source, history: sources, ...how })
+    return 'invalid' in outcome ? [outcome.invalid] : outcome
   }
 
   /** The parsed form of a stored version, or why it has none here. */
@@ -56,7 +100,13 @@ export class Schemas {
     if (known !== undefined) return known
     const schema = this.parsed(version)
     const { metadata, ruleSet } = version
-    const codec = schema instanceof InvalidSchema ? schema : contractCodec(compilePayload(schema), { schema, metadata, ruleSet })
+    let codec: ContractCodec | InvalidSchema
+    try {
+      codec = schema instanceof InvalidSchema ? schema : contractCodec(compilePayload(schema), { schema, metadata, ruleSet })
+    } catch (error) {
+      if (!(error instanceof InvalidSchema)) throw error
+      codec = error
+    }
     this.#codecs.set(key, codec)
     return codec
   }
@@ -67,7 +117,7 @@ export class Schemas {
     const key = `${type} ${how.normalize} ${how.strict} ${text}`
     const known = isKept ? this.#texts.get(key) : undefined
     if (known !== undefined) return known
-    const schema = parseSchema(type, text, references, how)
+    const schema = parseSchema(type, text, references, { ...how, isExamined: this.#examined.get(textKey(type, text, references)) === true })
     if (isKept) this.#texts.set(key, schema)
     return schema
   }
@@ -87,4 +137,18 @@ export class Schemas {
       return { name, subject, version: found.version, schema }
     })
   }
+}
+
+function newSource(type: SchemaType, text: string, references: readonly ResolvedReference[]): SchemaSource {
+  return { type, text, references: references.map(({ name, subject, version, schema }) => ({ name, subject, version, source: sourceOf(schema) })) }
+}
+
+function isSmall(source: SchemaSource): boolean {
+  return lengthOf(source) <= (charactersOnLoopMax[source.type] ?? charactersOnLoopMaxOfOthers)
+}
+
+/** What a text means depends on what it refers to. */
+function textKey(type: SchemaType, text: string, references: readonly ResolvedReference[]): string {
+  const parts = [type, text, ...references.flatMap(({ name, schema }) => [name, schema.text])]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64')
 }

@@ -241,7 +241,7 @@ export function registryRouter(parts: RegistryRouterParts): Router {
       const subject = subjectIn(request)
       expect(response, 'read', subject)
       const against = request.params['version'] === undefined ? 'all' : versionOf(request)
-      const verdict = registry.check(subject, await schemaRequestIn(request, response), against, { normalize: normalizeIn(request) })
+      const verdict = await registry.check(subject, await schemaRequestIn(request, response), against, { normalize: normalizeIn(request) })
       const isVerbose = flag(request, 'verbose')
       if (verdict instanceof RegistryRefusal) {
         if (verdict.code !== 42201 || !isVerbose) throw problemOf(verdict)

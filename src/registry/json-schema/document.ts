@@ -1,4 +1,4 @@
-// JSON Schema documents: from text to a document that is known to compile. Drafts 4, 6, 7, 2019-09 and 2020-12; 7 where none is named. A document may refer to
+// JSON Schema documents: from text to a document. Drafts 4, 6, 7, 2019-09 and 2020-12; 7 where none is named. A document may refer to
 // itself and to the registered schemas it names as references, never to the network.
 import { parseJsonText } from '../../base/json.ts'
 import { InvalidSchema } from '../errors.ts'
@@ -16,9 +16,12 @@ export interface JsonDocument {
   readonly known: ReadonlyMap<string, JsonDocument>
 }
 
-/** The document and its canonical text: minified, members in the order they came (sorted where `normalize`). Throws InvalidSchema. */
+/**
+ * The document and its canonical text: minified, members in the order they came (sorted where `normalize`). `strict` holds it to the rules of its draft and sees
+ * whether it compiles; without, that shows when it is used. Throws InvalidSchema.
+ */
 export function parseJsonSchema(
-  text: string, known: ReadonlyMap<string, JsonDocument>, { normalize }: { normalize: boolean },
+  text: string, known: ReadonlyMap<string, JsonDocument>, { strict, normalize }: { strict: boolean; normalize: boolean },
 ): { document: JsonDocument; canonical: string } {
   let exact: unknown
   try {
@@ -31,9 +34,11 @@ export function parseJsonSchema(
   if (!isObject(root) && typeof root !== 'boolean') throw new InvalidSchema(`a JSON Schema is an object or a boolean, not ${canonical.slice(0, 200)}`)
   const title = isObject(root) && typeof root['title'] === 'string' ? root['title'] : undefined
   const draft = draftOf(root)
-  sizeOf(root)
-  expectDraft(root, draft)
+  if (strict) {
+    sizeOf(root)
+    expectDraft(root, draft)
+  }
   const document: JsonDocument = { root: inModernWords(root, draft), draft, title, known }
-  compileJsonSchema(document)
+  if (strict) compileJsonSchema(document)
   return { document, canonical }
 }

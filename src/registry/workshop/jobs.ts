@@ -54,7 +54,7 @@ export const jobs = {
   }),
   encode: ({ source, payloads }: PayloadJob): readonly (Uint8Array | SchemaFault)[] | Invalid => orInvalid(() => {
     const codec = codecOf(source)
-    return payloads.map(payload => encode(codec, asBuffer(payload)))
+    return payloads.map(payload => exactly(encode(codec, asBuffer(payload))))
   }),
   decode: ({ source, payloads, tagged }: DecodeJob): readonly (string | SchemaFault)[] | Invalid => orInvalid(() => {
     const codec = codecOf(source)
@@ -85,6 +85,11 @@ function encode(codec: PayloadCodec, json: Buffer): Buffer | SchemaFault {
     return { pointer: '', reason: 'is not JSON' }
   }
   return codec.encode(value, json)
+}
+
+/** Bytes of their own: a view of a pool would take the whole pool along. */
+function exactly(outcome: Buffer | SchemaFault): Uint8Array | SchemaFault {
+  return Buffer.isBuffer(outcome) ? new Uint8Array(outcome) : outcome
 }
 
 /** Structured cloning makes plain byte arrays of buffers. */

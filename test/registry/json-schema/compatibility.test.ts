@@ -8,7 +8,7 @@ import { mutatedJsonSchema, randomJsonSchema, randomJsonValue } from '../../supp
 import { seed } from '../../support/seed.ts'
 
 type Policy = 'STRICT' | 'LENIENT'
-const document = (schema: unknown): ReturnType<typeof parseJsonSchema>['document'] => parseJsonSchema(JSON.stringify(schema), new Map(), { normalize: false }).document
+const document = (schema: unknown): ReturnType<typeof parseJsonSchema>['document'] => parseJsonSchema(JSON.stringify(schema), new Map(), { strict: true, normalize: false }).document
 /** The error types, each with its path. */
 const differences = (original: unknown, update: unknown, policy: Policy = 'STRICT'): string[] =>
   jsonDifferences(document(original), document(update), policy).map(text => /^\{errorType:"(\w+)", description:"The value at path '([^']*)'/.exec(text)!.slice(1).join(' '))

@@ -13,9 +13,9 @@ test('jobs of every kind', async () => {
   const order: SchemaSource = { type: 'JSON', text: JSON.stringify({ type: 'object', properties: { a: { $ref: 'text' } } }), references: [{ name: 'text', subject: 's', version: 1, source: text }] }
   expect(await workshop.run('parse', { source: order, strict: true, normalize: false })).toBeNull()
   expect(await workshop.run('parse', { source: json({ type: 'text' }), strict: true, normalize: false })).toEqual({ invalid: expect.stringMatching(/must be equal to one of the allowed values/) as string })
-  expect(await workshop.run('check', { source: order, payloads: bytes({ a: 'abc' }, { a: 'abcd' }, 'x') })).toMatchObject([null, { pointer: '/a' }, null])
+  expect(await workshop.run('check', { source: order, payloads: bytes({ a: 'abc' }, { a: 'abcd' }, 'x') })).toMatchObject([null, { pointer: '/a' }, { pointer: '' }])
   expect(await workshop.run('encode', { source: { type: 'AVRO', text: '{"type":"array","items":"int"}', references: [] }, payloads: bytes([1, 2], ['x', 1, 'y']) })).toMatchObject([
-    Buffer.from([4, 2, 4, 0]), { pointer: '/0', more: [{ pointer: '/2' }] },
+    new Uint8Array([4, 2, 4, 0]), { pointer: '/0', more: [{ pointer: '/2' }] },
   ])
   expect(await workshop.run('decode', { source: { type: 'AVRO', text: '["null","string"]', references: [] }, payloads: [Buffer.from([2, 2, 0x78])], tagged: true })).toEqual(['{"string":"x"}'])
   expect(await workshop.run('compare', { candidate: text, history: [{ version: 3, schema: json({ type: 'string' }) }], level: 'BACKWARD', policy: 'STRICT' })).toContainEqual('{oldSchemaVersion: 3}')
@@ -23,7 +23,6 @@ test('jobs of every kind', async () => {
 
 test('a job without end is stopped, the event loop goes on meanwhile, and the next job is done', async () => {
   await using workshop = new Workshop({ timeoutMs: 300 })
-  // A worker counts what a value costs, as the event loop does; but a million of values are a million times that.
   const source = json({ type: 'array', items: { anyOf: Array.from({ length: 40 }, (_, index) => ({ const: `x${index}` })) } })
   const slow = workshop.run('check', { source, payloads: Array.from({ length: 200_000 }, () => bytes(['y'.repeat(20)])[0]!) })
   expect(await withoutBlocking(slow)).toEqual(new TooMuch('takes longer than 300 ms'))
