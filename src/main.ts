@@ -13,7 +13,9 @@ import { Roster } from './engine/roster.ts'
 import { readKek } from './engine/sealed/kek-file.ts'
 import { createGateway } from './gateway/app.ts'
 import { createManagement, Metrics } from './gateway/management.ts'
+import { RateLimits } from './gateway/rate-limits.ts'
 import { ConsumerInstances } from './gateway/rest/consumers/consumer-instances.ts'
+import { EventStreams } from './gateway/rest/events/event-streams.ts'
 import { startGateway } from './gateway/server.ts'
 import { Endpoints } from './kafka/endpoints.ts'
 import { startKafka, type KafkaListenerOptions, type KafkaServer } from './kafka/server.ts'
@@ -198,8 +200,13 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
     logs, admin, groups, clock, random, logger, idleMs: config['rest.consumer.idle.ms'], countMax: config['rest.consumers.max'],
     countPerPrincipalMax: config['rest.consumers.per.principal.max'],
   })
+  const streams = new EventStreams()
+  const rateLimits = new RateLimits({
+    requests: config['rate.limit.requests.per.second'], bytesIn: config['rate.limit.bytes.in.per.second'], bytesOut: config['rate.limit.bytes.out.per.second'],
+  })
+  metrics.watchRateLimits(rateLimits.refused)
   const app = createGateway({
-    consumers, logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
+    consumers, streams, rateLimits, logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
     kinesis: { handler, place },
     door: dev ? undefined : { judge, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
     observe: metrics.observe,
@@ -208,6 +215,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   const gateway = await onEach('the gateway', host, port('gateway.port'), opened, where => startGateway({ app, ...where, ...gatewayTls }))
   // Closed before the listener is: what they wait for must not hold it up.
   opened.use(consumers)
+  opened.use(streams)
 
   let failed: Error | undefined
   void engine.failure.then(error => { failed = error })

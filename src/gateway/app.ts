@@ -27,9 +27,12 @@ import { kinesisRoute } from './kinesis-route.ts'
 import { kinesisView } from './kinesis-view.ts'
 import type { Observe } from './management.ts'
 import { answerProblems, noSuchPath } from './problem.ts'
+import { RateLimits } from './rate-limits.ts'
 import { registryRouter } from './registry/router.ts'
 import type { ConsumerInstances } from './rest/consumers/consumer-instances.ts'
 import { consumerRoutes } from './rest/consumers/routes.ts'
+import type { EventStreams } from './rest/events/event-streams.ts'
+import { eventRoutes } from './rest/events/routes.ts'
 import { Payloads } from './rest/payload.ts'
 import { produceHandler } from './rest/produce.ts'
 import { recordRoutes } from './rest/records.ts'
@@ -52,6 +55,10 @@ export interface GatewayParts {
   readonly autoCreateTopics?: boolean
   /** The REST consumers; theirs to close, who made them. */
   readonly consumers: ConsumerInstances
+  /** The event streams that are open; theirs to end, who made this. */
+  readonly streams: EventStreams
+  /** Of each principal; none unless given. */
+  readonly rateLimits?: RateLimits
   readonly audit: Audit
   readonly clock: Clock
   readonly random: Random
@@ -83,8 +90,12 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
+  const rateLimits = parts.rateLimits ?? new RateLimits({ requests: 0, bytesIn: 0, bytesOut: 0 })
+  app.use(rateLimits.handler)
   const payloads = new Payloads(parts)
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
+  // Before the reads of a partition, whose path it shares where a stream is asked for.
+  app.use(eventRoutes({ ...parts, payloads, rateLimits }))
   app.use(recordRoutes({ ...parts, payloads, answers }))
   app.use(v3Routes({ ...parts, budget }))
   app.use(consumerRoutes({ ...parts, payloads, budget, answers }))

@@ -8,7 +8,7 @@ import type { TokenService } from '../security/jwt.ts'
 import { anonymous, formatPrincipal, hostOf } from '../security/principal.ts'
 import type { AcceptedPeer, Verdict } from '../security/tls.ts'
 import { readBody, type BodyBudget } from './body.ts'
-import { setCaller } from './callers.ts'
+import { setCaller, setReauthentication } from './callers.ts'
 import { allowOnly, Problem } from './problem.ts'
 import { expectBody } from './rest/media-types.ts'
 
@@ -52,6 +52,7 @@ export const refuseForeignHosts: RequestHandler = (request, _response, next) => 
 export function authenticate(door: Door | undefined): RequestHandler {
   return (request, response, next) => {
     setCaller(response, door === undefined ? { principal: anonymous, host: hostOf(request.socket.remoteAddress) } : callerAt(door, request))
+    if (door !== undefined) setReauthentication(response, () => void callerAt(door, request))
     next()
   }
 }

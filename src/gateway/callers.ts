@@ -16,6 +16,17 @@ export function setCaller(response: Response, caller: Caller): void {
   response.locals['caller'] = caller
 }
 
+/** How to authenticate the caller of a response that goes on for long once more; throws what the authentication throws. */
+export function setReauthentication(response: Response, again: () => void): void {
+  response.locals['reauthenticate'] = again
+}
+
+/** Throws 401 where the caller would not be let in any more: the token has run out. */
+export function reauthenticate(response: Response): void {
+  const again = response.locals['reauthenticate'] as (() => void) | undefined
+  again?.()
+}
+
 /** Throws 403 (40301) unless the caller may do the operation on the cluster. */
 export function expectOnCluster(access: Access, caller: Caller, operation: AclOperation): void {
   if (access.allows(caller, operation, 'cluster', clusterResource)) return

@@ -117,6 +117,18 @@ export class Metrics implements Disposable {
     })
   }
 
+  /** Requests, and records of streams, that were refused or held up by a principal's rate limit. */
+  watchRateLimits(refused: ReadonlyMap<string, number>): void {
+    new Counter({
+      name: 'sluice_rate_limited_total', help: 'Requests and records refused by a rate limit of their principal.', labelNames: ['limit'],
+      registers: [this.#registry],
+      collect() {
+        this.reset()
+        for (const [limit, count] of refused) this.inc({ limit }, count)
+      },
+    })
+  }
+
   get contentType(): string {
     return this.#registry.contentType
   }

@@ -4,6 +4,7 @@ import supertest from 'supertest'
 import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import type { Door } from '../../src/gateway/authentication.ts'
 import { ConsumerInstances } from '../../src/gateway/rest/consumers/consumer-instances.ts'
+import { EventStreams } from '../../src/gateway/rest/events/event-streams.ts'
 import { createKinesisHandler } from '../../src/kinesis/handler.ts'
 import type { AclBinding, Backend, Caller, NewTopic, Topic } from '../../src/ports.ts'
 import { Refusal } from '../../src/ports.ts'
@@ -61,6 +62,7 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}, { broke
       place,
     },
     consumers: new ConsumerInstances({ logs: cluster.logs, admin: cluster.admin, groups: backend.groups, clock, random, logger, ...overrides }),
+    streams: new EventStreams(),
     door: undefined, audit, clock, random, logger,
     ...overrides,
   }

@@ -8,6 +8,8 @@ import { choiceParameter } from '../query.ts'
 export const embeddedFormats = ['binary', 'json', 'avro', 'jsonschema', 'protobuf', 'string'] as const
 export type EmbeddedFormat = (typeof embeddedFormats)[number]
 
+export const eventStreamType = 'text/event-stream'
+
 /** What an answer without embedded records is, most wanted first. */
 const plainTypes = ['application/vnd.kafka.v2+json', 'application/vnd.kafka+json', 'application/json'] as const
 
