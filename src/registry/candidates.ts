@@ -1,6 +1,6 @@
 // Schemas as clients hand them in, made into what would be stored: parsed and canonical, with the metadata and rules that settings and the version before add;
 // and whether a version there is one that such a schema means.
-import { type EffectiveConfig, effectiveConfig } from './configs.ts'
+import { type Config, type EffectiveConfig, effectiveConfig, inheritedConfig } from './configs.ts'
 import { contextOf, contextPrefix, globalScope } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
@@ -11,6 +11,7 @@ import { faultOfRuleSet } from './rules/conditions.ts'
 import { type Reference, resolvedText, type Schema, schemaTypes } from './schema.ts'
 import type { Schemas } from './schemas.ts'
 import type { SchemaVersion, Store } from './store.ts'
+import { retagged, type SchemaTags, taggedEntities } from './tags.ts'
 
 /** A schema as a client hands it in. */
 export interface SchemaRequest {
@@ -25,6 +26,11 @@ export interface SchemaRequest {
   readonly version?: number
   /** For imports only. */
   readonly id?: number
+  /** Tags that stand in the text, put there and taken out before anything else is done with it. */
+  readonly schemaTagsToAdd?: readonly SchemaTags[]
+  readonly schemaTagsToRemove?: readonly SchemaTags[]
+  /** Whether the tags in the text of the latest version are put into this one too. */
+  readonly propagateSchemaTags?: boolean
 }
 
 /** What would be stored. */
@@ -56,6 +62,11 @@ export class Candidates {
   /** The settings that hold for a subject: its own, those of its context, those of all contexts, the defaults; null is the default context. */
   config(subject: string | null): EffectiveConfig {
     return effectiveConfig(scopesAbove(subject).map(scope => this.#store.config(scope)))
+  }
+
+  /** The same, without the defaults of what nobody has set. */
+  inheritedConfig(subject: string | null): Config {
+    return inheritedConfig(scopesAbove(subject).map(scope => this.#store.config(scope)))
   }
 
   /** As it is, without anything added. */
@@ -99,6 +110,22 @@ export class Candidates {
     if (newVersion !== undefined && ((request.version ?? 0) !== 0 || confluentVersion(metadata) !== undefined)) metadata = withConfluentVersion(metadata, newVersion)
     const ruleSet = mergedRuleSets(mergedRuleSets(defaultRuleSet, request.ruleSet ?? previous?.ruleSet), overrideRuleSet)
     return { ...request, ...content, ...metadata !== undefined && { metadata }, ...ruleSet !== undefined && { ruleSet } }
+  }
+
+  /** The request with its text changed as it says. As new tags make a new version, the latest is asked for, so that confluent:version is kept. */
+  tagged(request: SchemaRequest): SchemaRequest | RegistryRefusal {
+    const { schemaTagsToAdd: add = [], schemaTagsToRemove: remove = [], ...rest } = request
+    if (add.length === 0 && remove.length === 0) return request
+    const schema = retagged(request.schemaType ?? 'AVRO', request.schema, { add, remove })
+    return typeof schema === 'string' ? { ...rest, schema, version: request.version ?? -1 } : refusals.noSuchEntity(schema.missing)
+  }
+
+  /** The request with the tags of the text before it. */
+  propagated(request: SchemaRequest, previous: SchemaVersion | undefined): SchemaRequest | RegistryRefusal {
+    const { propagateSchemaTags, ...rest } = request
+    if (propagateSchemaTags !== true || previous === undefined) return rest
+    const schema = retagged(request.schemaType ?? 'AVRO', request.schema, { add: taggedEntities(previous.schemaType, previous.schema), remove: [] })
+    return typeof schema === 'string' ? { ...rest, schema } : refusals.noSuchEntity(schema.missing)
   }
 
   /**

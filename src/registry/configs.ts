@@ -83,11 +83,14 @@ export function updatedConfig(config: Config | undefined, update: ConfigUpdate):
   return Object.fromEntries(names.flatMap(name => (merged[name] == null ? [] : [[name, merged[name]]])))
 }
 
-/** The nearest scope that has a setting decides on it. */
+/** The settings of all scopes, the nearest first: it decides on each that it has. */
+export function inheritedConfig(scopes: readonly (Config | undefined)[]): Config {
+  return updatedConfig({ compatibilityLevel: defaultLevel }, scopes.reduceRight<Config>((under, over) => ({ ...under, ...over }), {}))
+}
+
+/** The same, with what holds where nothing is said. */
 export function effectiveConfig(scopes: readonly (Config | undefined)[]): EffectiveConfig {
-  const found = scopes.reduceRight<Config>((under, over) => ({ ...under, ...over }), {})
-  const { normalize = false, compatibilityLevel = defaultLevel, compatibilityPolicy = 'STRICT' } = found
-  return updatedConfig(undefined, { ...found, normalize, compatibilityLevel, compatibilityPolicy }) as EffectiveConfig
+  return { compatibilityLevel: defaultLevel, compatibilityPolicy: 'STRICT', normalize: false, ...inheritedConfig(scopes) }
 }
 
 function text(value: unknown): string | undefined {

@@ -10,15 +10,17 @@ import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { schemaBytesMax } from './exact-json.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
 import { ChangeLog } from './log.ts'
-import { propertyOf } from './metadata.ts'
+import { type Metadata, propertyOf, withConfluentVersion } from './metadata.ts'
 import { isReadOnly, type Mode, takesIds } from './modes.ts'
 import { schemaRecords } from './records.ts'
+import { mergedRuleSets, type RuleSet, withoutRules } from './rule-set.ts'
 import type { ContractCodec } from './rules/contract.ts'
 import { faultOfRuleSet } from './rules/conditions.ts'
 import { type Schema, type SchemaType, schemaTypes } from './schema.ts'
 import { Schemas } from './schemas.ts'
 import { type Change, type SchemaVersion, Store } from './store.ts'
 import { subjectName, type SubjectNameStrategy } from './subjects.ts'
+import { retagged, type SchemaTags } from './tags.ts'
 import { TooMuch } from './workshop/workshop.ts'
 
 export type { SchemaRequest } from './candidates.ts'
@@ -38,6 +40,19 @@ export interface RegisterOptions {
   readonly normalize: boolean | undefined
   /** Whether it is taken even where it is not compatible. */
   readonly force?: boolean
+}
+
+/** What a version is to have beside what it has. */
+export interface TagRequest {
+  /** Only the next one is taken. */
+  readonly newVersion?: number
+  readonly tagsToAdd?: readonly SchemaTags[]
+  readonly tagsToRemove?: readonly SchemaTags[]
+  readonly metadata?: Metadata
+  /** In place of the rules there are, unless there are rules to merge or to remove. */
+  readonly ruleSet?: RuleSet
+  readonly rulesToMerge?: RuleSet
+  readonly rulesToRemove?: readonly string[]
 }
 
 export interface CompatibilityVerdict {
@@ -170,20 +185,31 @@ export class Registry {
     return this.#exclusively(() => this.#register(subject, request, how))
   }
 
-  /**
-   * A new version made of one there is, in one step: `edit` says what is asked for of the subject as it then stands.
-   */
-  async revise(
-    subject: string, edit: () => SchemaRequest | RegistryRefusal, how: RegisterOptions,
-  ): Promise<SchemaVersion | RegistryRefusal> {
-    if (!isValidSubject(subject)) return refusals.invalidSubject(subject)
+  /** A new version that has the tags, metadata and rules that are asked for, made of one there is. It says its number in its metadata. */
+  async tag(subject: string, spec: VersionSpec, request: TagRequest): Promise<SchemaVersion | RegistryRefusal> {
     return this.#exclusively(async () => {
-      const request = edit()
-      return request instanceof RegistryRefusal ? request : await this.#register(subject, request, how)
+      const found = this.find(subject, spec, { deleted: false })
+      if (found instanceof RegistryRefusal) return found
+      const { newVersion = 0, metadata = found.metadata, rulesToMerge, rulesToRemove } = request
+      const schema = retagged(found.schemaType, found.schema, { add: request.tagsToAdd ?? [], remove: request.tagsToRemove ?? [] })
+      if (typeof schema !== 'string') return refusals.noSuchEntity(schema.missing)
+      let { ruleSet } = request
+      if (rulesToMerge !== undefined || rulesToRemove !== undefined) {
+        const before = newVersion > 0 ? this.store.version(subject, newVersion - 1) : this.store.latest(subject)
+        const merged = mergedRuleSets(before?.ruleSet, rulesToMerge)
+        ruleSet = merged && withoutRules(merged, new Set(rulesToRemove))
+      }
+      const whole: SchemaRequest = {
+        schema, schemaType: found.schemaType, references: found.references, version: newVersion, metadata: withConfluentVersion(metadata, newVersion),
+        ...ruleSet !== undefined && { ruleSet },
+      }
+      return await this.#register(subject, whole, { normalize: false })
     })
   }
 
-  async #register(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
+  async #register(subject: string, asSent: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
+    const request = this.#candidates.tagged(asSent)
+    if (request instanceof RegistryRefusal) return request
     const mode = this.mode(subject)
     const asked = request.id !== undefined && request.id >= 0 ? request.id : undefined
     if (isReadOnly(mode)) return refusals.readOnly(subject)
@@ -196,7 +222,8 @@ export class Registry {
     const live = this.store.versions(subject, 'live')
     const next = (all.at(-1)?.version ?? 0) + 1
     const wanted = request.version ?? 0
-    const whole = takesIds(mode) ? request : this.#candidates.filled(subject, request, live.at(-1), next)
+    const whole = takesIds(mode) ? request : this.#candidates.propagated(this.#candidates.filled(subject, request, live.at(-1), next), live.at(-1))
+    if (whole instanceof RegistryRefusal) return whole
     const candidate = this.#candidates.read(subject, whole, { normalize: how.normalize, strict: !takesIds(mode) })
     if (candidate instanceof RegistryRefusal) return candidate
     if (wanted === 0) {
@@ -296,6 +323,11 @@ export class Registry {
     return this.#candidates.config(subject)
   }
 
+  /** The settings in force as far as somebody has made them, and the level. */
+  inheritedConfig(subject: string | null): Config {
+    return this.#candidates.inheritedConfig(subject)
+  }
+
   /** Merges: what `update` leaves out stays, what it has as null goes. The settings afterwards. */
   async updateConfig(subject: string | null, update: ConfigUpdate): Promise<Config | RegistryRefusal> {
     if (subject !== null && !isValidSubject(subject, { forSettings: true })) return refusals.invalidSubject(subject)
@@ -363,8 +395,8 @@ export class Registry {
   #registered(subject: string, request: SchemaRequest, { normalize }: RegisterOptions): SchemaVersion | RegistryRefusal | undefined {
     const { defaultMetadata, overrideMetadata, defaultRuleSet, overrideRuleSet } = this.#candidates.config(subject)
     if ((defaultMetadata ?? overrideMetadata ?? defaultRuleSet ?? overrideRuleSet) !== undefined || request.schema.trim() === '') return undefined
-    const { id = -1, version = 0 } = request
-    if (version > 0 && id < 0) return undefined
+    const { id = -1, version = 0, schemaTagsToAdd = [], schemaTagsToRemove = [], propagateSchemaTags } = request
+    if ((version > 0 && id < 0) || schemaTagsToAdd.length > 0 || schemaTagsToRemove.length > 0 || propagateSchemaTags === true) return undefined
     const candidate = this.#candidates.read(subject, request, { normalize, strict: false })
     // Whether it may be refused for what it is, is decided in its turn.
     if (candidate instanceof RegistryRefusal) return undefined

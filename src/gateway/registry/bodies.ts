@@ -1,33 +1,51 @@
-// Bodies of the registry's API, in and out. What a request has beyond what is known is passed over (clients are newer than servers); answers leave out what is
-// null or empty, and what only new clients know unless they say that they take it.
-import type { Request } from 'express'
+// Bodies of requests to the registry's API. What they have beyond what is known is passed over: clients are newer than servers.
 import { type ConfigUpdate, readConfig } from '../../registry/configs.ts'
 import { refusals } from '../../registry/errors.ts'
-import { modeNamed } from '../../registry/modes.ts'
-import type { SchemaRequest } from '../../registry/registry.ts'
 import { type Metadata, readMetadata } from '../../registry/metadata.ts'
+import { type Mode, modeNamed } from '../../registry/modes.ts'
+import type { SchemaRequest, TagRequest } from '../../registry/registry.ts'
 import { readRuleSet, type RuleSet } from '../../registry/rule-set.ts'
 import type { Reference } from '../../registry/schema.ts'
-import type { Config, Mode, SchemaVersion } from '../../registry/store.ts'
+import type { SchemaTags } from '../../registry/tags.ts'
 import { Problem } from '../problem.ts'
 import { problemOf } from './refusals.ts'
 
 /** RegisterSchemaRequest. Throws 400 for a member of the wrong type. */
 export function readSchemaRequest(body: unknown): SchemaRequest {
   const request = object(body, 'the body')
-  const { schema = '', schemaType, references, metadata, ruleSet, version, id } = request
-  if (typeof schema !== 'string') throw bad('schema', 'the text of a schema')
+  const { schema, schemaType, references, metadata, ruleSet, version, id, schemaTagsToAdd, schemaTagsToRemove, propagateSchemaTags } = request
+  if (schema != null && typeof schema !== 'string') throw bad('schema', 'the text of a schema')
   if (schemaType != null && typeof schemaType !== 'string') throw bad('schemaType', 'the name of a schema type')
   if (version != null && !Number.isInteger(version)) throw bad('version', 'a whole number')
   if (id != null && !Number.isInteger(id)) throw bad('id', 'a whole number')
+  if (propagateSchemaTags != null && typeof propagateSchemaTags !== 'boolean') throw bad('propagateSchemaTags', 'true or false')
   return {
-    schema,
+    schema: schema ?? '',
     ...schemaType != null && { schemaType },
     ...references != null && { references: readReferences(references) },
     ...metadata != null && { metadata: metadataIn(metadata) },
     ...ruleSet != null && { ruleSet: ruleSetIn(ruleSet) },
     ...version != null && { version: version as number },
     ...id != null && { id: id as number },
+    ...schemaTagsToAdd != null && { schemaTagsToAdd: readSchemaTags(schemaTagsToAdd, 'schemaTagsToAdd') },
+    ...schemaTagsToRemove != null && { schemaTagsToRemove: readSchemaTags(schemaTagsToRemove, 'schemaTagsToRemove') },
+    ...propagateSchemaTags != null && { propagateSchemaTags },
+  }
+}
+
+/** TagSchemaRequest. Throws 400 for a member of the wrong type. */
+export function readTagRequest(body: unknown): TagRequest {
+  const { newVersion, tagsToAdd, tagsToRemove, metadata, ruleSet, rulesToMerge, rulesToRemove } = object(body, 'the body')
+  if (newVersion != null && !Number.isInteger(newVersion)) throw bad('newVersion', 'a whole number')
+  if (rulesToRemove != null && !isTextList(rulesToRemove)) throw bad('rulesToRemove', 'an array of names of rules')
+  return {
+    ...newVersion != null && { newVersion: newVersion as number },
+    ...tagsToAdd != null && { tagsToAdd: readSchemaTags(tagsToAdd, 'tagsToAdd') },
+    ...tagsToRemove != null && { tagsToRemove: readSchemaTags(tagsToRemove, 'tagsToRemove') },
+    ...metadata != null && { metadata: metadataIn(metadata) },
+    ...ruleSet != null && { ruleSet: ruleSetIn(ruleSet) },
+    ...rulesToMerge != null && { rulesToMerge: ruleSetIn(rulesToMerge) },
+    ...rulesToRemove != null && { rulesToRemove },
   }
 }
 
@@ -52,50 +70,6 @@ export function readMode(body: unknown): Mode {
   return known
 }
 
-/** RegisterSchemaResponse. */
-export function registeredAnswer(version: SchemaVersion, request: Request): object {
-  return { id: version.id, version: version.version, ...contentAnswer(version, request) }
-}
-
-/** Schema. */
-export function versionAnswer(version: SchemaVersion, request: Request): object {
-  return { subject: version.subject, version: version.version, id: version.id, ...contentAnswer(version, request) }
-}
-
-/** SchemaString. `maxId` where it was asked for. */
-export function idAnswer(version: SchemaVersion, request: Request, maxId: number | undefined): object {
-  return {
-    ...takesAll(request) && { subject: version.subject, version: version.version },
-    ...contentAnswer(version, request),
-    ...maxId !== undefined && { maxId },
-  }
-}
-
-/** Config. */
-export function configAsAnswer(config: { readonly [name in keyof Config]?: Config[name] | undefined }): object {
-  const { normalize, ...rest } = config
-  return { ...normalize === true && { normalize }, ...rest }
-}
-
-function contentAnswer(version: SchemaVersion, request: Request): object {
-  const all = takesAll(request)
-  return {
-    ...all && { guid: version.guid },
-    // Old clients take the absence of a type for Avro, and some stumble over its name.
-    ...(all || version.schemaType !== 'AVRO') && { schemaType: version.schemaType },
-    ...version.references.length > 0 && { references: version.references },
-    ...version.metadata !== undefined && { metadata: version.metadata },
-    ...version.ruleSet !== undefined && { ruleSet: version.ruleSet },
-    schema: version.schema,
-    ...all && { ts: version.timestampMs },
-    ...all && version.deleted && { deleted: true },
-  }
-}
-
-function takesAll(request: Request): boolean {
-  return request.get('confluent-accept-unknown-properties')?.toLowerCase() === 'true'
-}
-
 function readReferences(value: unknown): readonly Reference[] {
   if (!Array.isArray(value)) throw bad('references', 'an array')
   return value.map(each => {
@@ -103,6 +77,22 @@ function readReferences(value: unknown): readonly Reference[] {
     if (typeof name !== 'string' || typeof subject !== 'string' || !Number.isInteger(version)) throw bad('references', 'an array of {name, subject, version}')
     return { name, subject, version: version as number }
   })
+}
+
+function readSchemaTags(value: unknown, member: string): readonly SchemaTags[] {
+  if (!Array.isArray(value)) throw bad(member, 'an array')
+  return value.map(each => {
+    const { schemaEntity, tags } = object(each, member)
+    const { entityPath, entityType } = object(schemaEntity, `${member}.schemaEntity`)
+    if (typeof entityPath !== 'string' || (entityType !== 'sr_record' && entityType !== 'sr_field') || !isTextList(tags)) {
+      throw bad(member, 'an array of {schemaEntity: {entityPath, entityType: sr_record or sr_field}, tags}')
+    }
+    return { schemaEntity: { entityPath, entityType }, tags }
+  })
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(each => typeof each === 'string')
 }
 
 function metadataIn(value: unknown): Metadata {

@@ -3,25 +3,44 @@ import type { Request } from 'express'
 import { refusals, type RegistryRefusal } from '../../registry/errors.ts'
 import type { VersionSpec } from '../../registry/registry.ts'
 
+/** What a list has at most where the request does not say less; whoever wants more asks for the next page. */
+const listedMax = 20_000
+
 export function flag(request: Request, name: string): boolean {
-  const value = request.query[name]
-  return typeof value === 'string' && value.toLowerCase() === 'true'
+  return text(request, name)?.toLowerCase() === 'true'
 }
 
-/** `offset` from 0, `limit` with -1 for all; `countMax` bounds both. */
-export function page<T>(request: Request, items: readonly T[], countMax = Infinity): T[] {
-  const offset = wholeNumber(request.query['offset']) ?? 0
-  const limit = Math.min(wholeNumber(request.query['limit']) ?? Infinity, countMax)
-  return items.slice(offset, offset + limit)
+/** Undefined where it is absent or came more than once. */
+export function text(request: Request, name: string): string | undefined {
+  const value = Object.hasOwn(request.query, name) ? request.query[name] : undefined
+  return typeof value === 'string' ? value : undefined
+}
+
+/** A parameter that may be repeated. */
+export function texts(request: Request, name: string): string[] {
+  const value = Object.hasOwn(request.query, name) ? request.query[name] : undefined
+  return [value ?? []].flat().filter((each): each is string => typeof each === 'string')
+}
+
+/** `offset` from 0, `limit` from 1; one that is not in bounds is passed over. */
+export function page<T>(request: Request, items: readonly T[], countMax = listedMax): T[] {
+  const offset = wholeNumber(text(request, 'offset')) ?? 0
+  const limit = wholeNumber(text(request, 'limit')) ?? 0
+  return items.slice(offset, offset + (limit > 0 && limit <= countMax ? limit : countMax))
 }
 
 /** `latest` and `-1` are the newest. */
-export function versionIn(text: string): VersionSpec | RegistryRefusal {
-  if (text === 'latest' || text === '-1') return 'latest'
-  const version = /^\d{1,10}$/.test(text) ? Number(text) : 0
-  return version >= 1 && version <= 0x7fffffff ? version : refusals.invalidVersion(text.slice(0, 64))
+export function versionIn(value: string): VersionSpec | RegistryRefusal {
+  if (value === 'latest' || value === '-1') return 'latest'
+  const version = /^\d{1,10}$/.test(value) ? Number(value) : 0
+  return version >= 1 && version <= 0x7fffffff ? version : refusals.invalidVersion(value.slice(0, 64))
 }
 
-function wholeNumber(value: unknown): number | undefined {
-  return typeof value === 'string' && /^\d{1,9}$/.test(value) ? Number(value) : undefined
+/** Undefined where the request does not say. */
+export function normalizeIn(request: Request): boolean | undefined {
+  return text(request, 'normalize') === undefined ? undefined : flag(request, 'normalize')
+}
+
+function wholeNumber(value: string | undefined): number | undefined {
+  return value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : undefined
 }
