@@ -37,7 +37,9 @@ import { Payloads } from './rest/payload.ts'
 import { produceHandler } from './rest/produce.ts'
 import { recordRoutes } from './rest/records.ts'
 import { topicRoutes } from './rest/topics.ts'
-import { v3Routes } from './rest/v3/router.ts'
+import { Partitioner } from './rest/partitioner.ts'
+import type { StreamLimits } from './rest/v3/records.ts'
+import { v3RecordRoutes, v3Routes } from './rest/v3/router.ts'
 
 export interface GatewayParts {
   readonly logs: Logs
@@ -68,6 +70,8 @@ export interface GatewayParts {
   readonly observe?: Observe
   /** What all request bodies in flight may take together; those of `/kinesis` may take as much again, and so may answers with records. */
   readonly bodyBytesInFlightMax?: number
+  /** Of produce as a stream; each has a default. */
+  readonly streamLimits?: Partial<StreamLimits>
 }
 
 const bodyBytesInFlightDefault = 96 * 1024 * 1024
@@ -99,6 +103,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(recordRoutes({ ...parts, payloads, answers }))
   app.use(v3Routes({ ...parts, budget }))
   app.use(consumerRoutes({ ...parts, payloads, budget, answers }))
+  app.use(v3RecordRoutes({ ...parts, payloads, budget, partitioner: new Partitioner(), autoCreateTopics: parts.autoCreateTopics ?? false }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
   app.use(bridgeRoutes(parts))

@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import type { SecureContextOptions, TlsOptions, TLSSocket } from 'node:tls'
 import { hostOf } from '../security/principal.ts'
+import { takesLong } from './long-requests.ts'
 
 export interface GatewayServerOptions {
   readonly app: RequestListener
@@ -23,7 +24,7 @@ export interface GatewayLimits {
   readonly connectionsPerAddressMax: number
   /** Time for a request's head, in ms. */
   readonly headersTimeoutMs: number
-  /** Time for a whole request, in ms. */
+  /** Time for a whole request, in ms; streams watch their own. */
   readonly requestTimeoutMs: number
   readonly keepAliveTimeoutMs: number
   /** A connection on which nothing moves for so long is ended, even if a response waits for its reader. */
@@ -118,6 +119,8 @@ function boundPerAddress(server: Server, perAddressMax: number): void {
 
 /** What Node's parser refused: never a request for a handler. The body says no more than the status. */
 function answerBadRequest(error: Error & { code?: string }, socket: { writable: boolean; end(text: string): void; destroy(): void }): void {
+  // Node says so once per request, and forgets about it then.
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT' && takesLong(socket)) return
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return

@@ -2,7 +2,7 @@
 // to hold answers against.
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import { expect } from 'vitest'
 import { parse } from 'yaml'
 import type { GatewayParts } from '../../src/gateway/app.ts'
@@ -47,6 +47,7 @@ export function v3Description(): V3Description | undefined {
   const at = (ref: string): Node => ref.slice(2).split('/').reduce<Json>((node, name) => (node as Node)[name]!, document) as Node
   const resolved = (node: Node): Node => (typeof node['$ref'] === 'string' ? resolved(at(node['$ref'])) : node)
   const ajv = new Ajv({ strict: false, logger: false, validateFormats: false })
+  const compiled = new Map<string, ValidateFunction>()
   return {
     operations: Object.entries(paths).flatMap(([path, item]) => Object.keys(item)
       .filter(name => ['get', 'post', 'put', 'patch', 'delete'].includes(name)).map(method => `${method.toUpperCase()} ${path}`)),
@@ -60,7 +61,9 @@ export function v3Description(): V3Description | undefined {
         expect(body, `${operation} ${status} has no body`).toEqual({})
         return
       }
-      const validate = ajv.compile(closed(content['application/json']!['schema'] as Node, resolved, status >= 400))
+      const name = `${operation} ${status}`
+      const validate = compiled.get(name) ?? ajv.compile(closed(content['application/json']!['schema'] as Node, resolved, status >= 400))
+      compiled.set(name, validate)
       expect(validate(body), `${operation} ${status}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(body)}`).toBe(true)
     },
   }

@@ -58,14 +58,18 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
 }
 
 async function topicToWrite(parts: ProduceParts, caller: Caller, name: string): Promise<Topic> {
+  await createIfAllowed(parts, caller, name)
+  return await topicFor(parts, caller, 'write', name)
+}
+
+/** Makes a topic that is not there, where topics are made by being written to and the caller may create it. */
+export async function createIfAllowed(parts: Pick<ProduceParts, 'admin' | 'access' | 'autoCreateTopics'>, caller: Caller, name: string): Promise<void> {
   const { admin, access } = parts
   const mayCreate = (): boolean => access.wouldAllow(caller, 'create', 'cluster', clusterResource) || access.wouldAllow(caller, 'create', 'topic', name)
-  if (parts.autoCreateTopics && (await admin.topics([name])).length === 0 && mayCreate()) {
-    const made = await admin.createTopic({ name, partitions: -1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
-    // Another request may have been quicker.
-    if (made instanceof Refusal && made.code !== 'topic-exists') throw problemOf(made)
-  }
-  return await topicFor(parts, caller, 'write', name)
+  if (!parts.autoCreateTopics || (await admin.topics([name])).length > 0 || !mayCreate()) return
+  const made = await admin.createTopic({ name, partitions: -1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
+  // Another request may have been quicker.
+  if (made instanceof Refusal && made.code !== 'topic-exists') throw problemOf(made)
 }
 
 /** The records as they will be stored, and by index what is wrong with those that cannot be: a part that does not fit stays the JSON that came. */

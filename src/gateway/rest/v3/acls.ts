@@ -1,5 +1,5 @@
-// v3, ACLs: list, make one or many, delete. DESCRIBE and ALTER on the cluster, as for DescribeAcls, CreateAcls and DeleteAcls. Kafka's resource types only: subjects of the
-// schema registry stand in the same authorizer and are administered at /admin/acls.
+// v3, ACLs: list, make one or many, delete. DESCRIBE and ALTER on the cluster, as for DescribeAcls, CreateAcls and DeleteAcls. Kafka's resource types only: subjects and
+// tags of the schema registry stand in the same authorizer and are administered at /admin/acls.
 import type { Request, Response, Router } from 'express'
 import { assert } from '../../../base/assert.ts'
 import { Refusal, type Access, type AclBinding, type AclFilter, type ResourceType } from '../../../ports.ts'
@@ -14,7 +14,7 @@ import { type Place, placeOf } from './resource.ts'
 
 const bindingsPerRequestMax = 1_000
 
-type KafkaResourceType = Exclude<ResourceType, 'subject'>
+type KafkaResourceType = Exclude<ResourceType, 'subject' | 'tag'>
 
 const resourceTypes = new Map<string, KafkaResourceType>([['TOPIC', 'topic'], ['GROUP', 'group'], ['CLUSTER', 'cluster'], ['TRANSACTIONAL_ID', 'transactional-id']])
 const patternTypes = new Map<string, AclBinding['patternType']>([['LITERAL', 'literal'], ['PREFIXED', 'prefixed']])
@@ -84,7 +84,7 @@ function aclData(place: Place, binding: AclBinding): object {
   return { kind: 'KafkaAcl', metadata: { self: `${place.url('acls')}?${new URLSearchParams(members)}` }, cluster_id: place.clusterId, ...members }
 }
 
-function nameOf<T>(names: ReadonlyMap<string, T>, wanted: T | 'subject'): string {
+function nameOf<T>(names: ReadonlyMap<string, T>, wanted: T | 'subject' | 'tag'): string {
   const name = names.entries().find(([, one]) => one === wanted)?.[0]
   assert(name !== undefined, `${String(wanted)} got past a filter of Kafka's`)
   return name
@@ -108,7 +108,7 @@ function bindingOf(body: Readonly<Record<string, unknown>>, path: string): AclBi
   }
 }
 
-/** One filter for each resource type that is asked for, so that subjects stay out of ANY; none where it is a type that nothing here has. */
+/** One filter for each resource type that is asked for, so that subjects and tags stay out of ANY; none where it is a type that nothing here has. */
 function filtersOf(request: Request): readonly AclFilter[] {
   const one = <T>(name: string, choices: ReadonlyMap<string, T>): T | undefined => {
     const value = textParameter(request, name)?.toUpperCase()

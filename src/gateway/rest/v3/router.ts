@@ -1,4 +1,4 @@
-// The REST proxy API v3, without its records: everything below `/v3/clusters/{c}` that describes or administers the cluster, one file per kind of resource.
+// The REST proxy API v3: everything below `/v3/clusters/{c}`, one file per kind of resource; one router for records, one for what describes and administers the cluster.
 import { Router, type ErrorRequestHandler } from 'express'
 import type { Access, Admin, Brokers, Groups, Logs } from '../../../ports.ts'
 import type { Audit } from '../../../security/audit.ts'
@@ -13,6 +13,8 @@ import { lagRoutes } from './consumer-lags.ts'
 import { partitionRoutes } from './partitions.ts'
 import { reassignmentRoutes } from './reassignments.ts'
 import { cannotBeFound } from './refusals.ts'
+import { recordBatchRoutes } from './records-batch.ts'
+import { type RecordParts, recordRoutes } from './records.ts'
 import { replicaRoutes } from './replicas.ts'
 import { Place, setPlace } from './resource.ts'
 import { topicConfigRoutes } from './topic-configs.ts'
@@ -46,8 +48,15 @@ export function v3Routes(parts: V3Parts): Router {
   return router
 }
 
+export function v3RecordRoutes(parts: RecordParts): Router {
+  const router = v3Router(parts.admin)
+  recordRoutes(router, parts)
+  recordBatchRoutes(router, parts)
+  return router
+}
+
 /** A router whose paths below `/v3/clusters/:cluster` are there for the one cluster only; the others are 404. */
-export function v3Router(admin: Admin): Router {
+function v3Router(admin: Admin): Router {
   const router = Router({ caseSensitive: true, strict: true })
   router.param('cluster', async (request, response, next, id: string) => {
     const cluster = await admin.cluster()

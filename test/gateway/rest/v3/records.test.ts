@@ -1,0 +1,499 @@
+// Produce over the REST API v3: streams over real connections, batches, and every way a key or value may say what it is.
+import { once } from 'node:events'
+import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
+import { describe, expect, it } from 'vitest'
+import { createGateway, type GatewayParts } from '../../../../src/gateway/app.ts'
+import type { StreamLimits } from '../../../../src/gateway/rest/v3/records.ts'
+import { type GatewayLimits, startGateway } from '../../../../src/gateway/server.ts'
+import { Refusal } from '../../../../src/ports.ts'
+import type { Clock } from '../../../../src/world/world.ts'
+import { admin, testGateway, type TestGateway } from '../../../support/gateway.ts'
+import { v3Description } from '../../../support/rest-v3.ts'
+
+const description = v3Description()
+const operation = 'POST /clusters/{cluster_id}/topics/{topic_name}/records'
+
+interface Report {
+  readonly error_code: number
+  readonly message?: string
+  readonly partition_id?: number
+  readonly offset?: number
+  readonly [name: string]: unknown
+}
+
+const realClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, delayMs)
+    const cancel = (): void => clearTimeout(timer)
+    return { cancel, [Symbol.dispose]: cancel }
+  },
+}
+
+/** A gateway on a port of its own; everybody is the super user, for want of a door. */
+async function listening(overrides: Partial<GatewayParts> = {}, limits: Partial<GatewayLimits> = {}): Promise<AsyncDisposable & { gateway: TestGateway; port: number; base: string }> {
+  const gateway = await testGateway(overrides)
+  const parts = { ...gateway.parts, access: { ...gateway.parts.access, allows: () => true, allowsAny: () => true, wouldAllow: () => true } }
+  const server = await startGateway({ app: createGateway(parts), host: '127.0.0.1', port: 0, limits })
+  const { id } = await gateway.parts.admin.cluster()
+  return { gateway, port: server.port, base: `/v3/clusters/${id}`, [Symbol.asyncDispose]: () => server.close() }
+}
+
+function open(port: number, path: string, headers: Record<string, string> = {}): { client: ClientRequest; answer: Promise<IncomingMessage> } {
+  const client = httpRequest({ port, host: '127.0.0.1', method: 'POST', path, agent: new Agent(), headers: { 'content-type': 'application/json', ...headers } })
+  const answer = once(client, 'response').then(([response]) => response as IncomingMessage)
+  answer.catch(() => {})
+  return { client, answer }
+}
+
+/** One report after the other, as they come. */
+async function* reportsOf(answer: IncomingMessage): AsyncGenerator<Report> {
+  let text = ''
+  for await (const chunk of answer) {
+    text += String(chunk)
+    const lines = text.split('\n')
+    text = lines.pop()!
+    for (const line of lines) {
+      const report = JSON.parse(line) as Report
+      description?.expectAnswer(operation, 200, report.error_code === 200 ? report : { error_code: report.error_code, message: report.message })
+      yield report
+    }
+  }
+  expect(text).toBe('')
+}
+
+async function all(answer: IncomingMessage): Promise<Report[]> {
+  const reports: Report[] = []
+  for await (const report of reportsOf(answer)) reports.push(report)
+  return reports
+}
+
+async function withTopic(configs: Record<string, string> = {}, partitions = 1): Promise<{ gateway: TestGateway; path: string }> {
+  const gateway = await testGateway()
+  await gateway.createTopic('orders', { partitions, configs })
+  const { id } = await gateway.parts.admin.cluster()
+  return { gateway, path: `/v3/clusters/${id}/topics/orders/records` }
+}
+
+/** The one report of a record that is sent alone. */
+async function produce({ gateway, path }: { gateway: TestGateway; path: string }, record: object | string, as = admin): Promise<Report> {
+  const answer = await gateway.as(as).post(path).set('content-type', 'application/json').send(typeof record === 'string' ? record : JSON.stringify(record))
+  if (answer.status === 200) {
+    description?.expectAnswer(operation, 200, answer.body.error_code === 200 ? answer.body : { error_code: answer.body.error_code, message: answer.body.message })
+    expect(answer.headers['content-length']).toBe(String(Buffer.byteLength(answer.text)))
+  }
+  return { status: answer.status, ...answer.body }
+}
+
+describe('a stream', () => {
+  it('is answered record by record, each as soon as it is stored, while the body is still open', async () => {
+    await using server = await listening()
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.write('{"value":{"type":"STRING","data":"first"}}')
+    const reports = reportsOf(await answer)
+    expect((await answer).statusCode).toBe(200)
+    expect((await reports.next()).value).toEqual({
+      error_code: 200, cluster_id: expect.any(String), topic_name: 'orders', partition_id: 0, offset: 0, timestamp: '2023-11-14T22:13:20.000Z', value: { type: 'STRING', size: 5 },
+    })
+    client.write('\n{"value":{"type":"JSON",')
+    client.write('"data":{"n":2}}}{"key":{"type":"BINARY","data":"AAE="}}')
+    expect((await reports.next()).value).toMatchObject({ offset: 1, value: { type: 'JSON', size: 7 } })
+    expect((await reports.next()).value).toMatchObject({ offset: 2, key: { type: 'BINARY', size: 2 } })
+    client.end()
+    expect((await reports.next()).done).toBe(true)
+    expect(await server.gateway.values('orders')).toEqual(['first', '{"n":2}', null])
+  }, 30_000)
+
+  it('of 10,000 records is stored in few batches, in the order of each partition', async () => {
+    await using server = await listening()
+    await server.gateway.createTopic('orders', { partitions: 3 })
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    const sent = (async () => {
+      for (let at = 0; at < 10_000; at++) {
+        if (!client.write(`${JSON.stringify({ key: { type: 'STRING', data: `k${at % 50}` }, value: { type: 'STRING', data: String(at) } })}\n`)) await once(client, 'drain')
+      }
+      client.end()
+    })()
+    const reports = await all(await answer)
+    await sent
+    expect(reports.filter(report => report.error_code === 200)).toHaveLength(10_000)
+    const values: string[][] = await Promise.all([0, 1, 2].map(async partition => (await server.gateway.values('orders', partition)).map(value => value!)))
+    for (const [at, report] of reports.entries()) expect(values[report.partition_id!]![report.offset!]).toBe(String(at))
+    for (const ofPartition of values) expect(ofPartition.map(Number)).toEqual(ofPartition.map(Number).toSorted((a, b) => a - b))
+    const slice = await server.gateway.parts.logs.read({ topic: 'orders', partition: 0 }, 0, { bytesMax: 2 ** 30, atLeastOne: true, committedOnly: false })
+    if (slice instanceof Refusal) throw new Error(slice.message)
+    expect(slice.batches.length).toBeLessThan(500)
+  }, 60_000)
+
+  it('goes on after a record that is refused, and says why', async () => {
+    await using server = await listening()
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.end('{"value":{"type":"BINARY","data":"***"}} {"partition":1} {"partition_id":7} {"value":{"type":"STRING","data":"ok"}}')
+    expect(await all(await answer)).toMatchObject([
+      { error_code: 42206, message: 'value: must be base64 text in the binary format', faults: [{ part: 'value', pointer: '', reason: 'must be base64 text in the binary format' }] },
+      { error_code: 400, message: 'Unrecognized field: partition' },
+      { error_code: 40403, message: 'This server does not host this topic-partition.' },
+      { error_code: 200, offset: 0 },
+    ])
+  }, 30_000)
+
+  it.each([
+    ['is no JSON', '{"value":{"type":"STRING" "data":1}}', 400, /malformed JSON/],
+    ['is no object', '[1]', 400, /a record must be an object/],
+    ['is not UTF-8', Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400, /not UTF-8/],
+    ['is too large', `{"value":{"type":"STRING","data":"${'x'.repeat(2_000)}"}}`, 413, /larger than the maximum/],
+  ] as const)('ends with a report at a document that %s; what came before it is stored', async (_what, document, errorCode, message) => {
+    await using server = await listening({ clock: realClock, streamLimits: { documentBytesMax: 1_000 } })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.on('error', () => {})
+    client.write('{"value":{"type":"STRING","data":"before"}}')
+    client.write(document)
+    client.write('{"value":{"type":"STRING","data":"after"}}')
+    // The body stays open: the server ends the answer.
+    const reports = await all(await answer)
+    expect(reports.map(report => report.error_code)).toEqual([200, errorCode])
+    expect(reports[1]!.message).toMatch(message)
+    expect(await server.gateway.values('orders')).toEqual(['before'])
+    client.destroy()
+  }, 30_000)
+
+  it('that ends inside a record says so', async () => {
+    await using server = await listening()
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.end('{"value":{"type":"STRING","data":"a"}}{"value":')
+    expect((await all(await answer)).map(report => report.message ?? report.error_code)).toEqual([200, 'HTTP 400 Bad Request: malformed JSON: the body ends inside a record'])
+  }, 30_000)
+
+  it.each<[string, Partial<StreamLimits>, RegExp]>([
+    ['too long', { durationMsMax: 300 }, /^Streaming connection open for longer than allowed$/],
+    ['without a byte for too long', { idleMsMax: 300 }, /^Nothing was received for 300 ms$/],
+  ])('that is open %s ends with 408', async (_what, streamLimits, message) => {
+    await using server = await listening({ clock: realClock, streamLimits })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.on('error', () => {})
+    client.write('{"value":{"type":"STRING","data":"a"}}')
+    const reports = await all(await answer)
+    expect(reports.map(report => report.error_code)).toEqual([200, 408])
+    expect(reports[1]!.message).toMatch(message)
+    client.destroy()
+  }, 30_000)
+
+  it('may take longer than the server lets any other request', async () => {
+    await using server = await listening({ clock: realClock }, { requestTimeoutMs: 200, headersTimeoutMs: 200 })
+    await server.gateway.createTopic('orders')
+    // A body that is not a stream shows when the server has looked.
+    const other = open(server.port, `${server.base}/topics`)
+    other.client.write('{')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.write('{"value":{"type":"STRING","data":"a"}}')
+    const reports = reportsOf(await answer)
+    await reports.next()
+    expect((await other.answer).statusCode).toBe(408)
+    client.end('{"value":{"type":"STRING","data":"b"}}')
+    expect((await reports.next()).value).toMatchObject({ error_code: 200, offset: 1 })
+    expect((await reports.next()).done).toBe(true)
+  }, 30_000)
+
+  it('of a client that does not read is not read either, and holds a bounded number of bytes', async () => {
+    await using server = await listening({ streamLimits: { waitingBytesMax: 64 * 1024, togetherMax: 100 } })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.on('error', () => {})
+    const record = `{"value":{"type":"STRING","data":"${'x'.repeat(20)}"}}\n`.repeat(200)
+    // Until nothing moves any more: the kernel's buffers are full both ways.
+    let written = 0
+    for (let stalled = false; !stalled;) {
+      if (client.write(record)) {
+        written += record.length
+        continue
+      }
+      written += record.length
+      stalled = await Promise.race([once(client, 'drain').then(() => false), new Promise<boolean>(resolve => { setTimeout(resolve, 1_500, true) })])
+      expect(written).toBeLessThan(200_000_000)
+    }
+    const storedBefore = (await server.gateway.values('orders')).length
+    expect(storedBefore).toBeLessThan(written / (record.length / 200))
+    // It reads after all, and gets the report of every record that it sent.
+    client.end()
+    const reports = await all(await answer)
+    expect(reports).toHaveLength(written / (record.length / 200))
+    expect(reports.every(report => report.error_code === 200)).toBe(true)
+  }, 120_000)
+
+  it('of a client that goes away leaves what it holds', async () => {
+    const taken: number[] = []
+    await using server = await listening({ bodyBytesInFlightMax: 100_000 })
+    await server.gateway.createTopic('orders')
+    for (let turn = 0; turn < 5; turn++) {
+      const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+      client.on('error', () => {})
+      client.write(`{"value":{"type":"STRING","data":"a"}}{"value":{"type":"STRING","data":"${'x'.repeat(50_000)}`)
+      await reportsOf(await answer).next()
+      client.destroy()
+      taken.push(turn)
+    }
+    // Had they kept what they leased, there would be no room for the sixth.
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.end(`{"value":{"type":"STRING","data":"${'x'.repeat(50_000)}"}}`)
+    expect((await all(await answer)).map(report => report.error_code)).toEqual([200])
+    expect(taken).toHaveLength(5)
+  }, 30_000)
+
+  it('leaves its connection to the next request', async () => {
+    await using server = await listening()
+    await server.gateway.createTopic('orders')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    for (let turn = 0; turn < 3; turn++) {
+      const client = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', path: `${server.base}/topics/orders/records`, agent, headers: { 'content-type': 'application/json' } })
+      const answer = once(client, 'response')
+      client.end('{"value":{"type":"STRING","data":"a"}}')
+      expect((await all((await answer)[0] as IncomingMessage)).map(report => report.offset)).toEqual([turn])
+      expect(client.reusedSocket).toBe(turn > 0)
+    }
+    agent.destroy()
+  }, 30_000)
+})
+
+describe('a record', () => {
+  it('carries headers and its own time', async () => {
+    const topic = await withTopic()
+    const record = {
+      partition_id: 0, timestamp: '2021-02-05T19:14:42Z', headers: [{ name: 'Header-1', value: 'SGVhZGVyLTE=' }, { name: 'none', value: null }, { name: 'absent' }],
+      key: { type: 'BINARY', data: 'Zm9vYmFy' }, value: { type: 'JSON', data: { foo: 'bar', n: 12345678901234567890n.toString() } },
+    }
+    expect(await produce(topic, record)).toMatchObject({ status: 200, error_code: 200, timestamp: '2021-02-05T19:14:42.000Z', key: { type: 'BINARY', size: 6 }, value: { type: 'JSON' } })
+    const slice = await topic.gateway.parts.logs.read({ topic: 'orders', partition: 0 }, 0, { bytesMax: 2 ** 20, atLeastOne: true, committedOnly: false })
+    if (slice instanceof Refusal) throw new Error(slice.message)
+    const [stored] = slice.batches[0]!.records()
+    expect(stored!.key!.toString()).toBe('foobar')
+    expect(stored!.timestampMs).toBe(Date.UTC(2021, 1, 5, 19, 14, 42))
+    expect(stored!.headers.map(header => [header.key, header.value?.toString() ?? null])).toEqual([['Header-1', 'Header-1'], ['none', null], ['absent', null]])
+  })
+
+  it('keeps JSON as it came, numbers in full precision', async () => {
+    const topic = await withTopic()
+    expect(await produce(topic, '{"value":{"type":"JSON","data":{"n": 12345678901234567890.10}}}')).toMatchObject({ error_code: 200 })
+    expect(await topic.gateway.values('orders')).toEqual(['{"n": 12345678901234567890.10}'])
+  })
+
+  it.each([
+    ['{}', {}],
+    ['{"value":null}', {}],
+    ['{"value":{"type":"STRING"}}', { value: { type: 'STRING', size: 0 } }],
+    ['{"value":{"type":"STRING","data":null}}', { value: { type: 'STRING', size: 0 } }],
+    ['{"value":{"data":null}}', { value: { type: null, size: 0 } }],
+  ])('%s is a tombstone', async (record, expected) => {
+    const topic = await withTopic()
+    const { status: _status, ...report } = await produce(topic, record)
+    expect(report).toEqual({ error_code: 200, cluster_id: expect.any(String), topic_name: 'orders', partition_id: 0, offset: 0, timestamp: expect.any(String), ...expected })
+    expect(await topic.gateway.values('orders')).toEqual([null])
+  })
+
+  it.each([
+    [{ value: { type: 'BINARY', schema_id: 1, data: '' } }, 'Unsupported argument: \'schema_id\' cannot be used with \'type\': \'BINARY\', in value'],
+    [{ key: { type: 'STRING', subject: 's', data: '' } }, 'Unsupported argument: \'subject\' cannot be used with \'type\': \'STRING\', in key'],
+    [{ value: { type: 'AVRO', data: 1 } }, 'Unsupported argument: \'type\': \'AVRO\' needs a \'schema\', in value'],
+    [{ value: { type: 'AVRO', schema_id: 1, data: 1 } }, 'Unsupported argument: \'schema_id\' cannot be used with \'type\', in value'],
+    [{ value: { schema: '"int"', data: 1 } }, 'Unsupported argument: \'schema\' needs a \'type\', in value'],
+    [{ value: { schema_id: 1, schema_version: 1, data: 1 } }, 'Unsupported argument: \'schema_version\' cannot be used with \'schema_id\', in value'],
+    [{ value: { type: 'AVRO', schema: '"int"', schema_id: 1, data: 1 } }, 'Unsupported argument: \'schema_id\' cannot be used with \'schema\', in value'],
+    [{ value: { schema_id: 1, subject: 's', subject_name_strategy: 'TOPIC_NAME', data: 1 } }, 'Unsupported argument: \'subject_name_strategy\' cannot be used with \'subject\', in value'],
+    [{ value: { subject_name_strategy: 'MINE', data: 1 } }, 'value.subject_name_strategy must be TOPIC_NAME, RECORD_NAME or TOPIC_RECORD_NAME, not \'MINE\''],
+    [{ value: { type: 'XML', data: 1 } }, 'value.type must be one of BINARY, JSON, STRING, AVRO, JSONSCHEMA, PROTOBUF, not \'XML\''],
+    [{ value: { data: 1, format: 'x' } }, 'Unrecognized field: value.format'],
+    [{ value: 'text' }, 'value must be an object with data'],
+    [{ partition_id: -1 }, 'partition_id must be a whole number from 0 to 2147483647'],
+    [{ headers: [{ name: 'a', value: '*' }] }, 'headers[0].value must be base64 or null'],
+    [{ headers: [{ key: 'a' }] }, 'Unrecognized field: headers[0].key'],
+    [{ timestamp: 'yesterday' }, 'timestamp must be a time like 2026-01-31T12:00:00.000Z'],
+    ['{"value":{"type":"STRING","data":"a"},"value":null}', 'value was given more than once'],
+    ['{"value":{"type":"STRING","data":"a","data":"b"}}', 'value.data was given more than once'],
+    ['{"__proto__":{}}', 'Unrecognized field: __proto__'],
+  ])('%j is 400', async (record, message) => {
+    const topic = await withTopic()
+    expect(await produce(topic, record)).toEqual({ status: 200, error_code: 400, message })
+    expect(await topic.gateway.values('orders')).toEqual([])
+  })
+
+  it('larger than the topic takes is refused alone', async () => {
+    const topic = await withTopic({ 'max.message.bytes': '1000' })
+    const value = (length: number): string => JSON.stringify({ value: { type: 'STRING', data: 'x'.repeat(length) } })
+    const answer = await topic.gateway.as(admin).post(topic.path).set('content-type', 'application/json').buffer(true).parse((response, done) => {
+      void all(response as unknown as IncomingMessage).then(reports => done(null, reports), (error: Error) => done(error, undefined))
+    }).send([value(400), value(2_000), value(400), value(400)].join(''))
+    expect((answer.body as Report[]).map(report => report.error_code)).toEqual([200, 413, 200, 200])
+    expect(await topic.gateway.values('orders')).toHaveLength(3)
+  })
+})
+
+describe('a schema', () => {
+  const schema = JSON.stringify({ type: 'record', name: 'Order', fields: [{ name: 'id', type: 'int' }, { name: 'note', type: ['null', 'string'], default: null }] })
+
+  async function withSchema(): Promise<{ gateway: TestGateway; path: string; id: number }> {
+    const topic = await withTopic()
+    const { registry } = topic.gateway.parts
+    const registered = await registry.register('orders-value', { schema }, { normalize: undefined })
+    if (!('id' in registered)) throw new Error('not registered')
+    const second = await registry.register('other', { schema: '"string"' }, { normalize: undefined })
+    if (!('id' in second)) throw new Error('not registered')
+    return { ...topic, id: registered.id }
+  }
+
+  it.each([
+    ['nothing', {}],
+    ['schema_id', { schema_id: 1 }],
+    ['schema_id and subject', { schema_id: 1, subject: 'orders-value' }],
+    ['schema_id and strategy', { schema_id: 1, subject_name_strategy: 'TOPIC_NAME' }],
+    ['schema_version', { schema_version: 1 }],
+    ['schema_version and subject', { schema_version: 1, subject: 'orders-value' }],
+    ['subject', { subject: 'orders-value' }],
+    ['strategy', { subject_name_strategy: 'TOPIC_NAME' }],
+    ['type and schema', { type: 'AVRO', schema }],
+  ])('is found by %s', async (_how, members) => {
+    const topic = await withSchema()
+    expect(await produce(topic, { value: { ...members, data: { id: 7, note: 'plain' } } })).toMatchObject({
+      status: 200, error_code: 200, value: { type: 'AVRO', subject: 'orders-value', schema_id: topic.id, schema_version: 1, size: 13 },
+    })
+  })
+
+  it('of Avro takes tagged unions as well as plain ones', async () => {
+    const topic = await withSchema()
+    for (const note of ['plain', { string: 'plain' }]) expect(await produce(topic, { value: { data: { id: 7, note } } })).toMatchObject({ error_code: 200, value: { size: 13 } })
+    const [first, second] = await topic.gateway.values('orders')
+    expect(first).toBe(second)
+  })
+
+  it('that comes along is registered', async () => {
+    const topic = await withSchema()
+    const text = JSON.stringify({ type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] })
+    expect(await produce(topic, { key: { type: 'JSONSCHEMA', subject: 'new', schema: text, data: { n: 1 } } })).toMatchObject({
+      error_code: 200, key: { type: 'JSONSCHEMA', subject: 'new', schema_id: 3, schema_version: 1, size: 12 },
+    })
+  })
+
+  it.each([
+    ['data that does not fit', { data: { id: 'seven' } }, 42206, /^value at \/id: /],
+    ['an id that is not known', { schema_id: 99, data: 1 }, 42205, /99/],
+    ['an id of another subject', { schema_id: 2, data: 'a' }, 42205, /does not belong to subject 'orders-value'/],
+    ['a version that is not there', { schema_version: 9, data: 1 }, 42205, /./],
+    ['a subject that is not there', { subject: 'none', data: 1 }, 42205, /none/],
+    ['a schema that is none', { type: 'AVRO', schema: '{', data: 1 }, 42205, /./],
+    ['a schema of another language', { type: 'JSONSCHEMA', schema: '"int"', data: 1 }, 42205, /./],
+  ])('refuses %s', async (_what, members, errorCode, message) => {
+    const topic = await withSchema()
+    expect(await produce(topic, { value: members })).toMatchObject({ status: 200, error_code: errorCode, message: expect.stringMatching(message) })
+    expect(await topic.gateway.values('orders')).toEqual([])
+  })
+
+  it('is needed where nothing else says what the data is', async () => {
+    const topic = await withTopic()
+    expect(await produce(topic, { key: { data: 1 } })).toMatchObject({ error_code: 42201 })
+    expect(await produce(topic, { value: { data: 'a' } })).toMatchObject({ error_code: 42202, message: expect.stringMatching(/^No schema is registered for the values of topic 'orders'/) })
+  })
+
+  it('of a subject that the caller may not read is refused', async () => {
+    const topic = await withSchema()
+    await topic.gateway.allow('alice', 'write', 'topic', 'orders')
+    expect(await produce(topic, { value: { subject: 'other', data: 'a' } }, 'alice')).toMatchObject({ status: 200, error_code: 40301 })
+    await topic.gateway.allow('alice', 'read', 'subject', 'other')
+    expect(await produce(topic, { value: { subject: 'other', data: 'a' } }, 'alice')).toMatchObject({ status: 200, error_code: 200 })
+  })
+})
+
+describe('a topic', () => {
+  it('is written by who may write it, and reads the same whether it is there or not for who may not', async () => {
+    const topic = await withTopic()
+    const record = { value: { type: 'STRING', data: 'a' } }
+    for (const path of [topic.path, `${topic.path}:batch`]) {
+      const denied = await topic.gateway.as('alice').post(path).send(record)
+      expect([denied.status, denied.body]).toEqual([403, { error_code: 40301, message: 'Not authorized to access topics: [orders]' }])
+      expect((await topic.gateway.as('alice').post(path.replace('orders', 'absent')).send(record)).body).toEqual({ error_code: 40301, message: 'Not authorized to access topics: [absent]' })
+      const absent = await topic.gateway.as(admin).post(path.replace('orders', 'absent')).send(record)
+      expect([absent.status, absent.body]).toEqual([404, { error_code: 40403, message: 'This server does not host this topic-partition.' }])
+    }
+    await topic.gateway.allow('alice', 'write', 'topic', 'orders')
+    expect(await produce(topic, record, 'alice')).toMatchObject({ status: 200, error_code: 200 })
+  })
+
+  it('is made where topics are made by being written to', async () => {
+    const gateway = await testGateway({ autoCreateTopics: true })
+    const { id } = await gateway.parts.admin.cluster()
+    expect(await produce({ gateway, path: `/v3/clusters/${id}/topics/fresh/records` }, { value: { type: 'STRING', data: 'a' } })).toMatchObject({ error_code: 200 })
+  })
+
+  it('has its own validation here too', async () => {
+    const gateway = await testGateway({
+      validation: { appliesTo: () => true, check: async (_topic, records) => records.map(one => (one.value?.toString() === 'bad' ? { part: 'value', pointer: '/a', reason: 'is bad' } : null)) },
+    })
+    await gateway.createTopic('orders')
+    const { id } = await gateway.parts.admin.cluster()
+    const topic = { gateway, path: `/v3/clusters/${id}/topics/orders/records` }
+    expect(await produce(topic, { value: { type: 'STRING', data: 'bad' } })).toMatchObject({ error_code: 42206, message: 'value at /a: is bad', faults: [{ part: 'value', pointer: '/a', reason: 'is bad' }] })
+    expect(await produce(topic, { value: { type: 'STRING', data: 'good' } })).toMatchObject({ error_code: 200, offset: 0 })
+  })
+
+  it.each([
+    ['', 'application/json', 422, 422, 'Payload error. Request body is empty. Data is required.'],
+    [' \n', 'application/json', 422, 422, 'Payload error. Request body is empty. Data is required.'],
+    ['{}', 'text/plain', 415, 415, 'HTTP 415 Unsupported Media Type: \'text/plain\'; taken is application/json'],
+  ])('takes no body %j of %s', async (body, type, status, errorCode, message) => {
+    const { gateway, path } = await withTopic()
+    const answer = await gateway.as(admin).post(path).set('content-type', type).send(body)
+    expect([answer.status, answer.body]).toEqual([status, { error_code: errorCode, message }])
+    description?.expectAnswer(operation, answer.status, answer.body)
+  })
+})
+
+describe('a batch', () => {
+  const batch = `${operation}:batch`
+
+  it('is answered entry by entry', async () => {
+    const { gateway, path } = await withTopic({}, 2)
+    const entries = [
+      { id: '1', partition_id: 1, value: { type: 'STRING', data: 'a' } },
+      { id: 'two', value: { type: 'BINARY', data: '*' } },
+      { id: '3', partition_id: 9 },
+      { id: '4', partition_id: 1, key: { type: 'JSON', data: [1] }, headers: [{ name: 'h', value: 'YQ==' }] },
+      { id: '5', offset: 1 },
+    ]
+    const answer = await gateway.as(admin).post(`${path}:batch`).send({ entries })
+    description?.expectAnswer(batch, answer.status, { ...answer.body, failures: (answer.body.failures as Report[]).map(({ faults: _faults, ...one }) => one) })
+    expect([answer.status, answer.body]).toMatchObject([207, {
+      successes: [{ id: '1', topic_name: 'orders', partition_id: 1, offset: 0, value: { type: 'STRING', size: 1 } }, { id: '4', offset: 1, key: { type: 'JSON', size: 3 } }],
+      failures: [
+        { id: 'two', error_code: 42206, faults: [{ part: 'value', pointer: '' }] },
+        { id: '3', error_code: 40403 },
+        { id: '5', error_code: 400, message: 'Unrecognized field: offset' },
+      ],
+    }])
+    expect(await gateway.values('orders', 1)).toEqual(['a', null])
+  })
+
+  it.each([
+    ['{"entries":[]}', 422, 42208, /^Batch is empty$/],
+    ['{}', 422, 42208, /^Batch is empty$/],
+    ['{"entries":[{"id":"1"},{"id":"1"}]}', 422, 42208, /^Batch entry ids are not distinct: '1' is used twice$/],
+    [`{"entries":[{"id":"${'x'.repeat(81)}"}]}`, 422, 42208, /1 to 80 characters/],
+    ['{"entries":[{"id":""}]}', 422, 42208, /1 to 80 characters/],
+    ['{"entries":[{"value":null}]}', 422, 42208, /^entries\[0\] has no id$/],
+    [`{"entries":[${Array.from({ length: 10_001 }, (_, at) => `{"id":"${at}"}`).join(',')}]}`, 422, 42208, /^Too many entries in batch: more than 10000$/],
+    [`{"entries":[{"id":"1","value":{"type":"STRING","data":"${'x'.repeat(4 * 1024 * 1024)}"}}]}`, 413, 413, /larger than/],
+    ['{"entries":[{"id":"1"}', 400, 400, /malformed JSON/],
+    ['{"entries":[{"id":"1"}]}x', 400, 400, /malformed JSON/],
+    ['[]', 400, 400, /must be an object/],
+    ['{"entries":{}}', 400, 400, /must be a list/],
+    ['{"entries":[{"id":"1"}],"entries":[{"id":"2"}]}', 400, 400, /more than once/],
+    ['{"records":[]}', 400, 400, /^Unrecognized field: records$/],
+  ])('that is none is refused as a whole: %.60s', async (body, status, errorCode, message) => {
+    const { gateway, path } = await withTopic()
+    const answer = await gateway.as(admin).post(`${path}:batch`).set('content-type', 'application/json').send(body)
+    expect([answer.status, answer.body]).toEqual([status, { error_code: errorCode, message: expect.stringMatching(message) }])
+    expect(await gateway.values('orders')).toEqual([])
+  })
+})
