@@ -67,10 +67,11 @@ export async function appendRecords(parts: AppendParts, request: RecordsToAppend
 
 /** `value at /amount: must be number`, and where the record is now. */
 export function setAsideText({ fault, at }: SetAside): string {
-  return `${textOf(fault)}; the record lies in dead-letter topic '${at.topic}', partition ${at.partition}, offset ${at.offset}`
+  return `${faultText(fault)}; the record lies in dead-letter topic '${at.topic}', partition ${at.partition}, offset ${at.offset}`
 }
 
-async function findFaults(validation: Validation, { topic, drafts, faults: given = new Map() }: RecordsToAppend): Promise<readonly IndexedFault[]> {
+/** What does not fit, by index: what could not be encoded, and what the topic's own validation finds. */
+export async function findFaults(validation: Validation, { topic, drafts, faults: given = new Map() }: RecordsToAppend): Promise<readonly IndexedFault[]> {
   const faults = [...given].map(([index, fault]): IndexedFault => ({ ...fault, index }))
   if (!validation.appliesTo(topic)) return faults
   const others = given.size === 0 ? [...drafts.keys()] : [...drafts.keys()].filter(index => !given.has(index))
@@ -94,8 +95,8 @@ function build({ admin, clock }: AppendParts, topic: Topic, indexes: Iterable<nu
   }))
 }
 
-/** Throws where a partition's letters cannot be put; those of others may lie there then. */
-async function putAside(validation: Validation, { topic, caller, drafts, assigned }: RecordsToAppend, faults: readonly IndexedFault[]): Promise<Map<number, SetAside>> {
+/** Puts what does not fit into the dead-letter topic. Throws where a partition's letters cannot be put; those of others may lie there then. */
+export async function putAside(validation: Validation, { topic, caller, drafts, assigned }: RecordsToAppend, faults: readonly IndexedFault[]): Promise<Map<number, SetAside>> {
   const setAside = new Map<number, SetAside>()
   await Promise.all([...Map.groupBy(faults, ({ index }) => assigned[index]!)].map(async ([partition, own]) => {
     const letters = own.map((fault): DeadLetter => ({ ...drafts[fault.index]!, index: fault.index, fault }))
@@ -106,7 +107,8 @@ async function putAside(validation: Validation, { topic, caller, drafts, assigne
   return setAside
 }
 
-function textOf({ part, pointer, reason }: RecordFault): string {
+/** `value at /amount: must be number`. */
+export function faultText({ part, pointer, reason }: RecordFault): string {
   return `${part}${pointer === '' ? '' : ` at ${pointer}`}: ${reason}`
 }
 
@@ -114,7 +116,7 @@ function textOf({ part, pointer, reason }: RecordFault): string {
 export function unfit(faults: readonly IndexedFault[]): Problem {
   const all = faults.flatMap(({ index, part, pointer, reason, more = [] }) => [{ pointer, reason }, ...more].map(one => ({ index, part, ...one })))
   const more = all.length === 1 ? '' : ` (and ${all.length - 1} more)`
-  return new Problem(422, `records[${faults[0]!.index}].${textOf(faults[0]!)}${more}; nothing was stored`, {
+  return new Problem(422, `records[${faults[0]!.index}].${faultText(faults[0]!)}${more}; nothing was stored`, {
     errorCode: invalidPayload,
     details: { fault_count: all.length, faults: all.slice(0, faultsShownMax) },
   })

@@ -1,11 +1,11 @@
 // Records that came together, stored together: encoded, judged by the topic's own validation, one batch per partition (or several, where one would be larger than the topic
 // takes), acknowledged when durable. Each record has an outcome of its own, and one that fails keeps no other from being stored.
-import { Refusal, type Access, type Admin, type Caller, type Logs, type Topic, type Validation } from '../../../ports.ts'
-import type { SchemaFault } from '../../../registry/fault.ts'
+import { Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../../ports.ts'
 import { buildBatch, type RecordDraft } from '../../../wire/batch.ts'
 import type { Clock } from '../../../world/world.ts'
 import { expectOnTopic } from '../../callers.ts'
 import { Problem } from '../../problem.ts'
+import { faultText, findFaults, invalidPayload, putAside, setAsideText } from '../append.ts'
 import { type Partitioner, partitionOfKey } from '../partitioner.ts'
 import type { PartCodec, Payloads } from '../payload.ts'
 import type { PartName } from '../schema-choice.ts'
@@ -13,8 +13,7 @@ import type { PartRequest, RecordRequest } from './record-request.ts'
 import { unknownTopicOrPartition, v3AnswerTo } from './refusals.ts'
 
 const appendTimeoutMs = 30_000
-/** Confluent's number for a payload that does not fit, and for a schema that is missing. */
-const invalidPayload = 42206
+/** Confluent's numbers for a schema that is missing. */
 const missingSchema = { key: 42201, value: 42202 } as const
 /** The most that a record takes in a batch besides its key, value and headers, and a header besides its name and value. */
 const recordOverheadBytes = 40
@@ -60,8 +59,9 @@ export class Delivery {
       return requests.map(request => ({ isStored: false, problem: request instanceof Problem ? request : error }))
     }
     const outcomes: Outcome[] = []
-    const accepted = await this.#validated(topic, await this.#encoded(topic, requests, outcomes), outcomes)
-    const byPartition = Map.groupBy(this.#assigned(topic, accepted, outcomes), one => one.partition)
+    const assigned = this.#assigned(topic, await this.#encoded(topic, requests, outcomes), outcomes)
+    const accepted = await this.#validated(topic, assigned, outcomes)
+    const byPartition = Map.groupBy(accepted, one => one.partition)
     await Promise.all([...byPartition].map(([partition, records]) => this.#append(topic, partition, records, outcomes)))
     return outcomes
   }
@@ -84,7 +84,7 @@ export class Delivery {
         const value = request.value === undefined ? absent : encode('value', request.value, await this.#codec(topic, 'value', request.value, codecs))
         const draft: RecordDraft = { key: key.bytes, value: value.bytes, headers: request.headers }
         if (request.timestampMs !== undefined) draft.timestampMs = request.timestampMs
-        encoded.push({ index, partition: request.partition, draft, report: key.report + value.report })
+        encoded.push({ index, partition: request.partition, draft, report: key.report + value.report, fault: key.fault ?? value.fault })
       } catch (error) {
         if (!(error instanceof Problem)) throw error
         outcomes[index] = { isStored: false, problem: error }
@@ -119,16 +119,28 @@ export class Delivery {
     }
   }
 
-  async #validated(topic: Topic, records: readonly Encoded[], outcomes: Outcome[]): Promise<readonly Encoded[]> {
+  /** The records that fit. Of the others each has its own fate: refused, or in the topic's dead-letter topic, where the topic has them kept. */
+  async #validated(topic: Topic, records: readonly Assigned[], outcomes: Outcome[]): Promise<readonly Assigned[]> {
     const { validation } = this.#parts
-    if (records.length === 0 || !validation.appliesTo(topic)) return records
-    const verdicts = await validation.check(topic, records.map(record => record.draft))
-    return records.filter(({ index }, at) => {
-      const fault = verdicts[at]
-      if (fault === null || fault === undefined) return true
-      outcomes[index] = { isStored: false, problem: unfit(fault.part, fault) }
-      return false
-    })
+    const given = new Map(records.flatMap(({ fault }, at) => (fault === undefined ? [] : [[at, fault] as const])))
+    if (given.size === 0 && !validation.appliesTo(topic)) return records
+    const request = { topic, caller: this.#caller, drafts: records.map(one => one.draft), assigned: records.map(one => one.partition), faults: given }
+    const faults = await findFaults(validation, request)
+    if (faults.length === 0) return records
+    try {
+      const aside = validation.onInvalid(topic) === 'dead-letter' ? await putAside(validation, request, faults) : undefined
+      for (const { index: at, ...fault } of faults) {
+        const position = aside?.get(at)
+        outcomes[records[at]!.index] = { isStored: false, problem: unfit(fault, position === undefined ? undefined : setAsideText(position)) }
+      }
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error
+      // Without its dead letters nothing of these may be stored.
+      for (const { index } of records) outcomes[index] = { isStored: false, problem: error }
+      return []
+    }
+    const unfitAt = new Set(faults.map(fault => fault.index))
+    return records.filter((_, at) => !unfitAt.has(at))
   }
 
   /** The record's own partition, else its key's, else the turn of these records. */
@@ -182,19 +194,27 @@ interface Encoded {
   readonly draft: RecordDraft
   /** What a report says of the key and the value, each behind a comma. */
   readonly report: string
+  /** Why it could not be encoded; the part is then what the client sent. */
+  readonly fault: RecordFault | undefined
 }
 
 interface Assigned extends Encoded {
   readonly partition: number
 }
 
-const absent = { bytes: null, report: '' }
+interface EncodedPart {
+  readonly bytes: Buffer | null
+  readonly report: string
+  readonly fault?: RecordFault
+}
 
-function encode(part: PartName, { data }: PartRequest, { codec, report }: Codec): { readonly bytes: Buffer | null; readonly report: string } {
+const absent: EncodedPart = { bytes: null, report: '' }
+
+function encode(part: PartName, { data }: PartRequest, { codec, report }: Codec): EncodedPart {
   if (data === undefined) return { bytes: null, report: `,${report}"size":0}` }
   const encoded = data.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codec.encode(data)
-  if (!Buffer.isBuffer(encoded)) throw unfit(part, encoded)
-  return { bytes: encoded, report: `,${report}"size":${encoded.length}}` }
+  if (Buffer.isBuffer(encoded)) return { bytes: encoded, report: `,${report}"size":${encoded.length}}` }
+  return { bytes: data.json, report: '', fault: { part, ...encoded } }
 }
 
 /** The type and the schema of a part, as a report names them: members with a comma behind each. */
@@ -204,9 +224,9 @@ function describe(format: PartRequest['format'], { version }: PartCodec): string
   return `"type":"${type}","subject":${JSON.stringify(version.subject)},"schema_id":${version.id},"schema_version":${version.version},`
 }
 
-function unfit(part: PartName, fault: SchemaFault): Problem {
-  const { pointer, reason } = fault
-  return new Problem(422, `${part}${pointer === '' ? '' : ` at ${pointer}`}: ${reason}`, { errorCode: invalidPayload, details: { faults: [{ part, pointer, reason }] } })
+function unfit(fault: RecordFault, message = faultText(fault)): Problem {
+  const { part, pointer, reason, more = [] } = fault
+  return new Problem(422, message, { errorCode: invalidPayload, details: { faults: [{ pointer, reason }, ...more].map(one => ({ part, ...one })) } })
 }
 
 /** Runs of records of which each makes a batch that the topic takes; a record that is too large by itself is alone, to be refused alone. */

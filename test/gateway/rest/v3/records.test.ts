@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest'
 import { createGateway, type GatewayParts } from '../../../../src/gateway/app.ts'
 import type { StreamLimits } from '../../../../src/gateway/rest/v3/records.ts'
 import { type GatewayLimits, startGateway } from '../../../../src/gateway/server.ts'
-import { Refusal } from '../../../../src/ports.ts'
+import { type DeadLetter, type RecordFault, type RecordParts, Refusal, type Topic, type Validation } from '../../../../src/ports.ts'
 import type { Clock } from '../../../../src/world/world.ts'
 import { admin, testGateway, type TestGateway } from '../../../support/gateway.ts'
 import { v3Description } from '../../../support/rest-v3.ts'
@@ -84,6 +84,16 @@ async function produce({ gateway, path }: { gateway: TestGateway; path: string }
     expect(answer.headers['content-length']).toBe(String(Buffer.byteLength(answer.text)))
   }
   return { status: answer.status, ...answer.body }
+}
+
+/** The reports of records that are sent in one body. */
+async function produceAll({ gateway, path }: { gateway: TestGateway; path: string }, body: string): Promise<Report[]> {
+  const answer = await gateway.as(admin).post(path).set('content-type', 'application/json').buffer(true).parse((response, done) => {
+    let text = ''
+    response.on('data', (chunk: Buffer) => { text += String(chunk) }).on('end', () => done(null, text))
+  }).send(body)
+  const reports = (answer.body as string).trimEnd().split('\n').map(line => JSON.parse(line) as Report)
+  return reports
 }
 
 describe('a stream', () => {
@@ -324,10 +334,8 @@ describe('a record', () => {
   it('larger than the topic takes is refused alone', async () => {
     const topic = await withTopic({ 'max.message.bytes': '1000' })
     const value = (length: number): string => JSON.stringify({ value: { type: 'STRING', data: 'x'.repeat(length) } })
-    const answer = await topic.gateway.as(admin).post(topic.path).set('content-type', 'application/json').buffer(true).parse((response, done) => {
-      void all(response as unknown as IncomingMessage).then(reports => done(null, reports), (error: Error) => done(error, undefined))
-    }).send([value(400), value(2_000), value(400), value(400)].join(''))
-    expect((answer.body as Report[]).map(report => report.error_code)).toEqual([200, 413, 200, 200])
+    const reports = await produceAll(topic, [value(400), value(2_000), value(400), value(400)].join(''))
+    expect(reports.map(report => report.error_code)).toEqual([200, 413, 200, 200])
     expect(await topic.gateway.values('orders')).toHaveLength(3)
   })
 })
@@ -427,15 +435,48 @@ describe('a topic', () => {
     expect(await produce({ gateway, path: `/v3/clusters/${id}/topics/fresh/records` }, { value: { type: 'STRING', data: 'a' } })).toMatchObject({ error_code: 200 })
   })
 
-  it('has its own validation here too', async () => {
+  const fault = { part: 'value', pointer: '/a', reason: 'is bad' } as const
+  const record = (data: string): string => JSON.stringify({ value: { type: 'STRING', data } })
+  const isBad = async (_topic: Topic, records: readonly RecordParts[]): Promise<(RecordFault | null)[]> => records.map(one => (one.value?.toString() === 'bad' ? fault : null))
+
+  async function validating(validation: Partial<Validation>): Promise<{ gateway: TestGateway; path: string }> {
     const gateway = await testGateway({
-      validation: { appliesTo: () => true, check: async (_topic, records) => records.map(one => (one.value?.toString() === 'bad' ? { part: 'value', pointer: '/a', reason: 'is bad' } : null)) },
+      validation: { appliesTo: () => true, check: isBad, onInvalid: () => 'reject', putDeadLetters: () => { throw new Error('nothing is put aside') }, ...validation },
     })
     await gateway.createTopic('orders')
     const { id } = await gateway.parts.admin.cluster()
-    const topic = { gateway, path: `/v3/clusters/${id}/topics/orders/records` }
-    expect(await produce(topic, { value: { type: 'STRING', data: 'bad' } })).toMatchObject({ error_code: 42206, message: 'value at /a: is bad', faults: [{ part: 'value', pointer: '/a', reason: 'is bad' }] })
-    expect(await produce(topic, { value: { type: 'STRING', data: 'good' } })).toMatchObject({ error_code: 200, offset: 0 })
+    return { gateway, path: `/v3/clusters/${id}/topics/orders/records` }
+  }
+
+  it('has its own validation here too', async () => {
+    const topic = await validating({})
+    expect(await produceAll(topic, record('bad') + record('good'))).toMatchObject([{ error_code: 42206, message: 'value at /a: is bad', faults: [fault] }, { error_code: 200, offset: 0 }])
+    expect(await topic.gateway.values('orders')).toEqual(['good'])
+  })
+
+  it('may have its dead letters kept: what fits is stored, and the others are told where they lie', async () => {
+    const put: DeadLetter[] = []
+    const topic = await validating({
+      onInvalid: () => 'dead-letter',
+      putDeadLetters: async (_topic, origin, letters) => {
+        expect(origin).toMatchObject({ topic: 'orders', partition: 0, wayIn: 'rest', caller: { principal: { name: `CN=${admin}` } } })
+        return letters.map(letter => ({ topic: 'dead', partition: 0, offset: put.push(letter) - 1 }))
+      },
+    })
+    const reports = await produceAll(topic, `${record('bad')}${record('good')}{"value":{"type":"BINARY","data":"***"}}`)
+    expect(reports).toMatchObject([
+      { error_code: 42206, message: 'value at /a: is bad; the record lies in dead-letter topic \'dead\', partition 0, offset 0', faults: [fault] },
+      { error_code: 200, offset: 0 },
+      { error_code: 42206, message: expect.stringMatching(/lies in dead-letter topic 'dead', partition 0, offset 1$/) },
+    ])
+    expect(put.map(letter => letter.value?.toString())).toEqual(['bad', '"***"'])
+    expect(await topic.gateway.values('orders')).toEqual(['good'])
+  })
+
+  it('stores nothing that comes with a record whose dead letter cannot be put', async () => {
+    const topic = await validating({ onInvalid: () => 'dead-letter', putDeadLetters: async () => new Refusal('not-enough-replicas', 'not now') })
+    expect(await produceAll(topic, record('bad') + record('good'))).toMatchObject([{ error_code: 50003, message: 'not now' }, { error_code: 50003 }])
+    expect(await topic.gateway.values('orders')).toEqual([])
   })
 
   it.each([
