@@ -1,6 +1,7 @@
 // Compatibility levels: which versions a new schema is held against, in which direction, and what the answer says. The words are Confluent's.
 import { avroDifferences } from './avro/compatibility.ts'
 import { jsonDifferences } from './json-schema/compatibility.ts'
+import { protobufDifferences } from './protobuf/compatibility.ts'
 import type { Schema } from './schema.ts'
 import type { CompatibilityLevel, CompatibilityPolicy } from './store.ts'
 
@@ -48,6 +49,7 @@ function differencesOf(candidate: Schema, earlier: Schema, { level, policy }: Co
 function readable(reader: Schema, writer: Schema, policy: CompatibilityPolicy): readonly string[] {
   if (reader.type === 'AVRO' && writer.type === 'AVRO') return avroDifferences(reader.root, writer.root)
   if (reader.type === 'JSON' && writer.type === 'JSON') return jsonDifferences(writer.document, reader.document, policy)
+  if (reader.type === 'PROTOBUF' && writer.type === 'PROTOBUF') return protobufDifferences(writer.document, reader.document)
   return []
 }
 

@@ -1,46 +1,115 @@
-// Protobuf payloads: message indexes and the message behind them, from ProtoJSON and to it.
-import { fromBinary, fromJson, type JsonValue, toBinary, toJsonString } from '@bufbuild/protobuf'
+// Protobuf payloads: message indexes and the message behind them, from ProtoJSON and to it. Types within google.protobuf.Any are those of the schema and its
+// imports; nothing is fetched. Made by descriptors at run time, without code generation.
+import { type DescMessage, fromBinary, fromJson, type JsonValue, type Message, ScalarType, toBinary, toJson } from '@bufbuild/protobuf'
+import { parseJsonText } from '../../base/json.ts'
 import type { SchemaFault } from '../fault.ts'
 import type { ProtobufDocument } from './document.ts'
-import { messageAt, readMessageIndexes, writeMessageIndexes } from './message-indexes.ts'
+import { indexesOf, messageAt, readMessageIndexes, writeMessageIndexes } from './message-indexes.ts'
+import { RequiredFields } from './required-fields.ts'
+import { faultIn } from './proto-json.ts'
 
 export interface ProtobufCodec {
-  encode(value: unknown): Buffer | SchemaFault
+  /** A message of the schema's first type, from ProtoJSON. */
+  encode(value: unknown, json: Buffer): Buffer | SchemaFault
   check(bytes: Buffer, from: number): SchemaFault | null
+  /** ProtoJSON. */
   decode(bytes: Buffer, from: number): string | SchemaFault
 }
 
+/** A message in memory takes up to fifty times the bytes of the shortest that stand for it. */
+const messageBytesMax = 8 * 1024 * 1024
+/** Names of fields and enum values make JSON longer than what it is made of. */
+const jsonCharactersMax = 64 * 1024 * 1024
+const depthMax = 100
+
 export function compileProtobuf(document: ProtobufDocument): ProtobufCodec {
   const { registry, file } = document
+  const required = new RequiredFields()
+  /** By their indexes; as many as the schema has at most. */
+  const types = new Map<string, DescMessage>()
   const first = file.messages[0]
-  const open = (bytes: Buffer, from: number): { json: () => string } | SchemaFault => {
+  const has64Bits = [...registry].some(type => type.kind === 'message' && type.fields.some(field => (
+    field.fieldKind !== 'message' && field.fieldKind !== 'enum' && field.scalar !== undefined && longScalars.has(field.scalar)
+  )))
+
+  const open = (bytes: Buffer, from: number, { readUnknownFields }: { readUnknownFields: boolean }): { type: DescMessage; message: Message } | SchemaFault => {
     const read = readMessageIndexes(bytes, from)
     if ('reason' in read) return read
-    const type = messageAt(file, read.indexes)
-    if (type === undefined) return { pointer: '', reason: `names a message that the schema has not, by the indexes ${read.indexes.join(', ')}` }
+    const key = read.indexes.join()
+    const type = types.get(key) ?? messageAt(file, read.indexes)
+    if (type === undefined) return { pointer: '', reason: `names a message that the schema does not have, with the indexes ${read.indexes.join(', ')}` }
+    types.set(key, type)
+    if (bytes.length - read.end > messageBytesMax) return { pointer: '', reason: `is longer than ${messageBytesMax} bytes` }
+    let message: Message
     try {
-      const message = fromBinary(type, bytes.subarray(read.end))
-      return { json: () => toJsonString(type, message, { registry }) }
+      message = fromBinary(type, bytes.subarray(read.end), { readUnknownFields, recursionLimit: depthMax })
     } catch {
       return { pointer: '', reason: `is not a message ${type.typeName}` }
     }
+    return required.missingIn(type, message) ?? { type, message }
   }
+
   return {
-    encode(value) {
+    encode(value, json) {
       if (first === undefined) return { pointer: '', reason: 'cannot be written: the schema has no message' }
+      if (json.length > messageBytesMax) return { pointer: '', reason: `is longer than ${messageBytesMax} bytes` }
+      const exact = has64Bits && typeof value === 'object' ? withLongNumbers(value, json) : value
+      let message: Message
       try {
-        return Buffer.concat([writeMessageIndexes([0]), toBinary(first, fromJson(first, value as JsonValue, { registry }))])
+        message = fromJson(first, exact as JsonValue, { registry, recursionLimit: depthMax })
+      } catch {
+        return faultIn(first, exact, { registry, recursionLimit: depthMax })
+      }
+      const missing = required.missingIn(first, message)
+      if (missing !== null) return missing
+      try {
+        return Buffer.concat([writeMessageIndexes(indexesOf(first)), toBinary(first, message)])
       } catch {
         return { pointer: '', reason: `is not a message ${first.typeName}` }
       }
     },
     check(bytes, from) {
-      const opened = open(bytes, from)
-      return 'json' in opened ? null : opened
+      const opened = open(bytes, from, { readUnknownFields: false })
+      return 'reason' in opened ? opened : null
     },
     decode(bytes, from) {
-      const opened = open(bytes, from)
-      return 'json' in opened ? opened.json() : opened
+      // Extensions come as unknown fields.
+      const opened = open(bytes, from, { readUnknownFields: true })
+      if ('reason' in opened) return opened
+      try {
+        const value = toJson(opened.type, opened.message, { registry })
+        if (charactersOf(value, jsonCharactersMax) < 0) return { pointer: '', reason: `is longer than ${jsonCharactersMax} characters as JSON` }
+        return JSON.stringify(value)
+      } catch {
+        // A time out of range, an Any whose type the schema does not have.
+        return { pointer: '', reason: 'has a value that JSON has no form for' }
+      }
     },
   }
 }
+
+const longScalars: ReadonlySet<ScalarType> = new Set([ScalarType.INT64, ScalarType.UINT64, ScalarType.SINT64, ScalarType.FIXED64, ScalarType.SFIXED64])
+
+/** Whole numbers that a double cannot hold are texts, as ProtoJSON writes them itself. */
+function withLongNumbers(value: unknown, json: Buffer): unknown {
+  const text = json.toString()
+  if (!/\d{16}/.test(text)) return value
+  return parseJsonText(text, (_name, scalar, context) => {
+    const source = context?.source
+    return typeof scalar === 'number' && source !== undefined && /^-?\d{16,20}$/.test(source) ? source : scalar
+  })
+}
+
+/** What is left of `left` after the JSON text of the value, names and texts counted once for each place they stand in; negative where it is not enough. */
+function charactersOf(value: JsonValue, left: number): number {
+  if (typeof value === 'string') return left - value.length - 2
+  if (typeof value !== 'object' || value === null) return left - 1
+  let rest = left - 2
+  if (Array.isArray(value)) {
+    for (const item of value) if ((rest = charactersOf(item, rest) - 1) < 0) return rest
+    return rest
+  }
+  for (const name of Object.keys(value)) if ((rest = charactersOf(value[name]!, rest - name.length - 4)) < 0) return rest
+  return rest
+}
+
