@@ -98,6 +98,7 @@ describe('a consumer instance', () => {
     expect(await d.committed('readers')).toEqual(['orders/0 2', 'orders/1 1'])
     const offsets = await d.ask(d.gateway.as(admin).get(`${path}/offsets`).type(v2).send({ partitions: [{ topic: 'orders', partition: 0 }] }))
     expect(offsets.body).toEqual({ offsets: [{ topic: 'orders', partition: 0, offset: 2, metadata: '' }] })
+    expect((await d.get(`${path}/offsets`)).body.offsets.map((one: { offset: number }) => one.offset).toSorted()).toEqual([1, 2])
     expect((await d.remove(path)).status).toBe(204)
     expect([(await d.remove(path)).status, (await d.get(`${path}/records`)).body]).toEqual([404, { error_code: 40403, message: 'Consumer instance not found.' }])
   })
@@ -183,6 +184,24 @@ describe('a consumer instance', () => {
     expect((await d.remove(`${path}/subscription`)).status).toBe(204)
     expect((await d.post(`${path}/subscription`, { topics: ['orders'] })).status).toBe(204)
     expect((await d.post(`${path}/assignments`, { partitions: [at] })).body).toMatchObject({ error_code: 40903 })
+  })
+
+  it('goes where its client sought while a read was under way, and reads nothing by a HEAD', async () => {
+    await using d = await desk()
+    await d.createTopic('orders', 1)
+    await d.produce('orders', 0, '1', '2')
+    const path = await d.create('c1')
+    const at = { topic: 'orders', partition: 0 }
+    await d.post(`${path}/assignments`, { partitions: [at] })
+    await d.post(`${path}/positions/end`, { partitions: [at] })
+    const waiting = d.get(`${path}/records?timeout=20000`)
+    await d.pass(100)
+    await d.post(`${path}/positions`, { offsets: [{ ...at, offset: 1 }] })
+    await d.produce('orders', 0, '3')
+    expect((await waiting).body).toMatchObject([{ value: 2 }, { value: 3 }])
+    await d.post(`${path}/positions/beginning`, { partitions: [at] })
+    expect((await d.ask(d.gateway.as(admin).head(`${path}/records`))).status).toBe(405)
+    expect(await d.values(path, 3)).toEqual(['0/0 1', '0/1 2', '0/2 3'])
   })
 
   it('subscribes to a pattern, and to topics that match it later', async () => {

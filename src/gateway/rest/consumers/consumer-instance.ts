@@ -1,12 +1,12 @@
 // One consumer instance: what it reads (a subscription shared with its group, or partitions of its own choice), how far it has read, and what of that is to be
 // committed. The position moves only when an answer goes out, so that a client that hung up is given the same records again.
-import { Refusal, type Admin, type CommittedOffset, type Groups, type Logs, type OffsetToCommit, type PartitionRef, type Seen } from '../../../ports.ts'
+import { Refusal, type Admin, type CommittedOffset, type Groups, type Logs, type OffsetToCommit, type PartitionRef, type Seen, type Slice } from '../../../ports.ts'
 import type { Clock } from '../../../world/world.ts'
 import { Problem } from '../../problem.ts'
 import { orRefuse, problemOf } from '../../refusals.ts'
 import { endOf, type RecordPrinter, recordsFrom } from '../record-view.ts'
 import type { InstanceConfig } from './instance-config.ts'
-import { Membership } from './membership.ts'
+import { changesOfGroup, Membership } from './membership.ts'
 import type { Subscription } from './subscription.ts'
 
 export interface InstanceParts {
@@ -172,15 +172,21 @@ export class ConsumerInstance {
 
   /** Durable when it resolves. */
   async commit(offsets: readonly OffsetToCommit[]): Promise<void> {
-    if (offsets.length === 0) return
+    const refused = await this.#commit(offsets)
+    if (refused !== null) throw problemOf(refused)
+  }
+
+  async #commit(offsets: readonly OffsetToCommit[]): Promise<null | Refusal> {
+    if (offsets.length === 0) return null
     const { memberId, generationId } = this.#membership?.generation ?? { memberId: '', generationId: -1 }
-    const outcome = orRefuse(await this.#parts.groups.commit({ groupId: this.group, memberId, instanceId: null, generationId, offsets }))
-    const refused = outcome.find(one => one !== null)
-    if (refused != null) throw problemOf(refused)
+    const outcome = await this.#parts.groups.commit({ groupId: this.group, memberId, instanceId: null, generationId, offsets })
+    const refused = outcome instanceof Refusal ? outcome : outcome.find(one => one !== null)
+    if (refused != null) return refused
     for (const { offset, ...at } of offsets) {
       const held = this.#held?.get(keyOf(at))
       if (held?.uncommitted !== undefined && held.uncommitted <= offset) held.uncommitted = undefined
     }
+    return null
   }
 
   async committed(partitions: readonly PartitionRef[]): Promise<readonly CommittedOffset[]> {
@@ -206,80 +212,105 @@ export class ConsumerInstance {
     return turn
   }
 
+  /** While the group changes nothing can be committed: what was read comes again to whoever has the partition next, and that is no fault of this request. */
   async #commitRead(): Promise<void> {
-    await this.commit(this.uncommitted)
+    const refused = await this.#commit(this.uncommitted)
+    if (refused !== null && !changesOfGroup.has(refused.code)) throw problemOf(refused)
   }
 
   async #read(how: ReadHow): Promise<Read> {
     const { clock, logs } = this.#parts
     const deadlineMs = clock.monotonic() + how.timeoutMs
+    const bytesMin = Math.max(1, Math.min(this.config.bytesMin, how.bytesMax))
     let opened: { held: unknown; printers: ReadonlyMap<string, RecordPrinter> } | undefined
     for (;;) {
       if (this.#isClosed) throw new Problem(404, 'Consumer instance not found.', { errorCode: 40403 })
       const changed = this.#changed.signal
       const held = this.#held
       if (held !== undefined && opened?.held !== held) opened = { held, printers: await how.open(this.assignment) }
-      const round = held === undefined ? undefined : await this.#gather([...held.values()], opened!.printers, how)
       const isOver = how.signal.aborted || clock.monotonic() >= deadlineMs
-      if (round !== undefined && (round.bytes >= Math.max(1, this.config.bytesMin) || isOver) && this.#held === held) return round
+      const of = [...held?.values() ?? []]
+      const measured = held === undefined ? undefined : await this.#measure(of, how)
+      if (measured !== undefined && (measured.bytes >= bytesMin || (isOver && measured.bytes > 0))) {
+        const round = await this.#gather(of, opened!.printers, how)
+        if (this.#held === held && (round.records.length > 0 || isOver)) return round
+      }
       // The group may not let the member in at all: better said than waited for.
       if (isOver && this.#membership?.fault !== undefined) throw problemOf(this.#membership.fault)
       if (isOver) return { records: [], accept: () => undefined }
       using timeout = afterMs(clock, deadlineMs - clock.monotonic())
       const signal = AbortSignal.any([how.signal, changed, timeout.signal])
-      if (round === undefined || round.seen.length === 0) await aborted(signal)
+      if (measured === undefined || measured.seen.length === 0) await aborted(signal)
       else {
-        await logs.changed(round.seen, signal)
+        await logs.changed(measured.seen, signal)
         using pause = afterMs(clock, pauseMs)
         await aborted(AbortSignal.any([signal, pause.signal]))
       }
     }
   }
 
-  async #gather(held: readonly Held[], printers: ReadonlyMap<string, RecordPrinter>, how: ReadHow): Promise<Read & { bytes: number; seen: readonly Seen[] }> {
+  /** How much there is to read, without a look at any record: a read that waits for more must not open the same ones again and again. */
+  async #measure(held: readonly Held[], how: ReadHow): Promise<{ bytes: number; seen: readonly Seen[] }> {
     await this.#findPositions(held)
-    const records: string[] = []
     const seen: Seen[] = []
-    const ends = new Map<Held, { position: number; isShown: boolean }>()
+    let bytes = 0
+    for (const one of held) {
+      const slice = await this.#slice(one, Math.max(1, how.bytesMax - bytes))
+      if (slice === undefined) continue
+      seen.push({ ...one.at, highWatermark: slice.highWatermark })
+      bytes += bytesOf(slice)
+    }
+    return { bytes, seen }
+  }
+
+  async #gather(held: readonly Held[], printers: ReadonlyMap<string, RecordPrinter>, how: ReadHow): Promise<Read> {
+    const records: string[] = []
+    const ends = new Map<Held, { from: number; position: number; isShown: boolean }>()
     let bytes = 0
     let characters = 0
     const inTurn = held.map((_, index) => held[(index + this.#turn) % held.length]!)
     this.#turn = (this.#turn + 1) % Math.max(1, held.length)
     for (const one of inTurn) {
       if (bytes >= how.bytesMax || characters >= how.charactersMax) break
-      const { at, position } = one
+      const { at, position: from } = one
       const print = printers.get(at.topic)
-      if (position === undefined || print === undefined) continue
-      const slice = await this.#parts.logs.read(at, position, { bytesMax: how.bytesMax - bytes, atLeastOne: bytes === 0, committedOnly: true })
-      if (slice instanceof Refusal) {
-        await this.#mend(one, slice)
-        continue
-      }
-      seen.push({ ...at, highWatermark: slice.highWatermark })
-      let end = endOf(slice, position)
-      let count = 0
-      for (const record of recordsFrom(slice, position)) {
+      const slice = print === undefined ? undefined : await this.#slice(one, how.bytesMax - bytes, bytes === 0)
+      if (from === undefined || print === undefined || slice === undefined) continue
+      let position = endOf(slice, from)
+      const before = records.length
+      for (const record of recordsFrom(slice, from)) {
         if (characters >= how.charactersMax) {
-          end = record.offset
+          position = record.offset
           break
         }
         const text = print(at.partition, record)
         records.push(text)
         characters += text.length
-        count++
       }
-      bytes += slice.batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
-      ends.set(one, { position: end, isShown: count > 0 })
+      bytes += bytesOf(slice)
+      ends.set(one, { from, position, isShown: records.length > before })
     }
     const accept = (): void => {
-      for (const [one, { position, isShown }] of ends) {
+      for (const [one, { from, position, isShown }] of ends) {
+        // The client has sought meanwhile.
+        if (one.position !== from) continue
         one.position = position
         if (isShown) one.uncommitted = position
       }
     }
     // What holds nothing to show (control batches) is left behind at once.
     if (records.length === 0) accept()
-    return { records, bytes: records.length === 0 ? 0 : bytes, seen, accept }
+    return { records, accept }
+  }
+
+  /** What lies at the position of a partition; undefined where that cannot be read just now, or has no position yet. */
+  async #slice(held: Held, bytesMax: number, atLeastOne = true): Promise<Slice | undefined> {
+    const { at, position } = held
+    if (position === undefined) return undefined
+    const slice = await this.#parts.logs.read(at, position, { bytesMax, atLeastOne, committedOnly: true })
+    if (!(slice instanceof Refusal)) return slice
+    await this.#mend(held, slice)
+    return undefined
   }
 
   /** A partition that is gone or cannot be read just now is left out; one whose offset is gone begins anew. */
@@ -346,6 +377,10 @@ function keyOf({ topic, partition }: PartitionRef): string {
 
 function nameOf({ topic, partition }: PartitionRef): string {
   return `${topic}-${partition}`
+}
+
+function bytesOf(slice: Slice): number {
+  return slice.batches.reduce((sum, batch) => sum + batch.bytes.length, 0)
 }
 
 /** A signal that aborts after so long. */

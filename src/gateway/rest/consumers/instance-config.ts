@@ -16,10 +16,12 @@ export interface InstanceConfig {
   readonly timeoutMs: number
 }
 
+/** What a client asks for beyond is taken, as it is by Confluent's proxy, and ends here. */
 export const timeoutMsMax = 30_000
 
+const timeoutMsAsked = 2 ** 31 - 1
 const nameCharactersMax = 255
-const bytesMinMax = 8 * 1024 * 1024
+const bytesMinMax = 10_000_000
 const members = ['name', 'format', 'auto.offset.reset', 'auto.commit.enable', 'fetch.min.bytes', 'consumer.request.timeout.ms']
 
 /** Numbers and booleans may come as texts, as in Confluent's own examples. Throws 422 with 42204 (or 422, for a member that is unknown). */
@@ -35,7 +37,7 @@ export function parseInstanceConfig(body: unknown): InstanceConfig {
     reset: choice(given, 'auto.offset.reset', ['earliest', 'latest', 'none'], 'latest'),
     autoCommit: choice(given, 'auto.commit.enable', ['true', 'false'], 'true') === 'true',
     bytesMin: whole(given, 'fetch.min.bytes', bytesMinMax, 1),
-    timeoutMs: whole(given, 'consumer.request.timeout.ms', timeoutMsMax, 1_000),
+    timeoutMs: Math.min(whole(given, 'consumer.request.timeout.ms', timeoutMsAsked, 1_000), timeoutMsMax),
   }
 }
 

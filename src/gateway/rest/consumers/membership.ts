@@ -15,7 +15,7 @@ const topicsCheckMs = 30_000
 const retryMs = 1_000
 
 /** The member's place was given to others, or is being given out anew: there is nothing wrong, it joins again. */
-const startOver: ReadonlySet<RefusalCode> = new Set<RefusalCode>(['rebalance-in-progress', 'illegal-generation', 'unknown-member-id', 'member-id-required'])
+export const changesOfGroup: ReadonlySet<RefusalCode> = new Set<RefusalCode>(['rebalance-in-progress', 'illegal-generation', 'unknown-member-id', 'member-id-required'])
 
 export interface MembershipOptions {
   readonly groups: Groups
@@ -88,7 +88,7 @@ export class Membership {
       if (refusal === null) {
         await this.#stay(topics)
         this.#options.onRebalance()
-      } else if (!startOver.has(refusal.code)) {
+      } else if (!changesOfGroup.has(refusal.code)) {
         this.#fault = refusal
         await this.#pause(retryMs)
       }
@@ -132,7 +132,7 @@ export class Membership {
       if (this.#isClosing()) return
       const { memberId, generationId } = this.#generation!
       const refusal = await groups.heartbeat({ groupId, memberId, instanceId: null, generationId })
-      if (refusal !== null && startOver.has(refusal.code)) {
+      if (refusal !== null && changesOfGroup.has(refusal.code)) {
         this.#refused(refusal)
         return
       }

@@ -121,7 +121,9 @@ export function consumerRoutes(parts: ConsumerParts): Router {
       else await committing
     }))
     .get(onInstance(async (instance, request, response, caller) => {
-      const partitions = partitionsOf(await bodyOf(parts, request, response), 'partitions')
+      const body = await bodyOf(parts, request, response)
+      // Many clients cannot send a body with a GET: they hear of all that the instance has.
+      const partitions = isEmpty(body) ? instance.assignment : partitionsOf(body, 'partitions')
       expectOnTopics(parts.access, caller, partitions)
       const committed = await instance.committed(partitions)
       return { offsets: committed.map(({ topic, partition, offset, metadata }) => ({ topic, partition, offset, metadata })) }
@@ -129,6 +131,8 @@ export function consumerRoutes(parts: ConsumerParts): Router {
     .all(allowOnly('POST', 'GET'))
 
   router.route(`${path}/records`)
+    // Express would answer it with GET's handler, and the records would be read by nobody.
+    .head(allowOnly('GET'))
     .get(async (request, response) => {
       const { group, instance: name } = request.params
       const caller = readerOf(parts.access, response, group)
