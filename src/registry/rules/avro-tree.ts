@@ -2,7 +2,7 @@
 import { Cursor } from '../avro/cursor.ts'
 import { type AvroField, type AvroRecord, type AvroType, branchName, isNamed, type Properties } from '../avro/schema.ts'
 import type { TaggedPaths } from './tagged-paths.ts'
-import { type Field, type Leaf, type Member, type Tree, type TreeReader, TreeTooLarge, treeValuesMax } from './tree.ts'
+import { type Field, type Leaf, type Member, type Tree, type TreeReader, tooManyValues, treeValuesMax } from './tree.ts'
 
 type Build = (cursor: TreeCursor) => Tree
 
@@ -10,7 +10,7 @@ class TreeCursor extends Cursor {
   #valuesLeft = treeValuesMax
 
   count(): void {
-    if (--this.#valuesLeft < 0) throw new TreeTooLarge()
+    if (--this.#valuesLeft < 0) throw tooManyValues()
   }
 }
 
@@ -133,7 +133,7 @@ class TreeCompiler {
 
   #field(record: AvroRecord, field: AvroField): Field {
     const fullName = `${record.name.full}.${field.name}`
-    return { fullName, tags: [...new Set([...tagsOf(field.properties), ...this.#paths.of(fullName)])] }
+    return { name: field.name, fullName, tags: [...new Set([...tagsOf(field.properties), ...this.#paths.of(fullName)])] }
   }
 
   #lazy(type: AvroType): Build {

@@ -36,9 +36,13 @@ export interface Expression {
 /** What the expressions of one payload may still spend. One at a time: evaluation is synchronous. */
 let stepsLeft = 0
 
-/** Begins a payload. */
-export function grantSteps(steps: number): void {
+/** To go through a message, whose size is not known: as long as for the whole payload. */
+let stepsOfMessage = 0
+
+/** Begins a payload of that many bytes. */
+export function grantSteps(steps: number, bytes: number): void {
   stepsLeft = steps
+  stepsOfMessage = bytes / charactersPerStep
 }
 
 /** Throws SyntaxError, its message with line and column, where the text is no expression. */
@@ -259,7 +263,7 @@ function weigh(value: CelValue | undefined): number {
         add(key)
         add(item)
       }
-    }
+    } else if (typeof each === 'object' && each !== null) sum += stepsOfMessage
   }
   if (typeof value === 'string' || (typeof value === 'object' && value !== null)) add(value)
   return sum

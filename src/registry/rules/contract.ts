@@ -9,8 +9,9 @@ import { compileJsonTree, tagsInJson } from './json-tree.ts'
 import { maskedJson } from './mask.ts'
 import { type BrokenCondition, type Condition, conditionsOf, type Mode, stagesOf } from './conditions.ts'
 import { carryOut } from './rules.ts'
+import { compileProtobufTree, tagsInProtobuf } from './protobuf-tree.ts'
 import { TaggedPaths } from './tagged-paths.ts'
-import { type Tree, type TreeReader, TreeTooLarge } from './tree.ts'
+import { NoTree, type Tree, type TreeReader } from './tree.ts'
 
 export interface ShowOptions {
   /** Union values as Avro's JSON encoding has them. */
@@ -44,13 +45,11 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
 
   const read = treeReader(terms.schema, paths, tags)
   const treeOf = (bytes: Buffer, from: number): Tree | SchemaFault => {
-    // Refused rather than passed by: a contract that is not kept must not look as if it were.
-    if (read === undefined) return { pointer: '', reason: `has a schema in ${terms.schema.type}, whose rules and tags cannot be carried out here` }
     try {
       paths.restart()
       return read(bytes, from)
     } catch (error) {
-      if (error instanceof TreeTooLarge) return { pointer: '', reason: 'has too many values for the rules and tags of its schema' }
+      if (error instanceof NoTree) return { pointer: '', reason: error.message }
       throw error
     }
   }
@@ -95,15 +94,14 @@ function tagsIn(schema: Schema): readonly string[] {
   switch (schema.type) {
     case 'AVRO': return tagsInAvro(schema.root)
     case 'JSON': return tagsInJson(schema.document)
-    case 'PROTOBUF': return []
+    case 'PROTOBUF': return tagsInProtobuf(schema.document)
   }
 }
 
-/** Undefined for languages whose rules and tags cannot be carried out here. */
-function treeReader(schema: Schema, paths: TaggedPaths, tags: readonly string[]): TreeReader | undefined {
+function treeReader(schema: Schema, paths: TaggedPaths, tags: readonly string[]): TreeReader {
   switch (schema.type) {
     case 'AVRO': return compileAvroTree(schema.root, paths)
     case 'JSON': return compileJsonTree(schema.document, paths, tags)
-    case 'PROTOBUF': return undefined
+    case 'PROTOBUF': return compileProtobufTree(schema.document, paths, tags)
   }
 }

@@ -7,7 +7,7 @@ import type { JsonDocument } from '../json-schema/document.ts'
 import { JsonNodes, list, members, type Node } from '../json-schema/nodes.ts'
 import { tagsProperty, textList } from './avro-tree.ts'
 import type { TaggedPaths } from './tagged-paths.ts'
-import { type Field, type Leaf, type Member, type Tree, type TreeReader, TreeTooLarge, treeValuesMax } from './tree.ts'
+import { type Field, type Leaf, type Member, type Tree, type TreeReader, tooManyValues, treeValuesMax } from './tree.ts'
 
 /** Schemas that apply at one place; more are not looked at. */
 const nodesPerPlaceMax = 1_000
@@ -184,7 +184,7 @@ class TreeBuilder {
   }
 
   #of(value: unknown, place: Place, path: string): Tree {
-    if (--this.#valuesLeft < 0) throw new TreeTooLarge()
+    if (--this.#valuesLeft < 0) throw tooManyValues()
     if (Array.isArray(value)) return { kind: 'list', items: value.map((item, index) => this.build(item, this.#places.item(place, index), path)) }
     if (!isObject(value)) return leafOf(value, place)
     return {
@@ -193,7 +193,7 @@ class TreeBuilder {
         const fullName = `${path}.${name}`
         const at = this.#places.property(place, name)
         const byPath = this.#paths.of(fullName)
-        const field: Field = { fullName, tags: byPath.length === 0 ? at.tags : [...new Set([...byPath, ...at.tags])] }
+        const field: Field = { name, fullName, tags: byPath.length === 0 ? at.tags : [...new Set([...byPath, ...at.tags])] }
         return { name, field, tree: this.#of(member, at, fullName) }
       }),
     }

@@ -23,7 +23,7 @@ export function maskedJson(tree: Tree, { tagged, mayRead }: MaskOptions): string
       case 'leaf': return each.json
       case 'list': return `[${each.items.map(print).join(',')}]`
       case 'members':
-        return `{${each.members.map(({ name, field, tree: member }) => (
+        return `{${each.members.filter(({ isShown }) => isShown !== false).map(({ name, field, tree: member }) => (
           `${JSON.stringify(name)}:${field === undefined || maySee(field.tags) ? print(member) : mask(member)}`
         )).join(',')}}`
       case 'branch': return tagged ? `{${JSON.stringify(each.name)}:${print(each.tree)}}` : print(each.tree)

@@ -3,7 +3,7 @@ import type { CelInput } from '@bufbuild/cel'
 import { pointerToken, type SchemaFault } from '../fault.ts'
 import { type Bindings, type Expression, grantSteps } from './cel.ts'
 import type { Action, BrokenCondition, Condition, Mode } from './conditions.ts'
-import { celValue, type Field, type Leaf, type Members, type Tree } from './tree.ts'
+import { celValue, type Field, type Leaf, type Member, type Members, type Tree, type TypeName } from './tree.ts'
 
 /** What all rules together may spend on a payload: some per byte, so that what is sent bounds what is done; a step is about a microsecond. */
 const stepsFreeCount = 2_000
@@ -14,7 +14,7 @@ const fieldsOfRuleMax = 100_000
 /** The fault of the first rule that refuses the payload; null where none does. `bytes` is the payload's size. */
 export function carryOut(rules: readonly (Condition | BrokenCondition)[], mode: Mode, tree: Tree, bytes: number): SchemaFault | null {
   if (rules.length === 0) return null
-  grantSteps(Math.min(stepsMax, stepsFreeCount + stepsPerByte * bytes))
+  grantSteps(Math.min(stepsMax, stepsFreeCount + stepsPerByte * bytes), bytes)
   const made = new Map<Tree, CelInput>()
   const messageOf = (of: Tree): CelInput => {
     let message = made.get(of)
@@ -41,8 +41,7 @@ function failureOf(rule: Condition | BrokenCondition, tree: Tree, messageOf: (of
   return visitFields(tree, '', undefined, undefined, (leaf, pointer, field, containing) => {
     if (rule.tags.size > 0 && !field.tags.some(tag => rule.tags.has(tag))) return undefined
     if (--left < 0) return { pointer: '', reason: `there are more than ${fieldsOfRuleMax} fields to look at` }
-    const name = field.fullName.slice(field.fullName.lastIndexOf('.') + 1)
-    const value = { value: leaf.value, fullName: field.fullName, name, typeName: leaf.typeName, tags: field.tags, message: messageOf(containing) }
+    const value = { value: leaf.value, fullName: field.fullName, name: field.name, typeName: leaf.typeName, tags: field.tags, message: messageOf(containing) }
     return judge(rule, bindings(value), () => pointer)
   })
 }
@@ -78,15 +77,17 @@ function faultOf(rule: Condition | BrokenCondition, failure: Failure | undefined
   return { pointer: failure?.pointer ?? '', reason: `rule '${rule.name}' failed: ${why}${where}` }
 }
 
+type TypedLeaf = Leaf & { readonly typeName: TypeName }
+
 /** Each primitive value that belongs to a field, until the visitor says something. */
 function visitFields(
   tree: Tree, pointer: string, field: Field | undefined, containing: Members | undefined,
-  visit: (leaf: Leaf, pointer: string, field: Field, containing: Members) => Failure | undefined,
+  visit: (leaf: TypedLeaf, pointer: string, field: Field, containing: Members) => Failure | undefined,
 ): Failure | undefined {
   switch (tree.kind) {
     case 'leaf':
-      if (field === undefined || containing === undefined || tree.value === null || tree.typeName === 'ENUM' || tree.typeName === 'FIXED') return undefined
-      return visit(tree, pointer, field, containing)
+      if (field === undefined || containing === undefined || tree.value === null || tree.typeName === undefined || tree.typeName === 'ENUM' || tree.typeName === 'FIXED') return undefined
+      return visit({ ...tree, typeName: tree.typeName }, pointer, field, containing)
     case 'branch': case 'tagged': return visitFields(tree.tree, pointer, field, containing, visit)
     case 'list': {
       for (const [index, item] of tree.items.entries()) {
@@ -108,12 +109,17 @@ function visitFields(
 
 /** The one value that the expression looks at; '' where it looks at several, or at one that is not there. */
 function pointerOf({ paths }: Expression, tree: Tree): string {
-  const [path, ...others] = new Set(paths.map(each => each.map(pointerToken).join('')))
-  if (path === undefined || others.length > 0) return ''
-  let at: Tree | undefined = tree
-  for (const name of paths[0]!) {
-    while (at?.kind === 'branch' || at?.kind === 'tagged') at = at.tree
-    at = at?.kind === 'members' ? at.members.find(member => member.name === name)?.tree : undefined
+  const [path, ...others] = paths
+  if (path === undefined || others.some(other => other.join() !== path.join())) return ''
+  let pointer = ''
+  let at: Tree = tree
+  for (const name of path) {
+    while (at.kind === 'branch' || at.kind === 'tagged') at = at.tree
+    // A Protobuf field goes by another name in JSON.
+    const member: Member | undefined = at.kind === 'members' ? at.members.find(each => (each.field === undefined ? each.name : each.field.name) === name) : undefined
+    if (member === undefined) return ''
+    pointer += pointerToken(member.name)
+    at = member.tree
   }
-  return at === undefined ? '' : path
+  return pointer
 }
