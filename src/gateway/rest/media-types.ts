@@ -10,6 +10,9 @@ export type EmbeddedFormat = (typeof embeddedFormats)[number]
 
 export const eventStreamType = 'text/event-stream'
 
+/** The registry's name of the language that a format with schemas is of. */
+export const typeOfFormat: Partial<Record<EmbeddedFormat | 'auto', string>> = { avro: 'AVRO', jsonschema: 'JSON', protobuf: 'PROTOBUF' }
+
 /** What an answer without embedded records is, most wanted first. */
 const plainTypes = ['application/vnd.kafka.v2+json', 'application/vnd.kafka+json', 'application/json'] as const
 

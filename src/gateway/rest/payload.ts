@@ -1,17 +1,16 @@
 // Keys and values between their JSON form in a REST request and their bytes in the log, per embedded format and schema. What the client names
 // decides; where it names nothing, the latest schema of the topic's subject does. Plain `application/json` follows the topic: its subject's schema
 // where there is one, else JSON as it came.
-import { isUtf8 } from 'node:buffer'
-import type { Access, Admin, Caller, Topic } from '../../ports.ts'
+import type { Access, Admin, Topic } from '../../ports.ts'
 import { InvalidSchema } from '../../registry/errors.ts'
-import { type SchemaFault, Withheld } from '../../registry/fault.ts'
-import { frameBytes, framedId, framePrefix } from '../../registry/framing.ts'
+import type { SchemaFault } from '../../registry/fault.ts'
+import { frameBytes, framePrefix } from '../../registry/framing.ts'
 import type { PayloadCodec } from '../../registry/payload.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { ShowOptions } from '../../registry/rules/contract.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { Problem } from '../problem.ts'
-import type { AvroForm, EmbeddedFormat } from './media-types.ts'
+import { type EmbeddedFormat, typeOfFormat } from './media-types.ts'
+import { partReader, type PartReader, type Shown } from './part-reader.ts'
 import { isBase64, type Part } from './produce-request.ts'
 import { type ChoiceOf, noChoice, type PartName, SchemaChoices, unusable } from './schema-choice.ts'
 
@@ -22,30 +21,17 @@ export interface PartCodec {
   encode(part: Part): Buffer | SchemaFault
 }
 
-/** Stored bytes as JSON text, or why they cannot be shown; Withheld where they must not be shown in another form either. */
-export type PartReader = (bytes: Buffer) => string | SchemaFault
-
 export interface CodecRequest extends ChoiceOf {
   readonly format: EmbeddedFormat | 'auto'
   /** False where no record of the request has this part: a missing schema does not matter then. */
   readonly isNeeded: boolean
 }
 
-/** By the registry's names of the languages. */
-const typeOfFormat: Partial<Record<EmbeddedFormat | 'auto', string>> = { avro: 'AVRO', jsonschema: 'JSON', protobuf: 'PROTOBUF' }
-
 /** Confluent's numbers and words. */
 const missingSchema = {
   key: { errorCode: 42201, text: 'Request includes keys but does not include key schema' },
   value: { errorCode: 42202, text: 'Request includes values but does not include value schema' },
 } as const
-
-/** Who reads, and in which form. */
-export interface Shown {
-  readonly format: EmbeddedFormat | 'auto'
-  readonly avro: AvroForm
-  readonly caller: Caller
-}
 
 export class Payloads {
   readonly #registry: Registry
@@ -75,25 +61,9 @@ export class Payloads {
     throw new Problem(422, `${text}: give ${part}_schema, ${part}_schema_id or ${part}_subject, or register a schema for '${topic.name}-${part}'`, { errorCode })
   }
 
-  /**
-   * How a topic's stored keys or values are shown in the format to the caller, who sees fields with tags where ACLs say so. In a format that shows bytes as they
-   * are, those with masked fields are withheld.
-   */
-  readerFor(topic: Topic, part: PartName, { format, avro, caller }: Shown): PartReader {
-    // Filling in what a caller may see leaves no trace in the audit log; asked anew for each record, since a reader may go on for hours.
-    const mayRead = (tag: string): boolean => this.#access.wouldAllow(caller, 'read', 'tag', tag)
-    const how = { tagged: avro === 'tagged', mayRead }
-    const asItIs = (read: PartReader): PartReader => bytes => this.#withheld(bytes, mayRead) ?? read(bytes)
-    switch (format) {
-      case 'binary': return asItIs(bytes => JSON.stringify(bytes.toString('base64')))
-      case 'json': return asItIs(jsonText)
-      case 'string': return asItIs(plainText)
-      case 'auto':
-        // What `codecFor` makes of plain JSON, the other way round.
-        if (this.#choices.latest(topic, part) !== undefined) return bytes => this.#framed(bytes, undefined, how)
-        return asItIs(part === 'key' ? plainText : jsonText)
-      default: return bytes => this.#framed(bytes, typeOfFormat[format], how)
-    }
+  /** How a topic's stored keys or values are shown: what `codecFor` makes of JSON, the other way round. */
+  readerFor(topic: Topic, part: PartName, shown: Shown): PartReader {
+    return partReader({ registry: this.#registry, access: this.#access }, { part, hasSubject: this.#choices.latest(topic, part) !== undefined }, shown)
   }
 
   #schemaCodec(version: SchemaVersion, format: EmbeddedFormat | 'auto'): PartCodec {
@@ -104,36 +74,7 @@ export class Payloads {
     if (codec instanceof InvalidSchema) throw unusable(`${named} cannot be used: ${codec.message}`)
     return framedCodec(version, codec)
   }
-
-  #framed(bytes: Buffer, wanted: string | undefined, how: ShowOptions & { mayRead: (tag: string) => boolean }): string | SchemaFault {
-    const id = framedId(bytes)
-    if (typeof id === 'string') return { pointer: '', reason: id }
-    const [version] = this.#registry.store.withId(id)
-    if (version === undefined) return { pointer: '', reason: `schema ${id} is not known` }
-    if (wanted !== undefined && version.schemaType !== wanted) {
-      // Its bytes would come in place of the value.
-      return this.#withheld(bytes, how.mayRead) ?? { pointer: '', reason: `schema ${id} is of type ${version.schemaType}, not ${wanted}` }
-    }
-    const codec = this.#registry.payloadCodec(id)
-    if (codec instanceof InvalidSchema) return this.#withheld(bytes, how.mayRead) ?? { pointer: '', reason: `schema ${id} cannot be used: ${codec.message}` }
-    return codec.decode(bytes, frameBytes, how)
-  }
-
-  /** Why bytes may not be shown as they are: the schema that they name has fields that are masked, or rules of reading that they break. */
-  #withheld(bytes: Buffer, mayRead: (tag: string) => boolean): Withheld | null {
-    const id = framedId(bytes)
-    if (typeof id === 'string') return null
-    const [version] = this.#registry.store.withId(id)
-    if (version === undefined) return null
-    const codec = this.#registry.payloadCodec(id)
-    if (!(codec instanceof InvalidSchema)) return codec.withholds(bytes, frameBytes, mayRead)
-    // Which fields its tags are on cannot be told.
-    const hasTags = Object.keys(version.metadata?.tags ?? {}).length > 0 || mentionOfTags.test(version.schema)
-    return hasTags ? new Withheld('', `schema ${id} has tags and cannot be read: ${codec.message}`) : null
-  }
 }
-
-const mentionOfTags = /confluent[:.]/
 
 /** What a request names of a choice, by its own members. */
 function namesOf(choice: ChoiceOf['choice'], part: PartName): string[] {
@@ -174,20 +115,4 @@ function framedCodec(version: SchemaVersion, codec: PayloadCodec): PartCodec {
       return Buffer.isBuffer(payload) ? Buffer.concat([prefix, payload], frameBytes + payload.length) : payload
     },
   }
-}
-
-/** The bytes themselves where they are JSON, numbers in full precision. */
-function jsonText(bytes: Buffer): string | SchemaFault {
-  const text = bytes.toString()
-  try {
-    JSON.parse(text)
-    return text
-  } catch {
-    return { pointer: '', reason: 'is not JSON' }
-  }
-}
-
-/** A key as the text it is; "17" stays a text. */
-function plainText(bytes: Buffer): string | SchemaFault {
-  return isUtf8(bytes) ? JSON.stringify(bytes.toString()) : { pointer: '', reason: 'is not UTF-8' }
 }

@@ -3,7 +3,8 @@
 import type { PartitionRef, Slice, Topic } from '../../ports.ts'
 import type { RecordView } from '../../wire/batch.ts'
 import { Withheld } from '../../registry/fault.ts'
-import type { PartReader, Payloads, Shown } from './payload.ts'
+import type { PartReader, Shown } from './part-reader.ts'
+import type { Payloads } from './payload.ts'
 
 /** Makes JSON text of one topic's records. */
 export type RecordPrinter = (partition: number, record: RecordView) => string
@@ -27,8 +28,8 @@ export function endOf(slice: Slice, from: number): number {
 }
 
 function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartReader; value: PartReader }): string {
-  const key = show(record.key, readers.key)
-  const value = show(record.value, readers.value)
+  const key = show(record, 'key', readers)
+  const value = show(record, 'value', readers)
   const headers = JSON.stringify(record.headers.map(header => ({ name: header.key, value: header.value?.toString('base64') ?? null })))
   const keyError = key.fault === undefined ? '' : `,"key_error":${JSON.stringify(key.fault)}`
   const valueError = value.fault === undefined ? '' : `,"value_error":${JSON.stringify(value.fault)}`
@@ -37,9 +38,10 @@ function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartRe
 }
 
 /** One record that cannot be shown in the format must not stop its reader for ever: it comes as base64, or as null where it is withheld, with the reason beside it. */
-function show(bytes: Buffer | null, reader: PartReader): { json: string; fault?: string } {
+function show(record: RecordView, part: 'key' | 'value', readers: { key: PartReader; value: PartReader }): { json: string; fault?: string } {
+  const bytes = record[part]
   if (bytes === null) return { json: 'null' }
-  const shown = reader(bytes)
+  const shown = readers[part](bytes, record.headers)
   if (typeof shown === 'string') return { json: shown }
   return { json: shown instanceof Withheld ? 'null' : JSON.stringify(bytes.toString('base64')), fault: shown.reason }
 }

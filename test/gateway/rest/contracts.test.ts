@@ -1,6 +1,9 @@
 // Data contracts over REST: rules that are carried out here on producing and on reading, and fields with tags shown to those who may see them.
+import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
+import { glueVersionId } from '../../../src/registry/glue/version-ids.ts'
 import { admin, testGateway, type TestGateway } from '../../support/gateway.ts'
+import { schemaValidation } from '../../support/validation.ts'
 
 const avro = 'application/vnd.kafka.avro.v2+json'
 const jsonschema = 'application/vnd.kafka.jsonschema.v2+json'
@@ -149,5 +152,36 @@ describe('a field with a tag', () => {
     const bytes = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), Buffer.from('\x06Ann\x02\x0c123-45')])
     expect((await gateway.as(admin).post('/topics/people').type(binary).send({ records: [{ value: bytes.toString('base64') }] })).status).toBe(200)
     expect((await read(gateway, 'bob'))[0]).toMatchObject({ value: null, value_error: expect.any(String) })
+  })
+
+  it('is masked behind every frame: a GUID in front or in a header, Glue\'s header, plain or compressed', async () => {
+    const gateway = await withContract({ schema: personAvro, schemaType: 'AVRO' })
+    const { guid } = (await gateway.as(admin).get('/schemas/ids/1').set('confluent-accept-unknown-properties', 'true')).body as { guid: string }
+    const [version] = gateway.parts.registry.store.withId(1)
+    const uuid = (text: string): Buffer => Buffer.from(text.replaceAll('-', ''), 'hex')
+    const payload = Buffer.concat([Buffer.from([6]), Buffer.from('Ann'), Buffer.from([2, 12]), Buffer.from('123-45'), Buffer.from([60, 0, 0])])
+    const glue = (compression: number, body: Buffer): Buffer => Buffer.concat([Buffer.from([3, compression]), uuid(glueVersionId(version!)), body])
+    const framed = [
+      { value: Buffer.concat([Buffer.from([1]), uuid(guid), payload]) },
+      { value: payload, headers: [{ name: '__value_schema_id', value: Buffer.concat([Buffer.from([1]), uuid(guid)]).toString('base64') }] },
+      { value: glue(0, payload) }, { value: glue(5, deflateSync(payload)) },
+    ]
+    const produced = await gateway.as(admin).post('/topics/people').type(binary).send({ records: framed.map(({ value, headers }) => ({ value: value.toString('base64'), headers })) })
+    expect([produced.status, produced.body]).toEqual([200, expect.anything()])
+    expect((await read(gateway, 'bob')).map(({ value }) => value)).toEqual(framed.map(() => ({ name: 'Ann', ssn: '***', age: 30, salary: null, home: null })))
+    expect((await read(gateway, admin)).map(({ value }) => value)).toEqual(framed.map(() => ({ name: 'Ann', ssn: '123-45', age: 30, salary: null, home: null })))
+    for (const record of await read(gateway, 'bob', binary)) expect(record).toMatchObject({ value: null, value_error: expect.stringContaining('PII') })
+  })
+})
+
+describe('a rule of the server', () => {
+  it('holds at every way in that validates payloads', async () => {
+    const ruleSet = { enableAt: 'SERVER', domainRules: [rule('message.age >= 18')] }
+    const configs = { 'confluent.value.schema.validation': 'true', 'sluice.validation.mode': 'payload' }
+    const gateway = await withContract({ schema: personAvro, schemaType: 'AVRO', ruleSet }, configs)
+    const [topic] = await gateway.backend.admin.topics(['people'])
+    const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 1, 6]), Buffer.from('Ann'), Buffer.from([0, 34, 0, 0])])
+    const verdicts = await schemaValidation(gateway.parts.registry, gateway.backend).check(topic!, [{ key: null, value }], 'kafka')
+    expect(verdicts).toMatchObject([{ part: 'value', pointer: '/age', reason: 'rule \'checked\' failed: Expr failed: \'message.age >= 18\'' }])
   })
 })
