@@ -63,6 +63,27 @@ function assignmentBytes(topics: readonly (readonly [string, readonly number[]])
   return Buffer.concat(writer.finish())
 }
 
+describe('the API', () => {
+  it.skipIf(description === undefined)('has every operation of the description', async () => {
+    await using v3 = await withGroup()
+    const { operations } = description!
+    expect(operations).toHaveLength(50)
+    const names: Record<string, string> = {
+      broker_id: '1', topic_name: 'orders', partition_id: '0', name: 'retention.ms', consumer_group_id: 'billing', consumer_id: v3.consumer, cluster_id: v3.base.split('/').at(-1)!,
+    }
+    for (const operation of operations) {
+      const [method, template] = operation.split(' ') as [string, string]
+      const path = `/v3${template.replaceAll(/\{(\w+)\}/g, (_, name: string) => names[name]!)}`
+      // Without a body and without rights: a path or a method that is not there would say so to anybody.
+      const answer = await v3.gateway.as('alice')[method.toLowerCase() as Method](path)
+      expect(answer.status, operation).not.toBe(405)
+      expect(answer.body.message, operation).not.toBe('HTTP 404 Not Found')
+    }
+    const unknown = await v3.gateway.as(admin).get(`${v3.base}/links`)
+    expect([unknown.status, unknown.body]).toEqual([404, { error_code: 404, message: 'HTTP 404 Not Found' }])
+  })
+})
+
 describe('clusters and brokers', () => {
   it('are shown with absolute links of the host that was asked', async () => {
     await using v3 = await v3Gateway()

@@ -385,6 +385,17 @@ describe('a schema', () => {
     })
   })
 
+  it('of Protobuf is found and told as the others are', async () => {
+    const topic = await withSchema()
+    const text = 'syntax = "proto3"; message Order { int32 id = 1; string note = 2; }'
+    const value = { type: 'PROTOBUF', subject: 'proto', schema: text, data: { id: 7, note: 'a' } }
+    expect(await produce(topic, { value })).toMatchObject({ error_code: 200, value: { type: 'PROTOBUF', subject: 'proto', schema_version: 1, size: 11 } })
+    expect(await produce(topic, { value: { subject: 'proto', data: { id: 7, note: 'a' } } })).toMatchObject({ error_code: 200, value: { type: 'PROTOBUF', size: 11 } })
+    const [first, second] = await topic.gateway.values('orders')
+    expect(first).toBe(second)
+    expect(await produce(topic, { value: { ...value, data: { id: 'x' } } })).toMatchObject({ error_code: 42206 })
+  })
+
   it.each([
     ['data that does not fit', { data: { id: 'seven' } }, 42206, /^value at \/id: /],
     ['an id that is not known', { schema_id: 99, data: 1 }, 42205, /99/],
