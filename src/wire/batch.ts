@@ -172,6 +172,13 @@ export function buildBatch(records: readonly RecordDraft[], options: BatchOption
   return Batch.parse(bytes)
 }
 
+/** The key of a control record: its version (0) and its type, by which readers know it. */
+export function controlKey(type: number): Buffer {
+  const key = Buffer.alloc(4)
+  key.writeInt16BE(type, 2)
+  return key
+}
+
 /** A batch of which records were taken out: `bytes` has the header that it had and the records that are left. Changed in place. */
 export function overwriteCounts(bytes: Buffer, { count, maxTimestampMs }: { count: number; maxTimestampMs: number }): Batch {
   bytes.writeInt32BE(bytes.length - epochAt, lengthAt)

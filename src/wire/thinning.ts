@@ -1,12 +1,12 @@
 // A batch without some of its records. What is left keeps its bytes, its offset and its time, as after compaction, so that the offsets which a producer counts
 // from the batch's first stay right; sequence numbers go by the batch's span of offsets, which stays as well.
 import { type Cursor, readVarint } from '../base/varint.ts'
-import { Batch, batchHeaderBytes, buildBatch, overwriteCounts } from './batch.ts'
+import { type Batch, batchHeaderBytes, buildBatch, controlKey, overwriteCounts } from './batch.ts'
 import { WireError } from './bytes.ts'
 import { compress } from './compression.ts'
 
 /** Kafka's control records have a type in their key; clients pass over those they do not know. 0x5344: "SD", set aside. */
-export const setAsideType = 0x5344
+const setAsideType = 0x5344
 
 /**
  * The batch without the records at `indexes` (of which there is at least one). Where that is all of them, a control batch of the same span takes its place: no
@@ -38,9 +38,7 @@ export function thinned(batch: Batch, indexes: ReadonlySet<number>): Batch {
 
 function emptied(batch: Batch): Batch {
   const { producerId, producerEpoch, baseSequence, lastOffsetDelta } = batch
-  const key = Buffer.alloc(4)
-  key.writeInt16BE(setAsideType, 2)
-  return buildBatch([{ key, value: null, timestampMs: batch.maxTimestampMs }], {
+  return buildBatch([{ key: controlKey(setAsideType), value: null, timestampMs: batch.maxTimestampMs }], {
     timestampMs: batch.baseTimestampMs, isControl: true, firstOffsetDelta: lastOffsetDelta,
     ...producerId >= 0 && { producer: { id: producerId, epoch: producerEpoch, baseSequence } },
   })
