@@ -57,11 +57,11 @@ export async function askPatiently(options: GatewayOptions, method: string, path
  * `askGateway` for an answer that comes line by line while the work goes on (application/x-ndjson): each line but the last goes to `onLine`, the last is the answer. A
  * gateway that answers in one piece is waited for just as long.
  */
-export async function followGateway(options: GatewayOptions, method: string, path: string, onLine: (line: object) => void): Promise<unknown> {
+export async function followGateway(options: GatewayOptions, method: string, path: string, onLine: (line: object) => void, body?: object): Promise<unknown> {
   const url = new URL(path, addressOf(options.gateway))
   let pending = ''
   const { status, text } = await exchange(url, {
-    method, body: undefined, timeoutMs: patientTimeoutMs, accept: 'application/x-ndjson, application/json;q=0.5',
+    method, body: body && { type: 'application/json', text: JSON.stringify(body) }, timeoutMs: patientTimeoutMs, accept: 'application/x-ndjson, application/json;q=0.5',
     onText: chunk => {
       const lines = (pending + chunk).split('\n')
       pending = lines.pop()!

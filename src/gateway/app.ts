@@ -11,6 +11,7 @@ import type { Clock, Logger, Random } from '../world/world.ts'
 import { accessKeyRoutes } from './admin/access-keys.ts'
 import { aclRoutes } from './admin/acls.ts'
 import { brokerRoutes } from './admin/brokers.ts'
+import { deadLetterRoutes } from './admin/dead-letters.ts'
 import { electionRoutes } from './admin/elections.ts'
 import { logDirectoryRoutes } from './admin/log-directories.ts'
 import { overviewRoutes } from './admin/overview.ts'
@@ -117,6 +118,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(reassignmentRoutes({ ...parts, budget }))
   app.use(electionRoutes({ ...parts, budget }))
   app.use(quorumRoutes(parts))
+  app.use(deadLetterRoutes({ ...parts, budget }))
   app.use(overviewRoutes({ ...parts, startedAtMs: parts.clock.now() }))
   app.use(registryRouter({ ...parts, callerOf }))
   app.use(noSuchPath)

@@ -2,8 +2,9 @@
 // 1. an intent names the letters, the place and a producer id of its own, durably;
 // 2. the letters are appended as that producer's first batch, durably;
 // 3. 'done' says where they lie, durably.
-// Whoever redrives next first finishes what is open: a batch of the intent's producer that lies behind where the partition ended is step 2 done; otherwise it is done now, and a log that
-// was given the batch already but did not show it yet knows producer and sequence. All of it happens in the one process that serves the data directory, one dead-letter partition at a time.
+// Whoever redrives next first finishes what is open: a batch of the intent's producer that lies behind where the partition ended is step 2 done; otherwise it is
+// done now, and a log that was given the batch already but did not show it yet knows producer and sequence. All of it happens in the one process that serves
+// the data directory, one dead-letter partition at a time.
 import { type Admin, type AppendOptions, type Logs, type PartitionRef, type RecordParts, Refusal, type RefusalCode, type Topic, type Validation } from '../ports.ts'
 import { type Batch, buildBatch, type RecordDraft } from '../wire/batch.ts'
 import type { Clock } from '../world/world.ts'
@@ -45,6 +46,11 @@ export interface RedriveSummary {
   readonly failures: { readonly partition: number; readonly offset: number; readonly reason: string }[]
 }
 
+interface PlacedLetter {
+  readonly offset: number
+  readonly letter: Letter
+}
+
 interface Ready {
   readonly offset: number
   readonly draft: RecordDraft
@@ -82,7 +88,7 @@ export class Redriver {
   }
 
   async #redrive(at: PartitionRef, request: Redrive, { redriven }: LetterStates, summary: RedriveSummary): Promise<null | Refusal> {
-    const chunk: { readonly offset: number; readonly letter: Letter }[] = []
+    const chunk: PlacedLetter[] = []
     let bytes = 0
     const flush = async (): Promise<null | Refusal> => {
       const refused = await this.#redriveChunk(at, chunk.splice(0), request, summary)
@@ -103,7 +109,7 @@ export class Redriver {
     return chunk.length === 0 ? null : await flush()
   }
 
-  async #redriveChunk(at: PartitionRef, chunk: readonly { readonly offset: number; readonly letter: Letter }[], request: Redrive, summary: RedriveSummary): Promise<null | Refusal> {
+  async #redriveChunk(at: PartitionRef, chunk: readonly PlacedLetter[], request: Redrive, summary: RedriveSummary): Promise<null | Refusal> {
     const fail = (offset: number, reason: string): void => {
       summary.failed++
       if (summary.failures.length < failuresShownMax) summary.failures.push({ partition: at.partition, offset, reason })
@@ -131,9 +137,9 @@ export class Redriver {
 
   /** Those that fit the topic now; the others are told to `fail`. */
   async #judge(
-    at: PartitionRef, topic: Topic, letters: readonly { readonly offset: number; readonly letter: Letter }[], request: Redrive, fail: (offset: number, reason: string) => void,
+    at: PartitionRef, topic: Topic, letters: readonly PlacedLetter[], request: Redrive, fail: (offset: number, reason: string) => void,
   ): Promise<readonly Ready[]> {
-    const candidates: { readonly offset: number; readonly letter: Letter; readonly record: RecordParts; readonly value: string | undefined }[] = []
+    const candidates: (PlacedLetter & { readonly record: RecordParts; readonly value: string | undefined })[] = []
     for (const { offset, letter } of letters) {
       const value = request.mended?.(letter, topic)
       if (value !== undefined && !Buffer.isBuffer(value)) fail(offset, value.reason)

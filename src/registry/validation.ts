@@ -4,14 +4,15 @@
 import type { DeadLetter, LetterOrigin, LetterPosition, RecordFault, RecordParts, Refusal, Topic, Validation, WayIn } from '../ports.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InvalidSchema } from './errors.ts'
+import { idsOf, payloadOf } from './named-schemas.ts'
 import { readFrame, schemaText, type SchemaName } from './framing.ts'
 import type { PayloadCodec } from './payload.ts'
 import type { Registry } from './registry.ts'
-import { schemaTypes } from './schema.ts'
+import type { Schema } from './schema.ts'
 import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
-/** What a schema comes to: its codec, nothing more to check (null), or why it is refused. */
-type Verdict = PayloadCodec | null | string
+/** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
+type Verdict = { readonly codec: PayloadCodec; readonly schema: Schema | InvalidSchema } | null | string
 
 /** Topics that are counted one by one; what the others have is counted under ''. */
 const topicsCountedMax = 1_000
@@ -78,7 +79,8 @@ export class SchemaValidation implements Validation {
       if (verdict === undefined) verdicts.set(name, verdict = this.#verdict(schema, { topic: topic.name, part, strategy, mode }))
       if (verdict === null) return null
       if (typeof verdict === 'string') return { part, pointer: '', reason: verdict, schema: schemaText(schema) }
-      const fault = verdict.check(frame.bytes, frame.from)
+      const payload = payloadOf(frame, verdict.schema)
+      const fault = 'reason' in payload ? payload : verdict.codec.check(payload.bytes, payload.from)
       return fault === null ? null : { part, ...fault, schema: schemaText(schema) }
     }
   }
@@ -86,7 +88,7 @@ export class SchemaValidation implements Validation {
   #verdict(schema: SchemaName, policy: { topic: string; part: 'key' | 'value'; strategy: PartPolicy['strategy']; mode: 'id' | 'payload' }): Verdict {
     const { strategy } = policy
     if (typeof strategy !== 'string') return `subject name strategy '${strategy.unknown}' is not known`
-    const ids = this.#idsOf(schema)
+    const ids = idsOf(this.#registry, schema)
     if (typeof ids === 'string') return ids
     let reason: string | undefined
     for (const id of ids) {
@@ -97,23 +99,8 @@ export class SchemaValidation implements Validation {
       }
       if (policy.mode === 'id') return null
       const codec = this.#registry.payloadCodec(id)
-      return codec instanceof InvalidSchema ? `schema ${id} cannot be read: ${codec.message}` : codec
+      return codec instanceof InvalidSchema ? `schema ${id} cannot be read: ${codec.message}` : { codec, schema: this.#registry.parsed(this.#registry.store.withId(id)[0]!) }
     }
     return reason!
-  }
-
-  /** The ids of the schema, at least one (a GUID leaves the language out, so that a text may be a schema in two), or why there is none. */
-  #idsOf(schema: SchemaName): readonly number[] | string {
-    switch (schema.kind) {
-      case 'id': return [schema.id]
-      case 'guid': {
-        const ids = schemaTypes.map(type => this.#registry.store.idOf(schema.guid, type)).filter(id => id !== undefined)
-        return ids.length > 0 ? ids : `schema ${schema.guid} is not known`
-      }
-      case 'glue': {
-        const version = this.#registry.ofGlueVersion(schema.version)
-        return version === undefined ? `schema version ${schema.version} is not known` : [version.id]
-      }
-    }
   }
 }
