@@ -88,7 +88,8 @@ async function list(options: GatewayOptions): Promise<void> {
 }
 
 async function show(
-  topic: string, partition: string | undefined, offset: string | undefined, options: FilterOptions & { readonly state: string; readonly limit: string; readonly contents?: boolean },
+  topic: string, partition: string | undefined, offset: string | undefined,
+  options: FilterOptions & { readonly state: string; readonly limit: string; readonly contents?: boolean },
 ): Promise<void> {
   const path = `/admin/dlq/${encodeURIComponent(topic)}`
   const contents = options.contents === true ? 'true' : undefined

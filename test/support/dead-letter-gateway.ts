@@ -20,17 +20,17 @@ export const keepsDeadLetters = { 'confluent.value.schema.validation': 'true', '
 
 export async function deadLetterGateway(): Promise<DeadLetterGateway> {
   const registry = await openRegistry({ ...memoryBackend(), clock: { now: () => Date.now() }, logger: silent })
-  let real: SchemaValidation | undefined
+  const real: { validation?: SchemaValidation } = {}
   const validation: Validation = {
-    appliesTo: topic => real!.appliesTo(topic),
-    check: (...args) => real!.check(...args),
-    onInvalid: topic => real!.onInvalid(topic),
-    putDeadLetters: (...args) => real!.putDeadLetters(...args),
+    appliesTo: topic => real.validation!.appliesTo(topic),
+    check: (...args) => real.validation!.check(...args),
+    onInvalid: topic => real.validation!.onInvalid(topic),
+    putDeadLetters: (...args) => real.validation!.putDeadLetters(...args),
   }
   const gateway = await testGateway({ registry, validation })
-  real = schemaValidation(registry, gateway.parts, () => gateway.time.now)
+  real.validation = schemaValidation(registry, gateway.parts, () => gateway.time.now)
   return {
-    gateway, registry, validation: real,
+    gateway, registry, validation: real.validation,
     async register(subject, schema) {
       const version = await registry.register(subject, { schema: JSON.stringify(schema), schemaType: 'JSON' }, { normalize: undefined })
       if (version instanceof RegistryRefusal) throw new Error(version.message)
