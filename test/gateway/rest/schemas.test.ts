@@ -93,6 +93,28 @@ describe('a topic with a JSON Schema subject', () => {
   })
 })
 
+describe('a topic with a Protobuf subject', () => {
+  const protobuf = 'application/vnd.kafka.protobuf.v2+json'
+  const schema = 'syntax = "proto3"; package shop; message Order { int64 id = 1; string note = 2; }'
+
+  it('takes ProtoJSON, stores Protobuf behind the frame and the index of its message, and shows ProtoJSON', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders')
+    const client = gateway.as(admin)
+    const response = await client.post('/topics/orders').type(protobuf).send({ value_schema: schema, records: [{ value: { id: '7', note: 'gift' } }] })
+    expect([response.status, response.body]).toMatchObject([200, { value_schema_id: 1 }])
+    // The one message of the schema is index [0], which is written as a single 0; then field 1 = 7, field 2 = "gift".
+    expect((await stored(gateway)).map(bytes => bytes.toString('hex'))).toEqual(['0000000001' + '00' + '0807' + '120467696674'])
+    for (const accept of [protobuf, 'application/json']) {
+      const { body } = await client.get('/topics/orders/partitions/0/records').set('accept', accept)
+      expect(body).toMatchObject([{ value: { id: '7', note: 'gift' } }])
+    }
+    const bad = await client.post('/topics/orders').type(protobuf).send({ records: [{ value: { id: 'seven' } }] })
+    expect([bad.status, bad.body]).toMatchObject([422, { error_code: 42206, faults: [{ index: 0, part: 'value', pointer: '/id' }] }])
+    expect((await client.post('/topics/orders').type(avro).send({ records: [{ value: { id: 1 } }] })).body).toMatchObject({ error_code: 42205 })
+  })
+})
+
 describe('a schema that the request names', () => {
   it('is looked up, or registered where the caller may', async () => {
     const gateway = await testGateway()
