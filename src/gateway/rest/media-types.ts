@@ -51,7 +51,7 @@ export function formatOfAnswer(request: Request): { format: EmbeddedFormat | 'au
  * The type of an answer with the records of a consumer instance, whose format was said when it was made. 406, error code 40601, in Confluent's words where
  * another is accepted.
  */
-export function formatOfInstance(request: Request, format: EmbeddedFormat): string {
+export function formatOfInstance(request: Request, format: EmbeddedFormat | 'auto'): string {
   const own = Object.keys(formats).filter(type => formats[type] === format)
   const type = request.accepts(...own, ...format === 'binary' ? ['application/json'] : [])
   if (type !== false) return type

@@ -118,6 +118,18 @@ describe('a consumer instance', () => {
     expect(body).toEqual([{ topic: 'orders', key: null, value: { id: 1.5 }, partition: 0, offset: 0, timestamp: Date.UTC(2026, 0, 1), headers: [] }])
   })
 
+  it('of the format auto shows records as reads in plain JSON do', async () => {
+    await using d = await desk()
+    await d.createTopic('orders', 1)
+    await d.produce('orders', 0, '{"id": 1}', 'text')
+    const path = await d.create('c1', { format: 'auto' })
+    await d.post(`${path}/assignments`, { partitions: [{ topic: 'orders', partition: 0 }] })
+    expect((await d.get(`${path}/records`, admin, json)).status).toBe(406)
+    const { body, headers } = await d.get(`${path}/records`)
+    expect(headers['content-type']).toMatch(/^application\/json/)
+    expect(body).toMatchObject([{ value: { id: 1 } }, { value: Buffer.from('text').toString('base64'), value_error: 'is not JSON' }])
+  })
+
   it('commits what the read before returned where that is automatic, and the rest when it is deleted', async () => {
     await using d = await desk()
     await d.createTopic('orders', 1)

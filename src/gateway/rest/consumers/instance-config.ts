@@ -5,7 +5,8 @@ import { type EmbeddedFormat, embeddedFormats } from '../media-types.ts'
 export interface InstanceConfig {
   /** Undefined: one is made up. */
   readonly name: string | undefined
-  readonly format: EmbeddedFormat
+  /** `auto`, which Confluent's proxy does not have: as reads in plain JSON. */
+  readonly format: EmbeddedFormat | 'auto'
   /** Where to begin in a partition for which the group has no offset, or one that is gone. `none`: nowhere, that is an error. */
   readonly reset: 'earliest' | 'latest' | 'none'
   /** Each read commits what the one before it returned. */
@@ -33,7 +34,7 @@ export function parseInstanceConfig(body: unknown): InstanceConfig {
   if (name !== undefined && !isName(name)) throw invalid(`name must be a text of 1 to ${nameCharactersMax} printable characters`)
   return {
     name,
-    format: choice(given, 'format', embeddedFormats, 'binary'),
+    format: choice(given, 'format', [...embeddedFormats, 'auto'], 'binary'),
     reset: choice(given, 'auto.offset.reset', ['earliest', 'latest', 'none'], 'latest'),
     autoCommit: choice(given, 'auto.commit.enable', ['true', 'false'], 'true') === 'true',
     bytesMin: whole(given, 'fetch.min.bytes', bytesMinMax, 1),
