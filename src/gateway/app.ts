@@ -1,5 +1,5 @@
 // The gateway: one Express app in front of both APIs. REST produce and read, schema registry, the Kinesis API over HTTP/1.1, the two views of the
-// same data, the bridge between them, and administration. Authentication stands before everything but what brings its own (`/kinesis`: AWS
+// same data, the bridge between them, and administration. Authentication stands before everything but what brings its own (`/kinesis` and `/glue`: AWS
 // signatures; `/oauth2/token`: the certificate).
 import express, { type RequestHandler } from 'express'
 import type { Place } from '../kinesis/errors.ts'
@@ -23,6 +23,7 @@ import { authenticate, refuseForeignHosts, refuseRejectedPeers, tokenRoutes, typ
 import { BodyBudget } from './body.ts'
 import { bridgeRoutes } from './bridge.ts'
 import { callerOf } from './callers.ts'
+import { glueRouter } from './glue/router.ts'
 import { kafkaView } from './kafka-view.ts'
 import { kinesisRoute } from './kinesis-route.ts'
 import { kinesisView } from './kinesis-view.ts'
@@ -93,6 +94,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
   // A budget of its own, because its bodies are read before anybody knows who sends them.
   app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers }))
+  app.use(glueRouter({ ...parts, place: parts.kinesis.place, budget: new BodyBudget(bodyBytesMax) }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
   const rateLimits = parts.rateLimits ?? new RateLimits({ requests: 0, bytesIn: 0, bytesOut: 0 })

@@ -40,6 +40,8 @@ export interface RegisterOptions {
   readonly normalize: boolean | undefined
   /** Whether it is taken even where it is not compatible. */
   readonly force?: boolean
+  /** Versions below this one are not compared with it. */
+  readonly comparedFrom?: number
 }
 
 /** What a version is to have beside what it has. */
@@ -232,7 +234,8 @@ export class Registry {
     }
     if (!takesIds(mode)) {
       if (wanted > 0 && wanted !== next) return refusals.versionNotNext()
-      const messages = how.force === true ? [] : this.#compare(subject, candidate, live)
+      const compared = live.filter(each => each.version >= (how.comparedFrom ?? 1))
+      const messages = how.force === true ? [] : this.#compare(subject, candidate, compared)
       if (messages.length > 0) return refusals.incompatible(subject, messages)
     }
     const context = contextOf(subject)

@@ -177,6 +177,10 @@ export class TextMap<R extends boolean = false> extends Member<ReadonlyMap<strin
     const ok = (value: ReadonlyMap<string, string>): boolean => [...of(value)].every(item => item.length >= least && item.length <= most)
     return this.with({ rules: [...this.rules, { ok, must }] })
   }
+
+  get required(): TextMap<true> {
+    return this.with({ isRequired: true }) as unknown as TextMap<true>
+  }
 }
 
 /** Structures by text. */

@@ -39,3 +39,13 @@ test('a version id leads to its version while that can be read, after a restart 
   expect((await open()).ofGlueVersion(uuid)).toBeUndefined()
   expect((await open()).ofGlueVersion(glueVersionId(again))).toEqual(again)
 })
+
+test('what was soft-deleted and registered again keeps the id that records have', async () => {
+  const registry = await open()
+  const old = await register(registry, 'again', '"bytes"')
+  await registry.deleteSubject('again', { permanent: false })
+  const renewed = await register(registry, 'again', '"bytes"')
+  expect(renewed).toMatchObject({ version: 2, id: old.id })
+  expect(registry.ofGlueVersion(glueVersionId(old))).toEqual(renewed)
+  expect((await open()).ofGlueVersion(glueVersionId(old))).toEqual(renewed)
+})
