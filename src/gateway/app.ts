@@ -106,7 +106,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(recordRoutes({ ...parts, payloads, answers }))
   app.use(v3Routes({ ...parts, budget }))
   app.use(consumerRoutes({ ...parts, payloads, budget, answers }))
-  app.use(v3RecordRoutes({ ...parts, payloads, budget, partitioner: new Partitioner(), autoCreateTopics: parts.autoCreateTopics ?? false }))
+  app.use(v3RecordRoutes({ ...parts, payloads, budget, answers, rateLimits, partitioner: new Partitioner(), autoCreateTopics: parts.autoCreateTopics ?? false }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
   app.use(bridgeRoutes(parts))

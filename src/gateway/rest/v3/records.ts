@@ -4,12 +4,13 @@
 import type { IncomingMessage } from 'node:http'
 import { setImmediate } from 'node:timers/promises'
 import type { Response, Router } from 'express'
-import type { Access } from '../../../ports.ts'
+import type { Access, Caller } from '../../../ports.ts'
 import type { Clock } from '../../../world/world.ts'
 import type { BodyBudget } from '../../body.ts'
 import { callerOf, expectOnTopic } from '../../callers.ts'
 import { mayTakeLong } from '../../long-requests.ts'
 import { allowOnly, Problem } from '../../problem.ts'
+import type { RateLimits } from '../../rate-limits.ts'
 import { expectBody } from '../media-types.ts'
 import { createIfAllowed, produceBytesMax } from '../produce.ts'
 import { Delivery, type DeliveryParts, type Outcome } from './delivery.ts'
@@ -34,10 +35,13 @@ export interface StreamLimits {
 const defaults: StreamLimits = {
   documentBytesMax: produceBytesMax,
   waitingBytesMax: 1024 * 1024,
-  togetherMax: 5_000,
+  togetherMax: 1_000,
   durationMsMax: 24 * 3_600_000,
   idleMsMax: 50_000,
 }
+
+/** What a report takes, about: room for those of one delivery is kept before anything is stored, because what is stored must be told. */
+const reportBytesExpected = 400
 
 /** What a client may still send after its last report, until its connection ends; in ms. */
 const lingerMs = 2_000
@@ -45,7 +49,10 @@ const lingerMs = 2_000
 export interface RecordParts extends DeliveryParts {
   readonly access: Access
   readonly budget: BodyBudget
+  /** Of the reports that wait for their readers. */
+  readonly answers: BodyBudget
   readonly autoCreateTopics: boolean
+  readonly rateLimits: RateLimits
   readonly streamLimits?: Partial<StreamLimits>
 }
 
@@ -56,7 +63,9 @@ export function recordRoutes(router: Router, parts: RecordParts): void {
     .post(async (request, response) => {
       const delivery = await deliveryFor(parts, request, response, request.params.topic)
       using _long = mayTakeLong(request)
-      await new RecordStream(request, response, { delivery, limits, clock: parts.clock, budget: parts.budget }).run()
+      const { clock, budget, answers, rateLimits } = parts
+      rateLimits.countsItself(response)
+      await new RecordStream(request, response, { delivery, limits, clock, budget, answers, rateLimits, caller: callerOf(response) }).run()
     })
     .all(allowOnly('POST'))
 }
@@ -77,6 +86,9 @@ interface StreamParts {
   readonly limits: StreamLimits
   readonly clock: Clock
   readonly budget: BodyBudget
+  readonly answers: BodyBudget
+  readonly rateLimits: RateLimits
+  readonly caller: Caller
 }
 
 class RecordStream {
@@ -88,6 +100,7 @@ class RecordStream {
   #waitingBytes = 0
   #deliveringBytes = 0
   #leased = 0
+  #reserved = 0
   /** Set while records are being stored, or their reports wait to be read. */
   #delivering = false
   /** Reports that are stored and not yet sent: held back only until it is known whether more follow at once. */
@@ -95,6 +108,8 @@ class RecordStream {
   /** Ends the stream, after what came before it is stored. */
   #last: Problem | undefined
   #lastByteAtMs: number
+  /** The request is paid for as a whole already, so its first record is, and a body whose length was declared. */
+  #isFirst = true
   #failure: unknown
   #wake: () => void = () => {}
 
@@ -125,6 +140,8 @@ class RecordStream {
       this.#response.off('close', wake)
       budget.release(this.#leased)
       this.#leased = 0
+      if (this.#response.closed) this.#giveBack()
+      else this.#response.once('close', () => this.#giveBack())
     }
   }
 
@@ -137,14 +154,20 @@ class RecordStream {
     const { limits } = this.#parts
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure
-      if (this.#response.destroyed) return
       const moved = new Promise<void>(resolve => { this.#wake = resolve })
+      if (this.#response.destroyed) {
+        // What is being stored holds its bytes until it is.
+        if (!this.#delivering) return
+        await moved
+        continue
+      }
       while (!this.#isOver && this.#waitingBytes < limits.waitingBytesMax) {
         const chunk = this.#request.read() as Buffer | null
         if (chunk === null) break
         this.#take(chunk)
       }
-      if (!this.#delivering && this.#waiting.length > 0) void this.#deliver(this.#waiting.splice(0, limits.togetherMax))
+      const together = this.#delivering ? 0 : this.#reserve(Math.min(this.#waiting.length, limits.togetherMax))
+      if (together > 0) void this.#deliver(this.#waiting.splice(0, together))
       else if (!this.#delivering && this.#isOver) return
       else await moved
     }
@@ -169,13 +192,15 @@ class RecordStream {
       const bytes = documents.reduce((sum, document) => sum + document.length, 0)
       this.#waitingBytes -= bytes
       this.#deliveringBytes = bytes
-      const outcomes = await this.#parts.delivery.deliver(this.#parsed(documents))
+      const outcomes = await this.#parts.delivery.deliver(await this.#within(documents, this.#parsed(documents)))
       this.#deliveringBytes = 0
       this.#lease()
       this.#text += outcomes.map(reportOf).join('')
       // A body that is at its end has said so by now; its reports then go out with their length, in one piece.
       await setImmediate()
-      if (!this.#isOver || this.#waiting.length > 0) await this.#send()
+      if (this.#isOver && this.#waiting.length === 0) return
+      await this.#send()
+      this.#giveBack()
     } catch (error) {
       this.#failure = error
     } finally {
@@ -203,14 +228,38 @@ class RecordStream {
     return requests
   }
 
-  /** Writes what is to be told, and waits until the client has read enough of it. */
+  /** Records that are more than their principal may have per second are refused one by one, with 429. */
+  async #within(documents: readonly Buffer[], requests: (RecordRequest | Problem)[]): Promise<(RecordRequest | Problem)[]> {
+    const { rateLimits, caller } = this.#parts
+    const isPaid = this.#request.headers['transfer-encoding'] === undefined
+    const first = this.#isFirst ? 0 : -1
+    this.#isFirst = false
+    if (!rateLimits.has('requests') && (isPaid || !rateLimits.has('bytesIn'))) return requests
+    for (const [at, request] of requests.entries()) {
+      if (request instanceof Problem) continue
+      try {
+        if (at !== first) await rateLimits.expect(caller, 'requests', 1)
+        if (!isPaid) await rateLimits.expect(caller, 'bytesIn', documents[at]!.length)
+      } catch (error) {
+        if (!(error instanceof Problem)) throw error
+        requests[at] = error
+      }
+    }
+    return requests
+  }
+
+  /** Writes what is to be told, and waits until the client has read enough of it, and may have more by its principal's limit. */
   async #send(): Promise<void> {
     const response = this.#response
+    const { clock, caller, rateLimits } = this.#parts
     const text = this.#text
     this.#text = ''
     if (text === '' || response.destroyed) return
     if (!response.headersSent) response.status(200).type('application/json')
-    if (response.write(text)) return
+    const mayGoOn = response.write(text)
+    const owedMs = rateLimits.has('bytesOut') ? await rateLimits.spend(caller, 'bytesOut', Buffer.byteLength(text)) : 0
+    if (owedMs > 0) await new Promise<void>(resolve => { clock.after(owedMs, resolve) })
+    if (mayGoOn || !response.writableNeedDrain) return
     await new Promise<void>(resolve => {
       const done = (): void => {
         response.off('drain', done)
@@ -231,6 +280,8 @@ class RecordStream {
     if (this.#last !== undefined) this.#text += reportOf({ isStored: false, problem: this.#last })
     if (this.#text === '' && !response.headersSent) throw new Problem(422, 'Payload error. Request body is empty. Data is required.')
     if (!response.headersSent) response.status(200).type('application/json')
+    const { caller, rateLimits } = this.#parts
+    if (rateLimits.has('bytesOut')) await rateLimits.spend(caller, 'bytesOut', Buffer.byteLength(this.#text))
     if (request.readableEnded) {
       response.end(this.#text)
       return
@@ -244,6 +295,23 @@ class RecordStream {
     using _linger = this.#parts.clock.after(lingerMs, resolve)
     await Promise.race([ended, over])
     if (!request.readableEnded) request.socket.destroy()
+  }
+
+  /** Keeps room for the reports of up to `count` records; of how many there is room for. Where there is none, the stream ends. */
+  #reserve(count: number): number {
+    let fitting = count
+    while (fitting > 0 && !this.#parts.answers.lease(fitting * reportBytesExpected)) fitting >>= 1
+    this.#reserved = fitting * reportBytesExpected
+    if (fitting > 0 || count === 0) return fitting
+    this.#waiting = []
+    this.#waitingBytes = 0
+    this.#stop(new Problem(503, 'HTTP 503 Service Unavailable: too many answer bytes in flight', { headers: { 'retry-after': '1' } }))
+    return 0
+  }
+
+  #giveBack(): void {
+    this.#parts.answers.release(this.#reserved)
+    this.#reserved = 0
   }
 
   #stop(last: Problem): void {

@@ -1,9 +1,10 @@
 // Produce over the REST API v3: streams over real connections, batches, and every way a key or value may say what it is.
 import { once } from 'node:events'
 import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { createGateway, type GatewayParts } from '../../../../src/gateway/app.ts'
 import type { StreamLimits } from '../../../../src/gateway/rest/v3/records.ts'
+import { RateLimits } from '../../../../src/gateway/rate-limits.ts'
 import { type GatewayLimits, startGateway } from '../../../../src/gateway/server.ts'
 import { type DeadLetter, type RecordFault, type RecordParts, Refusal, type Topic, type Validation } from '../../../../src/ports.ts'
 import type { Clock } from '../../../../src/world/world.ts'
@@ -236,6 +237,34 @@ describe('a stream', () => {
     expect(reports.every(report => report.error_code === 200)).toBe(true)
   }, 120_000)
 
+  it('has as many records as its principal may have requests; the others are told so one by one', async () => {
+    const rateLimits = new RateLimits({ requests: 3, bytesIn: 0, bytesOut: 0 })
+    await using server = await listening({ rateLimits })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.end('{}'.repeat(500))
+    const reports = await all(await answer)
+    const [stored, refused] = [200, 429].map(errorCode => reports.filter(report => report.error_code === errorCode))
+    expect(reports.slice(0, 3).map(report => report.error_code)).toEqual([200, 200, 200])
+    expect([stored!.length + refused!.length, refused!.length > 0]).toEqual([500, true])
+    expect(refused![0]!.message).toMatch(/^HTTP 429 Too Many Requests: .* may have 3 requests per second$/)
+    expect(await server.gateway.values('orders')).toHaveLength(stored!.length)
+  }, 30_000)
+
+  it('has as many bytes as its principal may have', async () => {
+    const rateLimits = new RateLimits({ requests: 0, bytesIn: 100, bytesOut: 0 })
+    await using server = await listening({ rateLimits })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    const record = `{"value":{"type":"STRING","data":"${'x'.repeat(100)}"}}`
+    // With its length declared it would be paid for as a whole.
+    client.write(record)
+    client.end(record.repeat(99))
+    const reports = await all(await answer)
+    expect([reports[0]!.error_code, reports.length]).toEqual([200, 100])
+    expect(reports.find(report => report.error_code === 429)?.message).toMatch(/may have 100 bytes of requests per second$/)
+  }, 30_000)
+
   it('of a client that goes away leaves what it holds', async () => {
     const taken: number[] = []
     await using server = await listening({ bodyBytesInFlightMax: 100_000 })
@@ -254,6 +283,37 @@ describe('a stream', () => {
     expect((await all(await answer)).map(report => report.error_code)).toEqual([200])
     expect(taken).toHaveLength(5)
   }, 30_000)
+
+  it('of a client that goes away while its records are being stored leaves what they hold, too', async () => {
+    const { logs } = (await testGateway()).parts
+    const storing: (() => void)[] = []
+    const append: typeof logs.append = async () => {
+      await new Promise<void>(resolve => { storing.push(resolve) })
+      return { baseOffset: 0, logAppendTimeMs: -1, logStartOffset: 0 }
+    }
+    const store = async (): Promise<void> => {
+      await vi.waitFor(() => expect(storing).toHaveLength(1), { timeout: 20_000 })
+      storing.pop()!()
+    }
+    await using server = await listening({ bodyBytesInFlightMax: 10_000, logs: { ...logs, append } })
+    await server.gateway.createTopic('orders')
+    const record = `{"value":{"type":"STRING","data":"${'x'.repeat(4_000)}"}}`
+    for (let turn = 0; turn < 3; turn++) {
+      const { client } = open(server.port, `${server.base}/topics/orders/records`)
+      client.on('error', () => {})
+      client.write(record)
+      client.write(`{"value":"${'x'.repeat(4_000)}`)
+      await vi.waitFor(() => expect(storing).toHaveLength(1), { timeout: 20_000 })
+      const closed = new Promise<void>(resolve => { client.once('close', resolve) })
+      client.destroy()
+      await closed
+      await store()
+    }
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.end(record)
+    await store()
+    expect((await all(await answer)).map(report => report.error_code)).toEqual([200])
+  }, 90_000)
 
   it('leaves its connection to the next request', async () => {
     await using server = await listening()
