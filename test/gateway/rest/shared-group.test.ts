@@ -116,3 +116,25 @@ describe('a group of a REST consumer and kafkajs', () => {
     expect(other.read.filter(one => rest.read.includes(one))).toEqual([])
   }, 60_000)
 })
+
+describe('a server that stops', () => {
+  test('ends event streams and waiting reads cleanly, and its consumers leave their groups', async () => {
+    await admin.createTopics({ topics: [{ topic: 'last', numPartitions: 1 }] })
+    const rest = await RestMember.start('stopping', 'last')
+    await until('the partition', async () => (await rest.assigned()).length === 1)
+    const gateway = `http://localhost:${sluice.ports.gateway}`
+    const stream = await fetch(`${gateway}/topics/last/events`, { headers: { accept: 'text/event-stream' } })
+    const wait = async (): Promise<number> => {
+      const { status } = await fetch(`${gateway}${rest.path}/records?timeout=30000`)
+      // One of the looks below was quicker.
+      return status === 409 ? await wait() : status
+    }
+    const waiting = wait()
+    const all = stream.text()
+    await until('the read to wait', async () => (await fetch(`${gateway}${rest.path}/records?timeout=0`)).status === 409)
+    expect(await sluice.stop()).toBe(0)
+    // A connection that is cut off would reject both.
+    expect(await all).toBe(': heartbeat\nid: 0:0\n\n')
+    expect(await waiting).toBe(404)
+  })
+})

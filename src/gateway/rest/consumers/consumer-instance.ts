@@ -230,7 +230,7 @@ export class ConsumerInstance {
       if (held !== undefined && opened?.held !== held) opened = { held, printers: await how.open(this.assignment) }
       const isOver = how.signal.aborted || clock.monotonic() >= deadlineMs
       const of = [...held?.values() ?? []]
-      const measured = held === undefined ? undefined : await this.#measure(of, how)
+      const measured = held === undefined ? undefined : await this.#measure(of, bytesMin, how)
       if (measured !== undefined && (measured.bytes >= bytesMin || (isOver && measured.bytes > 0))) {
         const round = await this.#gather(of, opened!.printers, how)
         if (this.#held === held && (round.records.length > 0 || isOver)) return round
@@ -249,12 +249,13 @@ export class ConsumerInstance {
     }
   }
 
-  /** How much there is to read, without a look at any record: a read that waits for more must not open the same ones again and again. */
-  async #measure(held: readonly Held[], how: ReadHow): Promise<{ bytes: number; seen: readonly Seen[] }> {
+  /** How much there is to read, up to `bytesMin`, without a look at any record: a read that waits for more must not open the same ones again and again. */
+  async #measure(held: readonly Held[], bytesMin: number, how: ReadHow): Promise<{ bytes: number; seen: readonly Seen[] }> {
     await this.#findPositions(held)
     const seen: Seen[] = []
     let bytes = 0
     for (const one of held) {
+      if (bytes >= bytesMin) break
       const slice = await this.#slice(one, Math.max(1, how.bytesMax - bytes))
       if (slice === undefined) continue
       seen.push({ ...one.at, highWatermark: slice.highWatermark })
@@ -327,9 +328,9 @@ export class ConsumerInstance {
   async #findPositions(held: readonly Held[]): Promise<void> {
     const lost = held.filter(({ position }) => position === undefined)
     if (lost.length === 0) return
-    const committed = await this.committed(lost.map(({ at }) => at))
+    const committed = new Map((await this.committed(lost.map(({ at }) => at))).map(one => [keyOf(one), one.offset]))
     for (const one of lost) {
-      const offset = committed.find(({ topic, partition }) => topic === one.at.topic && partition === one.at.partition)?.offset ?? await this.#resetOffset(one.at)
+      const offset = committed.get(keyOf(one.at)) ?? await this.#resetOffset(one.at)
       // A client may have sought meanwhile.
       one.position ??= offset
     }
