@@ -8,7 +8,7 @@ import { sizeOf } from './size.ts'
 import { compileJsonSchema } from './validator.ts'
 
 export interface JsonDocument {
-  /** As JSON.parse gives it: an object, or true or false. Drafts before 7 in the words of 7. */
+  /** As JSON.parse gives it: an object, or true or false. Without words that its draft does not know, draft 4 in those of the later ones. */
   readonly root: unknown
   readonly draft: Draft
   readonly title: string | undefined

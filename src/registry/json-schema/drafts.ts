@@ -1,5 +1,5 @@
-// The drafts of JSON Schema: which one a document is written in, whether it keeps to that draft's rules, and older drafts in the words of draft 7, which is
-// what everything else here works on.
+// The drafts of JSON Schema: which one a document is written in, whether it keeps to that draft's rules, and what it says in words
+// that mean the same in all of them, which everything else here works on.
 import type { Ajv } from 'ajv'
 import { ajvFor, metaSchemaOf06 } from './ajv.ts'
 import { InvalidSchema } from '../errors.ts'
@@ -21,9 +21,20 @@ const drafts: { readonly [uri: string]: Draft } = {
   'https://json-schema.org/draft/2020-12/schema': '2020-12',
 }
 
-/** What came later, and so means nothing in the older ones. */
-const unknownIn06 = ['if', 'then', 'else', '$anchor', '$recursiveRef', '$recursiveAnchor', '$dynamicRef', '$dynamicAnchor']
-const unknownIn04 = [...unknownIn06, '$id', 'const', 'contains', 'propertyNames', 'examples']
+/** What is a word of other drafts only, and so means nothing. */
+const since2020 = ['prefixItems', '$dynamicRef', '$dynamicAnchor']
+const since2019 = [
+  ...since2020, 'unevaluatedProperties', 'unevaluatedItems', 'minContains', 'maxContains', 'dependentRequired', 'dependentSchemas', '$anchor', '$recursiveRef',
+  '$recursiveAnchor',
+]
+const since07 = [...since2019, 'if', 'then', 'else']
+const meaningless: { readonly [draft in Draft]: ReadonlySet<string> } = {
+  'draft-04': new Set([...since07, '$id', 'const', 'contains', 'propertyNames', 'examples']),
+  'draft-06': new Set(since07),
+  'draft-07': new Set(since2019),
+  '2019-09': new Set(since2020),
+  '2020-12': new Set(['additionalItems', '$recursiveRef', '$recursiveAnchor']),
+}
 
 /** 7 where none is named. Throws InvalidSchema where one is named that is none of these. */
 export function draftOf(root: unknown): Draft {
@@ -57,14 +68,14 @@ function judgeOf(draft: Draft): (schema: unknown) => string | undefined {
   }
 }
 
-/** The document in words of draft 7; the newer drafts stay as they are. */
+/** The document without words that its draft does not know, draft 4 in the words of the later ones. */
 export function inModernWords(root: unknown, draft: Draft): unknown {
-  if (draft !== 'draft-04' && draft !== 'draft-06') return root
   const translate = (schema: unknown): unknown => {
     if (Array.isArray(schema)) return schema.map(translate)
     if (!isObject(schema)) return schema
-    const words = draft === 'draft-04' ? from04(schema) : without(schema, unknownIn06)
-    return Object.fromEntries(Object.entries(words).map(([name, member]) => {
+    const known = Object.entries(schema).filter(([name]) => !meaningless[draft].has(name))
+    const words = draft === 'draft-04' ? from04(schema, known) : known
+    return Object.fromEntries(words.map(([name, member]) => {
       if (valueKeywords.has(name)) return [name, member]
       if (schemaMaps.has(name) && isObject(member)) return [name, Object.fromEntries(Object.entries(member).map(([key, each]) => [key, translate(each)]))]
       return [name, translate(member)]
@@ -74,23 +85,19 @@ export function inModernWords(root: unknown, draft: Draft): unknown {
 }
 
 /** One schema: `id` was not `$id` yet, and whether a bound is exclusive was said beside it. */
-function from04(schema: JsonObject): JsonObject {
-  const words: Record<string, unknown> = without(schema, unknownIn04)
+function from04(schema: JsonObject, known: readonly [name: string, value: unknown][]): [name: string, value: unknown][] {
+  const words = new Map(known)
   if (typeof schema['id'] === 'string') {
-    delete words['id']
-    words['$id'] = schema['id']
+    words.delete('id')
+    words.set('$id', schema['id'])
   }
   for (const [bound, exclusive] of [['maximum', 'exclusiveMaximum'], ['minimum', 'exclusiveMinimum']] as const) {
-    delete words[exclusive]
+    words.delete(exclusive)
     if (schema[exclusive] !== true || schema[bound] === undefined) continue
-    delete words[bound]
-    words[exclusive] = schema[bound]
+    words.delete(bound)
+    words.set(exclusive, schema[bound])
   }
-  return words
-}
-
-function without(schema: JsonObject, names: readonly string[]): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(schema).filter(([name]) => !names.includes(name)))
+  return [...words]
 }
 
 const schemas04 = { type: 'object', additionalProperties: { $ref: '#' } }

@@ -1,26 +1,30 @@
-// The parts of a JSON Schema document as the comparison needs them: references followed, the types a schema lets through, its content model, its items.
+// The parts of a JSON Schema document as the comparison needs them: references followed, the types a schema lets through.
+import { isDeepStrictEqual } from 'node:util'
 import { RE2JS } from 're2js'
+import { Lru } from '../../base/lru.ts'
 import { isObject, type JsonObject } from '../exact-json.ts'
 import type { JsonDocument } from './document.ts'
+import { JsonReferences } from './references.ts'
 
 export type Node = JsonObject
 
 /** Every JSON type; an integer is a number. */
 const allTypes: ReadonlySet<string> = new Set(['null', 'boolean', 'integer', 'number', 'string', 'array', 'object'])
 const referencesFollowedMax = 32
+const typesDepthMax = 8
 
 export class JsonNodes {
   readonly root: unknown
   readonly #document: JsonDocument
+  readonly #references: JsonReferences
   // A reference with keywords beside it stands for both; made once, so that pairs of nodes can be remembered.
   readonly #joined = new WeakMap<object, Node>()
-  readonly #identified = new Map<string, { node: unknown; document: JsonDocument }>()
-  readonly #home = new WeakMap<object, JsonDocument>()
+  readonly #made = new WeakMap<object, Map<string, Node>>()
 
   constructor(document: JsonDocument) {
     this.#document = document
+    this.#references = new JsonReferences(document)
     this.root = document.root
-    this.#register(document, new Set())
   }
 
   /** What a schema says, its references followed: an object, true or false. Undefined where a reference leads nowhere this class can follow. */
@@ -29,26 +33,47 @@ export class JsonNodes {
     for (let count = 0; count < referencesFollowedMax; count++) {
       if (typeof node === 'boolean') return node
       if (!isObject(node)) return undefined
-      if (node['$dynamicRef'] !== undefined || node['$recursiveRef'] !== undefined) return undefined
-      const { $ref: reference } = node
-      if (typeof reference !== 'string') return node
-      if (Object.keys(node).some(keyword => keyword !== '$ref' && !annotations.has(keyword))) return this.#join(node)
-      const found = this.#find(reference, this.#home.get(node) ?? this.#document)
+      if (referenceKeywords.every(keyword => typeof (node as Node)[keyword] !== 'string')) return node
+      if (Object.keys(node).some(keyword => !referenceKeywords.includes(keyword) && !annotations.has(keyword))) return this.#join(node)
+      const found = this.#references.follow(node)
       if (found === undefined) return undefined
       node = found
     }
     return undefined
   }
 
-  /** The types of the values it may accept: of `type`, else of its enum, else of the parts of a sum. 'number' always brings 'integer'. */
+  /** The same schema without some keywords, or with others: made once for a name, so that pairs of nodes can be remembered. */
+  variant(node: Node, name: string, make: (node: Node) => Node): Node {
+    let variants = this.#made.get(node)
+    if (variants === undefined) this.#made.set(node, variants = new Map())
+    let variant = variants.get(name)
+    if (variant === undefined) {
+      variants.set(name, variant = make(node))
+      this.#references.adopt(variant, node)
+    }
+    return variant
+  }
+
+  /** The types of the values it may accept: of `type`, else of its enum, else of the parts of a sum; less what an allOf excludes. 'number' always brings 'integer'. */
   typesOf(node: Node, depth = 0): ReadonlySet<string> {
+    let types = this.#ownTypes(node, depth)
+    if (depth > typesDepthMax) return types
+    for (const part of list(node['allOf'])) {
+      const resolved = this.at(part)
+      if (resolved === false) return new Set()
+      if (typeof resolved === 'object') types = types.intersection(this.typesOf(resolved, depth + 1))
+    }
+    return types
+  }
+
+  #ownTypes(node: Node, depth: number): ReadonlySet<string> {
     const { type } = node
     if (typeof type === 'string') return withIntegers([type])
     if (Array.isArray(type)) return withIntegers(type as string[])
     if (Object.hasOwn(node, 'const')) return withIntegers([typeName(node['const'])])
     if (Array.isArray(node['enum'])) return withIntegers(node['enum'].map(typeName))
     const sum = node['oneOf'] ?? node['anyOf']
-    if (!Array.isArray(sum) || depth > 8) return allTypes
+    if (!Array.isArray(sum) || depth > typesDepthMax) return allTypes
     const types = new Set<string>()
     for (const part of sum) {
       const resolved = this.at(part)
@@ -63,84 +88,60 @@ export class JsonNodes {
     return node === true || (typeof node === 'object' && Object.keys(node).every(keyword => annotations.has(keyword)))
   }
 
+  /** Whether a part of this document means the same as a part of the other one, because it reads the same, and so does what it may refer to. */
+  readsAs(mine: unknown, other: JsonNodes, theirs: unknown): boolean {
+    return isDeepStrictEqual(mine, theirs) && (!hasReference(mine) || sameDocument(this.#document, other.#document, 0))
+  }
+
   #join(node: Node): Node {
     let joined = this.#joined.get(node)
     if (joined === undefined) {
-      const { $ref, allOf, ...rest } = node
-      const part = { $ref }
-      this.#home.set(part, this.#home.get(node) ?? this.#document)
-      joined = { ...rest, allOf: [...Array.isArray(allOf) ? allOf : [], part] }
+      const rest: Record<string, unknown> = {}
+      const parts: unknown[] = [...list(node['allOf'])]
+      for (const [keyword, value] of Object.entries(node)) if (!referenceKeywords.includes(keyword) && keyword !== '$id') rest[keyword] = value
+      for (const keyword of referenceKeywords) {
+        if (typeof node[keyword] !== 'string') continue
+        const part = { [keyword]: node[keyword] }
+        this.#references.adopt(part, node)
+        parts.push(part)
+      }
+      joined = { ...rest, allOf: parts }
+      this.#references.adopt(joined, node)
       this.#joined.set(node, joined)
     }
     return joined
   }
+}
 
-  #find(reference: string, home: JsonDocument): unknown {
-    const hash = reference.indexOf('#')
-    const base = hash < 0 ? reference : reference.slice(0, hash)
-    const fragment = hash < 0 ? '' : reference.slice(hash + 1)
-    const start = base === '' ? { node: home.root, document: home } : this.#identified.get(base)
-    if (start === undefined) return undefined
-    if (fragment !== '' && !fragment.startsWith('/')) return this.#identified.get(`${base}#${fragment}`)?.node
-    let node: unknown = start.node
-    for (const token of fragment.split('/').slice(1)) {
-      const name = decodeToken(token)
-      if (Array.isArray(node)) node = node[Number(name)]
-      else if (isObject(node) && Object.hasOwn(node, name)) node = node[name]
-      else return undefined
-    }
-    return node
+const referenceKeywords: readonly string[] = ['$ref', '$dynamicRef', '$recursiveRef']
+
+function hasReference(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(hasReference)
+  return isObject(value) && (referenceKeywords.some(keyword => keyword in value) || Object.values(value).some(hasReference))
+}
+
+function sameDocument(a: JsonDocument, b: JsonDocument, depth: number): boolean {
+  if (a === b) return true
+  if (depth > referencesFollowedMax || a.known.size !== b.known.size || !isDeepStrictEqual(a.root, b.root)) return false
+  return [...a.known].every(([name, known]) => b.known.has(name) && sameDocument(known, b.known.get(name)!, depth + 1))
+}
+
+const patternsMax = 1_000
+const patterns = new Lru<string, { test(text: string): boolean }>(patternsMax)
+
+/** Whether a pattern of patternProperties matches a name. Imported schemas may have patterns that no linear-time engine takes: those match nothing. */
+export function matches(pattern: string, name: string): boolean {
+  let compiled = patterns.get(pattern)
+  if (compiled === undefined) patterns.set(pattern, compiled = compiledPattern(pattern))
+  return compiled.test(name)
+}
+
+function compiledPattern(pattern: string): { test(text: string): boolean } {
+  try {
+    return RE2JS.compile(RE2JS.translateRegExp(pattern))
+  } catch {
+    return { test: () => false }
   }
-
-  /** Names every schema with an identifier, and says of each object which document it is in. */
-  #register(document: JsonDocument, seen: Set<JsonDocument>): void {
-    if (seen.has(document)) return
-    seen.add(document)
-    const visit = (node: unknown): void => {
-      if (Array.isArray(node)) return node.forEach(visit)
-      if (!isObject(node)) return
-      this.#home.set(node, document)
-      if (typeof node['$id'] === 'string') this.#identified.set(node['$id'].replace(/#$/, ''), { node, document })
-      if (typeof node['$anchor'] === 'string') this.#identified.set(`#${node['$anchor']}`, { node, document })
-      Object.values(node).forEach(visit)
-    }
-    visit(document.root)
-    for (const [name, known] of document.known) {
-      this.#register(known, seen)
-      this.#identified.set(name, { node: known.root, document: known })
-    }
-  }
-}
-
-export const open = Symbol('open')
-export const closed = Symbol('closed')
-
-/** What an object schema says of a property it does not list: anything goes, nothing goes, or the schema that covers it. */
-export function coveringSchema(node: Node, name: string): unknown {
-  const patterns = node['patternProperties']
-  if (isObject(patterns)) {
-    const matching = Object.entries(patterns).filter(([pattern]) => RE2JS.compile(RE2JS.translateRegExp(pattern)).test(name)).map(([, schema]) => schema)
-    if (matching.length > 0) return matching.length === 1 ? matching[0] : { allOf: matching }
-  }
-  return coveringRest(node)
-}
-
-/** The same of a property that no pattern matches either. */
-export function coveringRest(node: Node): unknown {
-  const rest = restOf(node)
-  return rest === true || (isObject(rest) && Object.keys(rest).length === 0) ? open : rest === false ? closed : rest
-}
-
-/** What is said of all properties that are not named, by themselves or by a pattern. */
-export function restOf(node: Node): unknown {
-  return node['additionalProperties'] ?? node['unevaluatedProperties'] ?? true
-}
-
-/** The items by position and what is said of those after them. Draft 2020-12 writes prefixItems and items, the others items and additionalItems. */
-export function tupleOf(node: Node): { items: readonly unknown[]; rest: unknown } {
-  if (Array.isArray(node['prefixItems'])) return { items: node['prefixItems'], rest: node['items'] ?? true }
-  if (Array.isArray(node['items'])) return { items: node['items'], rest: node['additionalItems'] ?? true }
-  return { items: [], rest: node['items'] ?? true }
 }
 
 /** The members of an array; none where it is not one. */
@@ -160,7 +161,8 @@ export function numberOf(node: Node, keyword: string): number | undefined {
 }
 
 const annotations: ReadonlySet<string> = new Set([
-  '$schema', '$id', '$anchor', '$comment', '$defs', 'definitions', 'title', 'description', 'default', 'examples', 'deprecated', 'readOnly', 'writeOnly',
+  '$schema', '$id', '$anchor', '$dynamicAnchor', '$recursiveAnchor', '$comment', '$defs', 'definitions', 'title', 'description', 'default', 'examples',
+  'deprecated', 'readOnly', 'writeOnly',
 ])
 
 function withIntegers(types: readonly string[]): ReadonlySet<string> {
@@ -171,15 +173,4 @@ function typeName(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
   return Number.isInteger(value) ? 'integer' : typeof value
-}
-
-/** A token of a JSON pointer in a URI fragment. */
-function decodeToken(token: string): string {
-  let text = token
-  try {
-    text = decodeURIComponent(token)
-  } catch {
-    // Not percent-encoded: the text stands for itself.
-  }
-  return text.replaceAll('~1', '/').replaceAll('~0', '~')
 }

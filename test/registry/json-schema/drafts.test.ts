@@ -68,7 +68,7 @@ test('the text of an old draft stays as it was written', () => {
 
 describe('another document is reached', () => {
   const text = parse({ type: 'string' })
-  const identified = parse({ $id: 'https://shop.example/text.json', $defs: { short: { $anchor: 'short', type: 'string', maxLength: 2 } }, type: 'string' })
+  const identified = parse({ $schema: uri['2020'], $id: 'https://shop.example/text.json', $defs: { short: { $anchor: 'short', type: 'string', maxLength: 2 } }, type: 'string' })
   test.each<[string, object, Record<string, Schema>]>([
     ['by its name', { $ref: 'text' }, { text }],
     ['by a file\'s name', { $ref: 'text.json' }, { 'text.json': text }],

@@ -215,7 +215,7 @@ describe('tags', () => {
     const of = codec('JSON', '{"type":"object"}', { metadata: { tags } })
     expect(shown(of, bytesOf(of, { a: 'x', b: 1 }))).toEqual({ a: '***', b: null })
     const dynamic = codec('JSON', JSON.stringify({
-      $schema: 'https://json-schema.org/draft/2020-12/schema', $dynamicAnchor: 'n', type: 'object', properties: { child: { $dynamicRef: '#n' }, tagged: { 'confluent:tags': ['T'] } },
+      $schema: 'https://json-schema.org/draft/2020-12/schema', $dynamicAnchor: 'n', type: 'object', properties: { child: { $dynamicRef: '#n' }, tagged: { 'confluent:tags': ['T'] } }, $defs: { other: { $id: 'other', $dynamicAnchor: 'n' } },
     }), {})
     expect(shown(dynamic, bytesOf(dynamic, { child: { plain: 'x' }, plain: 'x' }))).toEqual({ child: null, plain: 'x' })
   })
