@@ -1,18 +1,21 @@
 // A FileDescriptorProto as clients hand it in, turned into what its author would have written: options as options, json_name only where it says something.
-import { clearField, clone, create } from '@bufbuild/protobuf'
+import { clearField, clone, create, type Registry } from '@bufbuild/protobuf'
 import { reflect } from '@bufbuild/protobuf/reflect'
 import {
   type DescriptorProto, type FieldDescriptorProto, FieldDescriptorProtoSchema, type FileDescriptorProto, FileDescriptorProtoSchema, UninterpretedOptionSchema,
   type UninterpretedOption,
 } from '@bufbuild/protobuf/wkt'
 import { InvalidSchema } from '../errors.ts'
+import { customOptionsOf } from './custom-options.ts'
 import { jsonName } from './linker.ts'
 import { nestingMax } from './options.ts'
 import type { WrittenFile } from './parser.ts'
 import { visitOptions } from './standard-options.ts'
 
-/** Throws InvalidSchema. The names in it are as unchecked as before: what is printed from it is to be parsed. */
-export function writtenFrom(descriptor: FileDescriptorProto): WrittenFile {
+/**
+ * Throws InvalidSchema. The names in it are as unchecked as before: what is printed from it is to be parsed. Custom options are those that `registry` has.
+ */
+export function writtenFrom(descriptor: FileDescriptorProto, registry?: Registry): WrittenFile {
   const proto = clone(FileDescriptorProtoSchema, descriptor)
   clearField(proto, FileDescriptorProtoSchema.field.sourceCodeInfo)
   const plain = (fields: readonly FieldDescriptorProto[]): void => {
@@ -42,6 +45,7 @@ export function writtenFrom(descriptor: FileDescriptorProto): WrittenFile {
         else if (typeof value === 'string') written.push(create(UninterpretedOptionSchema, { name, stringValue: Buffer.from(value) }))
       }
     }
+    if (registry !== undefined) written.push(...customOptionsOf(options, desc, registry))
     options.uninterpretedOption.unshift(...written)
   })
   return { proto, statements: new Map() }

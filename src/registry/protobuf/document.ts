@@ -5,14 +5,15 @@ import { type FileDescriptorProto, FileDescriptorProtoSchema, FileDescriptorSetS
 import { InvalidSchema } from '../errors.ts'
 import { schemaBytesMax } from '../exact-json.ts'
 import { builtInFile } from './built-in.ts'
+import { applyCustomOptions } from './custom-options.ts'
 import { writtenFrom } from './descriptor.ts'
 import { link, type Linked } from './linker.ts'
-import { normalized } from './normalizer.ts'
-import { parseProto } from './parser.ts'
+import { normalized, withoutExtensions } from './normalizer.ts'
+import { parseProto, type WrittenFile } from './parser.ts'
 import { printProto } from './printer.ts'
 
 /** The name of a schema's own file, which nothing imports. */
-const ownName = 'default.proto'
+const ownName = 'default'
 
 /** The schemas that a schema refers to, and those that they refer to, by the path that imports name them by. */
 export type KnownFiles = ReadonlyMap<string, ProtobufDocument>
@@ -25,11 +26,13 @@ export class ProtobufDocument implements Linked {
   readonly text: string
   readonly proto: FileDescriptorProto
   readonly names: Linked['names']
+  readonly #written: WrittenFile
   readonly #known: KnownFiles
   #registry: FileRegistry | undefined
 
-  constructor(text: string, { proto, names }: Linked, known: KnownFiles) {
-    this.text = text
+  constructor(written: WrittenFile, { proto, names }: Linked, known: KnownFiles) {
+    this.text = printProto(written)
+    this.#written = written
     this.proto = proto
     this.names = names
     this.#known = known
@@ -60,7 +63,8 @@ export class ProtobufDocument implements Linked {
         const imported = this.#known.get(path)?.proto ?? builtInFile(path)?.proto
         if (imported !== undefined) take(path, imported)
       }
-      const named = clone(FileDescriptorProtoSchema, file)
+      // Imported under another name than its own, if it has one.
+      const named = file.name === name ? file : clone(FileDescriptorProtoSchema, file)
       named.name = name
       files.set(name, named)
     }
@@ -74,27 +78,37 @@ export class ProtobufDocument implements Linked {
 
   /** The schema as GET …?format= shows it. */
   formatted(format: ProtobufFormat): string {
-    if (format === 'serialized') return Buffer.from(toBinary(FileDescriptorProtoSchema, this.proto)).toString('base64')
-    return this.text
+    switch (format) {
+      case 'default': return this.text
+      case 'ignore_extensions': return printProto(withoutExtensions(this.#written))
+      case 'serialized': return Buffer.from(toBinary(FileDescriptorProtoSchema, this.proto)).toString('base64')
+    }
   }
 }
 
 /** Throws InvalidSchema. */
 export function parseProtobuf(text: string, known: KnownFiles, { normalize }: { normalize: boolean }): ProtobufDocument {
-  const source = isBase64(text) ? printProto(writtenFrom(descriptorIn(text))) : text
-  let written = parseProto(source)
-  const imported = (path: string): Linked | undefined => known.get(path) ?? builtInFile(path)
-  let linked = link(written.proto, imported)
-  if (normalize) {
-    written = normalized(written.proto, linked.proto)
-    linked = link(written.proto, imported)
-  }
-  const canonical = printProto(written)
-  if (Buffer.byteLength(canonical) > schemaBytesMax) throw new InvalidSchema(`the canonical text is longer than ${schemaBytesMax} bytes`)
-  const document = new ProtobufDocument(canonical, linked, known)
-  // Made here, so that what does not fit together is found now and not with the first record.
-  if (document.registry.getFile(ownName) === undefined) throw new InvalidSchema('the schema does not go with what it imports')
+  if (isBase64(text)) return parseProtobuf(textOfDescriptor(text, known), known, { normalize })
+  const written = parseProto(text)
+  const document = documentOf(written, known)
+  return normalize ? documentOf(normalized(written.proto, document.proto, document.registry), known) : document
+}
+
+function documentOf(written: WrittenFile, known: KnownFiles): ProtobufDocument {
+  const linked = link(written.proto, path => known.get(path) ?? builtInFile(path))
+  linked.proto.name = ownName
+  const document = new ProtobufDocument(written, linked, known)
+  if (Buffer.byteLength(document.text) > schemaBytesMax) throw new InvalidSchema(`the canonical text is longer than ${schemaBytesMax} bytes`)
+  // Now, so that what does not fit together is found before the first record.
+  applyCustomOptions(linked.proto, document.registry)
   return document
+}
+
+/** Options that the descriptor's extensions define, or those of its imports, can only be read once it is linked. */
+function textOfDescriptor(text: string, known: KnownFiles): string {
+  const plain = printProto(writtenFrom(descriptorIn(text)))
+  const { registry } = parseProtobuf(plain, known, { normalize: false })
+  return printProto(writtenFrom(descriptorIn(text), registry))
 }
 
 function isBase64(text: string): boolean {

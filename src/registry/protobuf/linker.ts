@@ -66,7 +66,7 @@ class Linker {
       }
     }
     dependency.forEach((path, index) => {
-      if (taken.has(path)) throw new InvalidSchema(`"${path}" is imported twice`)
+      if (taken.has(path)) return
       taken.add(path)
       take(path, publicDependency.includes(index))
     })

@@ -151,33 +151,43 @@ function readValue(tokens: Tokens, depth: number): Value {
   return { text: sign + token.text }
 }
 
-/** What stands between the braces of a value, in canonical form; `sort` puts its fields in the order of their names. */
+/** What stands between the braces of a value, in canonical form; `sort` puts its fields in the order of their names and writes a list of one as that one. */
 export function canonicalAggregate(text: string, { sort }: { sort: boolean }): string {
   return printFields(readBraces(new Tokens(`{${text}}`), 1), sort)
 }
 
 function printFields(fields: Fields, sort: boolean): string {
-  const names = sort ? [...fields.keys()].toSorted() : [...fields.keys()]
+  const isEmpty = (value: Value): boolean => 'list' in value && value.list.length === 0
+  const names = sort ? [...fields.keys()].filter(name => !isEmpty(fields.get(name)!)).toSorted() : [...fields.keys()]
   return names.map((name, index) => indented(`${name}: ${printValue(fields.get(name)!, sort)}${index < names.length - 1 ? ',' : ''}`)).join('')
 }
 
 function printValue(value: Value, sort: boolean): string {
   if ('text' in value) return value.text
   if ('fields' in value) return `{\n${printFields(value.fields, sort)}}`
+  if (sort && value.list.length === 1) return printValue(value.list[0]!, sort)
   return `[\n${value.list.map((each, index) => indented(`${printValue(each, sort)}${index < value.list.length - 1 ? ',' : ''}`)).join('')}]`
 }
 
 /** `name = value`, without a line break at its end. */
 export function printOption(option: UninterpretedOption): string {
+  return `${optionName(option)} = ${valueText(option)}`
+}
+
+function valueText(option: UninterpretedOption): string {
   const is = (field: keyof typeof UninterpretedOptionSchema.field): boolean => isFieldSet(option, UninterpretedOptionSchema.field[field])
-  const value = (): string => {
-    if (is('aggregateValue')) return `{\n${option.aggregateValue}}`
-    if (is('stringValue')) return quoted(Buffer.from(option.stringValue))
-    if (is('positiveIntValue')) return String(option.positiveIntValue)
-    if (is('negativeIntValue')) return String(option.negativeIntValue)
-    return is('doubleValue') ? floatText(option.doubleValue) : option.identifierValue
-  }
-  return `${optionName(option)} = ${value()}`
+  if (is('aggregateValue')) return `{\n${option.aggregateValue}}`
+  if (is('stringValue')) return quoted(Buffer.from(option.stringValue))
+  if (is('positiveIntValue')) return String(option.positiveIntValue)
+  if (is('negativeIntValue')) return String(option.negativeIntValue)
+  return is('doubleValue') ? floatText(option.doubleValue) : option.identifierValue
+}
+
+/** The value of a message that the option's first name stands for, as text-format text: of `(a).b.(c) = 1`, `b: { [c]: 1 }`. */
+export function optionFields(option: UninterpretedOption): string {
+  const [last, ...outer] = option.name.slice(1).map(part => (part.isExtension ? `[${part.namePart}]` : part.namePart)).toReversed()
+  if (last === undefined) return option.aggregateValue
+  return outer.reduce((text, name) => `${name}: { ${text} }`, `${last}: ${valueText(option)}`)
 }
 
 export function optionName({ name }: UninterpretedOption): string {

@@ -33,6 +33,8 @@ export interface WrittenFile {
   readonly proto: FileDescriptorProto
   /** How the reserved and extension ranges of messages and enums were put into statements, which canonical text keeps. None for what came as a descriptor. */
   readonly statements: ReadonlyMap<DescriptorProto | EnumDescriptorProto, Statements>
+  /** In normalized text, `default` and `json_name` stand among a field's options by their names, and not behind them. */
+  readonly sortsFieldOptions?: boolean
 }
 
 /** What stands behind the word of each statement. */
@@ -48,7 +50,7 @@ export function parseProto(text: string): WrittenFile {
 }
 
 export function rangeText(from: number, to: number): string {
-  return from === to ? String(from) : `${from} to ${to}`
+  return from === to ? String(from) : `${from} to ${to === fieldNumberMax ? 'max' : to}`
 }
 
 export function reservedNameText(name: string): string {
@@ -339,7 +341,7 @@ class Parser {
     for (const [start, to] of ranges) {
       message.extensionRange.push(create(DescriptorProto_ExtensionRangeSchema, { start, end: to + 1, ...options !== undefined && { options } }))
     }
-    const texts = ranges.map(([from, to]) => (to === fieldNumberMax && to > from ? `${from} to max` : rangeText(from, to)))
+    const texts = ranges.map(range => rangeText(...range))
     this.#statementsOf(message).extensions.push(texts.join(', ') + printOptionList(uninterpretedOption.map(printOption)))
   }
 

@@ -7,7 +7,7 @@ import {
 } from '@bufbuild/protobuf/wkt'
 import { isFieldSet } from '@bufbuild/protobuf'
 import { indented, printOption, printOptionList, quoted } from './options.ts'
-import { fieldNumberMax, rangeText, reservedNameText, scalarTypes, type WrittenFile } from './parser.ts'
+import { rangeText, reservedNameText, scalarTypes, type WrittenFile } from './parser.ts'
 
 const Type = FieldDescriptorProto_Type
 const Label = FieldDescriptorProto_Label
@@ -34,8 +34,10 @@ class Printer {
   readonly #file: FileDescriptorProto
   readonly #statements: WrittenFile['statements']
   readonly #hasLabels: boolean
+  readonly #sortsFieldOptions: boolean
 
-  constructor({ proto, statements }: WrittenFile) {
+  constructor({ proto, statements, sortsFieldOptions = false }: WrittenFile) {
+    this.#sortsFieldOptions = sortsFieldOptions
     this.#file = proto
     this.#statements = statements
     this.#hasLabels = proto.syntax === 'proto2' || proto.syntax === ''
@@ -79,7 +81,7 @@ class Printer {
       message.oneofDecl.map((oneof, index) => (members.has(index) ? this.#oneof(oneof, members.get(index)!, nested) : '')).join(''),
       outside.filter(isGroup).map(field => this.#group(field, nested)).join(''),
       (written?.extensions ?? message.extensionRange.map(({ start, end, options }) => (
-        (end - 1 === fieldNumberMax ? `${start} to max` : rangeText(start, end - 1)) + printOptionList((options?.uninterpretedOption ?? []).map(printOption))
+        rangeText(start, end - 1) + printOptionList((options?.uninterpretedOption ?? []).map(printOption))
       ))).map(statement => `extensions ${statement};\n`).join(''),
       this.#extends(message.extension, message.nestedType),
       this.#types(message.nestedType, message.enumType, new Set([...groupsOf(message.field), ...groupsOf(message.extension)])),
@@ -97,14 +99,23 @@ class Printer {
 
   #field(field: FieldDescriptorProto, { isInOneof = false } = {}): string {
     const type = field.typeName === '' ? scalarNames.get(field.type)! : field.typeName
-    return `${this.#label(field, isInOneof)}${type} ${field.name} = ${field.number}${fieldOptions(field)};\n`
+    return `${this.#label(field, isInOneof)}${type} ${field.name} = ${field.number}${this.#fieldOptions(field)};\n`
   }
 
   #group(field: FieldDescriptorProto, nested: ReadonlyMap<string, DescriptorProto>, { isInOneof = false } = {}): string {
     const name = lastPart(field.typeName)
     const message = nested.get(name)
     const text = message === undefined ? '{}\n' : this.#messageBody(message)
-    return `${this.#label(field, isInOneof)}group ${name} = ${field.number}${fieldOptions(field)} ${text}`
+    return `${this.#label(field, isInOneof)}group ${name} = ${field.number}${this.#fieldOptions(field)} ${text}`
+  }
+
+  #fieldOptions(field: FieldDescriptorProto): string {
+    const options = (field.options?.uninterpretedOption ?? []).map(printOption)
+    if (isFieldSet(field, FieldDescriptorProtoSchema.field.defaultValue)) options.push(`default = ${defaultText(field)}`)
+    if (isFieldSet(field, FieldDescriptorProtoSchema.field.jsonName)) options.push(`json_name = ${quoted(Buffer.from(field.jsonName))}`)
+    if (!this.#sortsFieldOptions) return printOptionList(options)
+    const name = (option: string): string => option.slice(0, option.indexOf(' ')).replace('(', '')
+    return printOptionList(options.toSorted((a, b) => (name(a) < name(b) ? -1 : name(a) > name(b) ? 1 : 0)))
   }
 
   #label(field: FieldDescriptorProto, isInOneof: boolean): string {
@@ -155,13 +166,6 @@ function body(parts: readonly string[]): string {
 
 function optionStatements(options: Optioned | undefined): string {
   return (options?.uninterpretedOption ?? []).map(option => `option ${printOption(option)};\n`).join('')
-}
-
-function fieldOptions(field: FieldDescriptorProto): string {
-  const options = (field.options?.uninterpretedOption ?? []).map(printOption)
-  if (isFieldSet(field, FieldDescriptorProtoSchema.field.defaultValue)) options.push(`default = ${defaultText(field)}`)
-  if (isFieldSet(field, FieldDescriptorProtoSchema.field.jsonName)) options.push(`json_name = ${quoted(Buffer.from(field.jsonName))}`)
-  return printOptionList(options)
 }
 
 function defaultText(field: FieldDescriptorProto): string {
