@@ -75,13 +75,14 @@ export class Delivery {
   }
 
   async #encoded(topic: Topic, requests: readonly (RecordRequest | Problem)[], outcomes: Outcome[]): Promise<Encoded[]> {
-    const codecs = new Map<string, Codec | Problem>()
+    const known = new Map<string, Codec | Problem>()
     const encoded: Encoded[] = []
     for (const [index, request] of requests.entries()) {
       try {
         if (request instanceof Problem) throw request
-        const key = request.key === undefined ? absent : encode('key', request.key, await this.#codec(topic, 'key', request.key, codecs))
-        const value = request.value === undefined ? absent : encode('value', request.value, await this.#codec(topic, 'value', request.value, codecs))
+        const key = request.key === undefined ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known))
+        const value = request.value === undefined
+          ? absent : encode('value', request.value, known.get(`value/${request.value.choiceKey}`) ?? await this.#codec(topic, 'value', request.value, known))
         const draft: RecordDraft = { key: key.bytes, value: value.bytes, headers: request.headers }
         if (request.timestampMs !== undefined) draft.timestampMs = request.timestampMs
         encoded.push({ index, partition: request.partition, draft, report: key.report + value.report, fault: key.fault ?? value.fault })
@@ -93,15 +94,10 @@ export class Delivery {
     return encoded
   }
 
-  /** Looked up once for all records of these that name the same. */
-  async #codec(topic: Topic, part: PartName, request: PartRequest, known: Map<string, Codec | Problem>): Promise<Codec> {
-    const name = `${part}/${request.choiceKey}`
-    let found = known.get(name)
-    if (found === undefined) {
-      found = await this.#findCodec(topic, part, request)
-      known.set(name, found)
-    }
-    if (found instanceof Problem) throw found
+  /** To be looked up once for all records of these that name the same. */
+  async #codec(topic: Topic, part: PartName, request: PartRequest, known: Map<string, Codec | Problem>): Promise<Codec | Problem> {
+    const found = await this.#findCodec(topic, part, request)
+    known.set(`${part}/${request.choiceKey}`, found)
     return found
   }
 
@@ -210,7 +206,10 @@ interface EncodedPart {
 
 const absent: EncodedPart = { bytes: null, report: '' }
 
-function encode(part: PartName, { data }: PartRequest, { codec, report }: Codec): EncodedPart {
+/** Throws where there is nothing to encode it with. */
+function encode(part: PartName, { data }: PartRequest, found: Codec | Problem): EncodedPart {
+  if (found instanceof Problem) throw found
+  const { codec, report } = found
   if (data === undefined) return { bytes: null, report: `,${report}"size":0}` }
   const encoded = data.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codec.encode(data)
   if (Buffer.isBuffer(encoded)) return { bytes: encoded, report: `,${report}"size":${encoded.length}}` }

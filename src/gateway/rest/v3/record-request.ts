@@ -139,10 +139,11 @@ function partOf(given: unknown, path: 'key' | 'value', bytes: Buffer, span: Span
   if (choice.strategy !== undefined && !isStrategyName(choice.strategy)) {
     throw new Problem(400, `${path}.subject_name_strategy must be TOPIC_NAME, RECORD_NAME or TOPIC_RECORD_NAME, not '${choice.strategy.slice(0, 64)}'`)
   }
-  const isPlain = format !== 'auto' && !needSchema.has(format)
-  expectLegal(path, type, choice, { isPlain })
-  if (isPlain) return { format, choice: noChoice, choiceKey: format, data: part }
   const { schema, id, version, subject, strategy } = choice
+  const isPlain = format !== 'auto' && !needSchema.has(format)
+  const isNamed = (schema ?? id ?? version ?? subject ?? strategy) !== undefined
+  if (!isNamed && (isPlain || format === 'auto')) return { format, choice: noChoice, choiceKey: format, data: part }
+  expectLegal(path, type, choice, { isPlain })
   return { format, choice, choiceKey: JSON.stringify([format, id, version, subject, strategy, schema]), data: part }
 }
 

@@ -35,7 +35,7 @@ export interface StreamLimits {
 const defaults: StreamLimits = {
   documentBytesMax: produceBytesMax,
   waitingBytesMax: 1024 * 1024,
-  togetherMax: 1_000,
+  togetherMax: 5_000,
   durationMsMax: 24 * 3_600_000,
   idleMsMax: 50_000,
 }
