@@ -26,6 +26,11 @@ export class EventStreams implements Disposable {
     return this.#count
   }
 
+  /** Aborts when the server stops: for what else takes long, and is counted elsewhere. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal
+  }
+
   /** Counts the response as a stream until it is closed. The signal aborts when its client is gone or the server stops. Throws 429 at a bound, 503 once it stops. */
   open(caller: Caller, response: Response): AbortSignal {
     if (this.#stopping.signal.aborted) throw new Problem(503, 'HTTP 503 Service Unavailable: the server is stopping', { headers: { 'retry-after': '1' } })

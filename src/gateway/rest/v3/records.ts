@@ -11,6 +11,7 @@ import { callerOf, expectOnTopic } from '../../callers.ts'
 import { mayTakeLong } from '../../long-requests.ts'
 import { allowOnly, Problem } from '../../problem.ts'
 import type { RateLimits } from '../../rate-limits.ts'
+import type { EventStreams } from '../events/event-streams.ts'
 import { expectBody } from '../media-types.ts'
 import { createIfAllowed, produceBytesMax } from '../produce.ts'
 import { Delivery, type DeliveryParts, type Outcome } from './delivery.ts'
@@ -53,6 +54,7 @@ export interface RecordParts extends DeliveryParts {
   readonly answers: BodyBudget
   readonly autoCreateTopics: boolean
   readonly rateLimits: RateLimits
+  readonly streams: EventStreams
   readonly streamLimits?: Partial<StreamLimits>
 }
 
@@ -65,7 +67,7 @@ export function recordRoutes(router: Router, parts: RecordParts): void {
       using _long = mayTakeLong(request)
       const { clock, budget, answers, rateLimits } = parts
       rateLimits.countsItself(response)
-      await new RecordStream(request, response, { delivery, limits, clock, budget, answers, rateLimits, caller: callerOf(response) }).run()
+      await new RecordStream(request, response, { delivery, limits, clock, budget, answers, rateLimits, caller: callerOf(response), stopping: parts.streams.stopping }).run()
     })
     .all(allowOnly('POST'))
 }
@@ -89,6 +91,8 @@ interface StreamParts {
   readonly answers: BodyBudget
   readonly rateLimits: RateLimits
   readonly caller: Caller
+  /** Aborts when the server stops, which a stream must not hold up. */
+  readonly stopping: AbortSignal
 }
 
 class RecordStream {
@@ -122,7 +126,7 @@ class RecordStream {
   }
 
   async run(): Promise<void> {
-    const { clock, limits, budget } = this.#parts
+    const { clock, limits, budget, stopping } = this.#parts
     const encoding = this.#request.headers['content-encoding']
     if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
       throw new Problem(415, `HTTP 415 Unsupported Media Type: content-encoding '${encoding}' is not taken`, { headers: { 'accept-encoding': 'identity' } })
@@ -130,6 +134,9 @@ class RecordStream {
     const wake = (): void => this.#wake()
     for (const event of ['readable', 'end', 'close', 'error'] as const) this.#request.on(event, wake)
     this.#response.on('close', wake)
+    const end = (): void => this.#stop(new Problem(503, 'HTTP 503 Service Unavailable: the server is stopping'))
+    stopping.addEventListener('abort', end)
+    if (stopping.aborted) end()
     using _duration = clock.after(limits.durationMsMax, () => this.#stop(new Problem(408, 'Streaming connection open for longer than allowed')))
     using idle = { timer: clock.after(limits.idleMsMax, () => this.#watch(idle)), [Symbol.dispose]() { this.timer.cancel() } }
     try {
@@ -138,6 +145,7 @@ class RecordStream {
     } finally {
       for (const event of ['readable', 'end', 'close', 'error'] as const) this.#request.off(event, wake)
       this.#response.off('close', wake)
+      stopping.removeEventListener('abort', end)
       budget.release(this.#leased)
       this.#leased = 0
       if (this.#response.closed) this.#giveBack()

@@ -195,6 +195,20 @@ describe('a stream', () => {
     client.destroy()
   }, 30_000)
 
+  it('ends with a report when the server stops', async () => {
+    await using server = await listening({ clock: realClock })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.on('error', () => {})
+    client.write('{"value":{"type":"STRING","data":"a"}}')
+    const reports = reportsOf(await answer)
+    expect((await reports.next()).value).toMatchObject({ error_code: 200 })
+    server.gateway.parts.streams[Symbol.dispose]()
+    expect((await reports.next()).value).toEqual({ error_code: 503, message: 'HTTP 503 Service Unavailable: the server is stopping' })
+    expect((await reports.next()).done).toBe(true)
+    client.destroy()
+  }, 30_000)
+
   it('may take longer than the server lets any other request', async () => {
     await using server = await listening({ clock: realClock }, { requestTimeoutMs: 200, headersTimeoutMs: 200 })
     await server.gateway.createTopic('orders')
