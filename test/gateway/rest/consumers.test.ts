@@ -251,6 +251,25 @@ describe('a consumer instance', () => {
     expect(await of(a)).toEqual([0, 1, 2, 3])
   })
 
+  it('is gone from its group also when it goes in the middle of a rebalance, or changes its mind', async () => {
+    await using d = await desk()
+    await d.createTopic('orders', 2)
+    await d.createTopic('payments', 1)
+    const [a, b] = [await d.create('a'), await d.create('b')]
+    await d.post(`${a}/subscription`, { topics: ['orders'] })
+    await d.pass(1_000)
+    await d.post(`${b}/subscription`, { topics: ['orders'] })
+    expect((await d.remove(b)).status).toBe(204)
+    const changes = [['orders'], ['payments'], ['orders', 'payments']].map(topics => d.post(`${a}/subscription`, { topics }))
+    expect((await Promise.all(changes)).map(({ status }) => status)).toEqual([204, 204, 204])
+    await d.pass(5_000)
+    const subscription = (await d.get(`${a}/subscription`)).body.topics as string[]
+    const assigned = (await d.get(`${a}/assignments`)).body.partitions as { topic: string }[]
+    expect([...new Set(assigned.map(at => at.topic))]).toEqual(subscription)
+    const group = await d.gateway.parts.groups.describe('readers')
+    expect(group instanceof Refusal ? group.message : group.members.map(({ clientId }) => clientId)).toEqual(['a'])
+  })
+
   it('goes on behind what it returned, in partitions that it keeps through a rebalance', async () => {
     await using d = await desk()
     await d.createTopic('orders', 2)

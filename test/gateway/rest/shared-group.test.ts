@@ -1,7 +1,9 @@
 // REST consumers and real Kafka clients in one group: each partition is read by one of them, whoever leads the group and shares out.
+import { spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import kafkajs, { type Admin, type Consumer, type Kafka } from 'kafkajs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { until } from '../../support/kafka-clients.ts'
+import { kcat, until } from '../../support/kafka-clients.ts'
 import { startSluice, type RunningSluice } from '../../support/sluice.ts'
 
 const v2 = 'application/vnd.kafka.v2+json'
@@ -115,6 +117,36 @@ describe('a group of a REST consumer and kafkajs', () => {
     expect([...new Set([...other.read, ...rest.read])].filter(one => one.endsWith('both')).toSorted()).toEqual(records)
     expect(other.read.filter(one => rest.read.includes(one))).toEqual([])
   }, 60_000)
+})
+
+describe.skipIf(kcat.missing)(`a group of a REST consumer and librdkafka${kcat.note}`, () => {
+  test('is shared out by ranges', async () => {
+    await admin.createTopics({ topics: [{ topic: 'ranges', numPartitions: 3 }] })
+    const rest = await RestMember.start('with-kcat', 'ranges')
+    await until('all partitions with the REST consumer', async () => (await rest.assigned()).length === 3)
+    const options = ['-b', `127.0.0.1:${sluice.ports.kafkaPlaintext}`, '-G', 'with-kcat', '-q', '-u', '-X', 'auto.offset.reset=earliest', '-X', 'heartbeat.interval.ms=200', '-f', '%p %s\n']
+    const member = spawn('kcat', [...options, 'ranges'], { stdio: ['ignore', 'pipe', 'ignore'] })
+    const ended = new Promise(resolve => member.once('exit', resolve))
+    try {
+      const read: string[] = []
+      createInterface({ input: member.stdout }).on('line', line => void read.push(line))
+      await until('fewer partitions', async () => (await rest.assigned()).length < 3)
+      const described = (await admin.describeGroups(['with-kcat'])).groups[0]!
+      expect([described.protocol, described.members.length]).toEqual(['range', 2])
+      const records = await produce('ranges', 3, 'shared')
+      await until('all three records', async () => {
+        await rest.poll()
+        return read.length + rest.read.length >= 3
+      })
+      expect([...read, ...rest.read].toSorted()).toEqual(records)
+      expect(rest.read.map(one => Number(one[0])).toSorted()).toEqual(await rest.assigned())
+    } finally {
+      member.kill()
+      await ended
+    }
+    await until('all partitions with the REST consumer again', async () => (await rest.assigned()).length === 3)
+    await ask('DELETE', rest.path)
+  })
 })
 
 describe('a server that stops', () => {
