@@ -8,6 +8,7 @@ import { guidOf } from './identity.ts'
 import { confluentVersion, mergedMetadata, type Metadata, sameMetadata, withConfluentVersion, withoutConfluentVersion } from './metadata.ts'
 import { mergedRuleSets, type RuleSet } from './rule-set.ts'
 import { faultOfRuleSet } from './rules/conditions.ts'
+import { faultOfFields } from './reserved-fields.ts'
 import { type Reference, resolvedText, type Schema, schemaTypes } from './schema.ts'
 import type { Schemas } from './schemas.ts'
 import type { SchemaVersion, Store } from './store.ts'
@@ -89,6 +90,8 @@ export class Candidates {
       const resolved = this.#schemas.resolve(requested, subject)
       const isStrict = strict && config.validateNewSchemas !== false
       const schema = this.#schemas.parse(type, request.schema, resolved, { normalize: normalize === true || config.normalize, strict: isStrict })
+      const fault = strict && config.validateFields === true ? faultOfFields(schema) : undefined
+      if (fault !== undefined) throw new InvalidSchema(fault)
       const references = resolved.map(({ name, subject: of, version }) => ({ name, subject: of, version }))
       return { schema, references, metadata, ruleSet, guid: guidOf({ text: schema.text, references, metadata, ruleSet }) }
     } catch (error) {

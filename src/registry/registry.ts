@@ -13,6 +13,7 @@ import { ChangeLog } from './log.ts'
 import { type Metadata, propertyOf, withConfluentVersion } from './metadata.ts'
 import { isReadOnly, type Mode, takesIds } from './modes.ts'
 import { schemaRecords } from './records.ts'
+import { reservedDifferences } from './reserved-fields.ts'
 import { mergedRuleSets, type RuleSet, withoutRules } from './rule-set.ts'
 import type { ContractCodec } from './rules/contract.ts'
 import { faultOfRuleSet } from './rules/conditions.ts'
@@ -182,6 +183,8 @@ export class Registry {
     // What is registered already needs neither the queue nor permission to write.
     const found = this.#registered(subject, request, how)
     if (found !== undefined) return found
+    const forbidden = this.#forbidden(subject, request)
+    if (forbidden !== null) return forbidden
     const refused = await this.#examine(subject, request) ?? (how.force === true ? null : await this.#compareBeside(subject, request, how))
     if (refused !== null) return refused
     return this.#exclusively(() => this.#register(subject, request, how))
@@ -212,11 +215,10 @@ export class Registry {
   async #register(subject: string, asSent: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
     const request = this.#candidates.tagged(asSent)
     if (request instanceof RegistryRefusal) return request
+    const forbidden = this.#forbidden(subject, request)
+    if (forbidden !== null) return forbidden
     const mode = this.mode(subject)
     const asked = request.id !== undefined && request.id >= 0 ? request.id : undefined
-    if (isReadOnly(mode)) return refusals.readOnly(subject)
-    if (asked !== undefined && !takesIds(mode)) return refusals.notInImportMode(subject)
-    if (asked === undefined && mode !== 'READWRITE') return refusals.notInReadWriteMode(subject)
     const raced = this.#registered(subject, request, how)
     if (raced !== undefined) return raced
 
@@ -235,7 +237,7 @@ export class Registry {
     if (!takesIds(mode)) {
       if (wanted > 0 && wanted !== next) return refusals.versionNotNext()
       const compared = live.filter(each => each.version >= (how.comparedFrom ?? 1))
-      const messages = how.force === true ? [] : this.#compare(subject, candidate, compared)
+      const messages = how.force === true ? [] : this.#judged(subject, candidate, compared, this.#compare(subject, candidate, compared))
       if (messages.length > 0) return refusals.incompatible(subject, messages)
     }
     const context = contextOf(subject)
@@ -274,7 +276,8 @@ export class Registry {
     if (candidate instanceof RegistryRefusal) return candidate
     const { history, options } = this.#comparison(subject, candidate, versions)
     const messages = typeof history === 'string' ? [history] : await this.#schemas.compareBeside(candidate.schema, history, options)
-    return { messages: messages instanceof TooMuch ? [incomparable(messages)] : messages ?? this.#compare(subject, candidate, versions) }
+    if (messages instanceof TooMuch) return { messages: [incomparable(messages)] }
+    return { messages: this.#judged(subject, candidate, versions, messages ?? this.#compare(subject, candidate, versions)) }
   }
 
   /** Soft: the versions stay readable by id. Permanent: they are gone, and so are the subject's settings. The version numbers that went. */
@@ -409,6 +412,14 @@ export class Registry {
     return meant !== undefined && (id < 0 || id === meant.id) ? meant : undefined
   }
 
+  /** Why the subject's mode does not let it be registered. */
+  #forbidden(subject: string, { id = -1 }: SchemaRequest): RegistryRefusal | null {
+    const mode = this.mode(subject)
+    if (isReadOnly(mode)) return refusals.readOnly(subject)
+    if (id >= 0) return takesIds(mode) ? null : refusals.notInImportMode(subject)
+    return mode === 'READWRITE' ? null : refusals.notInReadWriteMode(subject)
+  }
+
   #meant(versions: readonly SchemaVersion[], candidate: Candidate): SchemaVersion | undefined {
     return versions.findLast(each => each.guid === candidate.guid && each.schemaType === candidate.schema.type)
       ?? versions.findLast(each => this.#candidates.means(candidate, each))
@@ -417,6 +428,14 @@ export class Registry {
   #compare(subject: string, candidate: Candidate, versions: readonly SchemaVersion[]): readonly string[] {
     const { history, options } = this.#comparison(subject, candidate, versions)
     return typeof history === 'string' ? [history] : incompatibilities(candidate.schema, history, options)
+  }
+
+  /** The messages of a comparison with what the names of fields add to them, where the settings say that they count. */
+  #judged(subject: string, candidate: Candidate, versions: readonly SchemaVersion[], messages: readonly string[]): readonly string[] {
+    const { validateFields, compatibilityLevel } = this.effectiveConfig(subject)
+    if (validateFields !== true) return messages
+    const all = [...reservedDifferences(candidate.schema, candidate.metadata, versions.at(-1)?.metadata), ...messages.filter(each => !each.startsWith('{validateFields: '))]
+    return all.length === 0 ? [] : [...all, `{validateFields: 'true', compatibility: '${compatibilityLevel}'}`]
   }
 
   /** What a candidate is held against by the subject's settings, newest first, or why it cannot be. */
