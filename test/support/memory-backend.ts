@@ -87,8 +87,10 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       if (from < log.start || from > log.end) return new Refusal('offset-out-of-range', `offset ${from} is outside [${log.start}, ${log.end}]`)
       const batches: Batch[] = []
       let bytes = 0
-      for (const batch of log.batches) {
-        if (batch.lastOffset < from) continue
+      // What is read is nearly always what came last.
+      let first = log.batches.length
+      while (first > 0 && log.batches[first - 1]!.lastOffset >= from) first--
+      for (const batch of log.batches.slice(first)) {
         if (bytes + batch.bytes.length > how.bytesMax && !(how.atLeastOne && batches.length === 0)) break
         batches.push(batch)
         bytes += batch.bytes.length
