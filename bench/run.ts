@@ -16,6 +16,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   registry: () => import('./registry.ts'),
   rest: () => import('./rest.ts'),
   start: () => import('./start.ts'),
+  validation: () => import('./validation.ts'),
 }
 
 const asked = process.argv.slice(2)

@@ -22,7 +22,7 @@ export interface Fetched {
 }
 
 export type KafkaTask = 'create' | 'leader' | 'produce' | 'fetch' | 'pace'
-type Options = Readonly<Record<string, number>>
+type Options = Readonly<Record<string, number | string>>
 
 /** A task of bench/load/kafka.ts on the broker at that port, under way. */
 export function startKafkaLoad(port: number, task: KafkaTask, topic: string, options: Options = {}): { readonly child: ChildProcess; readonly result: Promise<unknown> } {

@@ -1,6 +1,6 @@
 // Load on a Kafka listener from a process of its own: produces batches or fetches a topic over one connection with our own wire code, and prints one
 // line of JSON. Records are made before the clock starts; what is measured is the server, not this client.
-//   node bench/load/kafka.ts produce PORT TOPIC --batch-bytes N --record-bytes N --batches N --in-flight N
+//   node bench/load/kafka.ts produce PORT TOPIC --batch-bytes N --record-bytes N --batches N --in-flight N [--value BASE64, of every record]
 //   node bench/load/kafka.ts pace PORT TOPIC --batch-bytes N --record-bytes N --rate N       so many batches a second until standard input ends; the line has each one's
 //                                                                                            time on the clock and how long it took, in milliseconds
 //   node bench/load/kafka.ts fetch PORT TOPIC --fetch-bytes N --offset N --until N --rounds N
@@ -23,7 +23,7 @@ const { positionals, values } = parseArgs({
   options: {
     'batch-bytes': number(1_000_000), 'record-bytes': number(1024), 'batches': number(200), 'in-flight': number(1),
     'fetch-bytes': number(8 * 1024 * 1024), 'offset': number(0), 'until': number(0), 'rounds': number(1), 'replication': number(1), 'rate': number(100),
-    'host': { type: 'string', default: '127.0.0.1' },
+    'host': { type: 'string', default: '127.0.0.1' }, 'value': { type: 'string' },
   },
 })
 const [task = '', port = '', topic = ''] = positionals
@@ -72,7 +72,8 @@ class Connection {
 }
 
 function batchOf(count: number): Batch {
-  return buildBatch(Array.from({ length: count }, (_, index) => ({ key: null, value: Buffer.alloc(option('record-bytes'), index) })), { timestampMs: Date.now() })
+  const given = values.value === undefined ? undefined : Buffer.from(values.value, 'base64')
+  return buildBatch(Array.from({ length: count }, (_, index) => ({ key: null, value: given ?? Buffer.alloc(option('record-bytes'), index) })), { timestampMs: Date.now() })
 }
 
 async function send(connection: Connection, batch: Batch): Promise<void> {

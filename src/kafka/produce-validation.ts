@@ -19,6 +19,8 @@ export interface FitBatch {
 /** Nothing is stored of a batch that is refused; its producer's sequence does not move. */
 export async function fitBatch(topic: Topic, partition: number, batch: Batch, context: Context): Promise<FitBatch | Refusal> {
   const validation = context.validation!
+  // Not for a client to send: the log says so, and must not be told that it is ours.
+  if (batch.isControl || batch.baseOffset !== 0 || batch.lastOffsetDelta + 1 !== batch.count) return { batch, isThinned: false }
   if (!batch.crcIsValid()) return new Refusal('corrupt-message', 'the CRC of the batch does not match its bytes')
   let records: RecordView[]
   try {

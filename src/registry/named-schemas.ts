@@ -1,5 +1,6 @@
 // From what a frame names to schemas and payloads: the ids of the schema, and the payload in the form that its codec reads.
 import { readUvarint, type Cursor } from '../base/varint.ts'
+import { contextOf, defaultContext } from './contexts.ts'
 import type { InvalidSchema } from './errors.ts'
 import type { SchemaFault } from './fault.ts'
 import type { Frame, SchemaName } from './framing.ts'
@@ -18,7 +19,8 @@ export function idsOf(registry: Registry, schema: SchemaName): readonly number[]
     }
     case 'glue': {
       const version = registry.ofGlueVersion(schema.version)
-      return version === undefined ? `schema version ${schema.version} is not known` : [version.id]
+      // Other registries of Glue's are other contexts, whose ids are others.
+      return version === undefined || contextOf(version.subject) !== defaultContext ? `schema version ${schema.version} is not known` : [version.id]
     }
   }
 }
@@ -35,7 +37,7 @@ export function payloadOf(frame: Frame, schema: Schema | InvalidSchema): { reado
   const cursor: Cursor = { at: from }
   const index = readUvarint(bytes, cursor)
   const path = Number.isNaN(index) ? undefined : messagePaths(schema.document)[index]
-  if (path === undefined) return { pointer: '', reason: `names a message that the schema has not, by the index ${index}` }
+  if (path === undefined) return { pointer: '', reason: `names a message that the schema does not have, with the index ${index}` }
   return { bytes: Buffer.concat([writeMessageIndexes(path), bytes.subarray(cursor.at)]), from: 0 }
 }
 

@@ -9,6 +9,7 @@ import { readFrame, schemaText, type SchemaName } from './framing.ts'
 import type { PayloadCodec } from './payload.ts'
 import type { Registry } from './registry.ts'
 import type { Schema } from './schema.ts'
+import type { SubjectNameStrategy } from './subjects.ts'
 import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
 /** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
@@ -93,7 +94,7 @@ export class SchemaValidation implements Validation {
     let reason: string | undefined
     for (const id of ids) {
       const subject = this.#registry.subjectOf(id, { ...policy, strategy })
-      if (typeof subject !== 'string') {
+      if (typeof subject !== 'string' && !isOfGlueSchema(this.#registry, schema, policy.topic, strategy)) {
         reason ??= subject.reason
         continue
       }
@@ -103,4 +104,9 @@ export class SchemaValidation implements Validation {
     }
     return reason!
   }
+}
+
+/** Glue's serializers name a schema by the topic alone unless told otherwise: with the strategy TopicName that is as good as the topic's subject. */
+function isOfGlueSchema(registry: Registry, schema: SchemaName, topic: string, strategy: SubjectNameStrategy): boolean {
+  return schema.kind === 'glue' && strategy === 'TopicName' && registry.ofGlueVersion(schema.version)?.subject === topic
 }

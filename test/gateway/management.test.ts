@@ -98,6 +98,14 @@ describe('the management app', () => {
     expect(await metrics.text()).toContain('sluice_audit_events_total{kind="access",outcome="denied"} 5\n')
   })
 
+  it('counts records that did not fit their topic, by topic, way in and what became of them', async () => {
+    using metrics = new Metrics()
+    metrics.watchValidation(new Map([['orders kafka rejected', 3], [' rest dead-lettered', 2]]))
+    const text = await metrics.text()
+    expect(text).toContain('sluice_invalid_records_total{topic="orders",way="kafka",outcome="rejected"} 3\n')
+    expect(text).toContain('sluice_invalid_records_total{topic="",way="rest",outcome="dead-lettered"} 2\n')
+  })
+
   it('shows requests per facade and route, log positions, memory and event loop delay', async () => {
     using metrics = new Metrics()
     const gateway = await testGateway({ observe: metrics.observe })

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { explicitHashKeyHeader } from '../../../src/kinesis/records.ts'
 import { hashKeyOf, hashKeyRange, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardOfHashKey } from '../../../src/kinesis/shard-map.ts'
 import { Refusal, type RecordFault } from '../../../src/ports.ts'
+import { readLetter } from '../../../src/registry/dead-letter-record.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
-import { rejecting } from '../../support/validation.ts'
+import { deadLettering, rejecting } from '../../support/validation.ts'
 import { TestClock, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
 const base64 = (text: string): string => Buffer.from(text).toString('base64')
@@ -218,5 +219,53 @@ describe('schemas', () => {
     expect((await stored(kinesis, 0)).flat().map(record => record.value!.toString())).toEqual(['good', 'good'])
     const [topic] = await kinesis.backend.admin.topics()
     expect(kinesis.handler.throughput.used(topic!.id, 0)).toMatchObject({ writeRecordsPerSecond: 2, writeBytesPerSecond: 10 })
+  })
+})
+
+describe('schemas of a stream that keeps its dead letters', () => {
+  const fault: RecordFault = { part: 'value', pointer: '/n', reason: 'must be integer' }
+
+  async function keeping(): Promise<TestKinesis> {
+    const backend = memoryBackend()
+    return await orders({ backend, validation: deadLettering(backend, ({ value }) => (value!.toString() === 'bad' ? fault : null)) }, { ShardCount: 1 })
+  }
+
+  async function letters(kinesis: TestKinesis): Promise<(string | undefined)[]> {
+    const slice = await kinesis.backend.logs.read({ topic: 'orders.dlq', partition: 0 }, 0, { bytesMax: 1e9, atLeastOne: true, committedOnly: true })
+    if (slice instanceof Refusal) throw new Error(slice.message)
+    return slice.batches.flatMap(batch => batch.records()).map(record => {
+      const letter = readLetter(record)!
+      return `${letter.sent.key} ${letter.sent.value} ${letter.note.wayIn} ${letter.note.index}`
+    })
+  }
+
+  test('take a record that does not fit, with a number of its own that no record has, and at which readers go on', async () => {
+    const kinesis = await keeping()
+    const { SequenceNumber, ShardId } = await kinesis.ok<Put>('PutRecord', { StreamName: 'orders', PartitionKey: 'a', Data: base64('bad') })
+    expect(parseSequenceNumber(SequenceNumber)).toMatchObject({ offset: 0 })
+    const next = await kinesis.ok<Put>('PutRecord', { StreamName: 'orders', PartitionKey: 'a', Data: base64('good') })
+    expect(parseSequenceNumber(next.SequenceNumber)).toMatchObject({ offset: 1 })
+    expect(await letters(kinesis)).toEqual(['a bad kinesis 0'])
+    for (const ShardIteratorType of ['AT_SEQUENCE_NUMBER', 'AFTER_SEQUENCE_NUMBER']) {
+      const { ShardIterator } = await kinesis.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId, ShardIteratorType, StartingSequenceNumber: SequenceNumber })
+      const { Records } = await kinesis.ok<{ Records: { Data: string; SequenceNumber: string }[] }>('GetRecords', { ShardIterator })
+      expect(Records.map(({ Data, SequenceNumber: number }) => [Data, number])).toEqual([[base64('good'), next.SequenceNumber]])
+    }
+  })
+
+  test('fail no entry, and store the others under their own numbers', async () => {
+    const kinesis = await keeping()
+    const Records = ['bad', 'good', 'bad', 'good'].map(word => ({ PartitionKey: word, ExplicitHashKey: '7', Data: base64(word) }))
+    const answer = await kinesis.ok<Puts>('PutRecords', { StreamName: 'orders', Records })
+    expect(answer.FailedRecordCount).toBe(0)
+    expect(answer.Records.map(one => parseSequenceNumber(one.SequenceNumber!)!.offset)).toEqual([0, 1, 2, 3])
+    expect((await stored(kinesis, 0)).flat().map(record => `${record.offset} ${record.value!.toString()}`)).toEqual(['1 good', '3 good'])
+    expect(await letters(kinesis)).toEqual(['bad bad kinesis 0', 'bad bad kinesis 2'])
+  })
+
+  test('put nothing aside on a dry run', async () => {
+    const kinesis = await keeping()
+    expect(await error(kinesis, 'PutRecord', { PartitionKey: 'a', Data: base64('bad'), DryRun: true })).toMatch(/^DryRunOperationException/)
+    expect(await kinesis.backend.admin.topics(['orders.dlq'])).toEqual([])
   })
 })
