@@ -307,10 +307,11 @@ class RecordStream {
 
   /** Keeps room for the reports of up to `count` records; of how many there is room for. Where there is none, the stream ends. */
   #reserve(count: number): number {
+    if (count === 0) return 0
     let fitting = count
     while (fitting > 0 && !this.#parts.answers.lease(fitting * reportBytesExpected)) fitting >>= 1
     this.#reserved = fitting * reportBytesExpected
-    if (fitting > 0 || count === 0) return fitting
+    if (fitting > 0) return fitting
     this.#waiting = []
     this.#waitingBytes = 0
     this.#stop(new Problem(503, 'HTTP 503 Service Unavailable: too many answer bytes in flight', { headers: { 'retry-after': '1' } }))

@@ -329,6 +329,25 @@ describe('a stream', () => {
     expect((await all(await answer)).map(report => report.error_code)).toEqual([200])
   }, 90_000)
 
+  it('holds no room for its reports once they are read', async () => {
+    await using server = await listening({ bodyBytesInFlightMax: 10_000 })
+    await server.gateway.createTopic('orders')
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    for (let turn = 0; turn < 40; turn++) {
+      const client = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', path: `${server.base}/topics/orders/records`, agent, headers: { 'content-type': 'application/json' } })
+      const answer = once(client, 'response')
+      // Ended at once, and a while after its first report.
+      if (turn % 2 === 0) client.end('{}{}')
+      else client.write('{}')
+      const reports = reportsOf((await answer)[0] as IncomingMessage)
+      expect((await reports.next()).value).toMatchObject({ error_code: 200 })
+      if (turn % 2 === 1) client.end('{}')
+      expect((await reports.next()).value).toMatchObject({ error_code: 200 })
+      expect((await reports.next()).done).toBe(true)
+    }
+    agent.destroy()
+  }, 30_000)
+
   it('leaves its connection to the next request', async () => {
     await using server = await listening()
     await server.gateway.createTopic('orders')
