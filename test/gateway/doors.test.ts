@@ -32,7 +32,7 @@ function pathsOf(stack: readonly Layer[]): string[] {
 }
 
 describe('every route', () => {
-  it('is closed to clients without a certificate, but for the two that have an authentication of their own', async () => {
+  it('is closed to clients without a certificate, but for the three that have an authentication of their own', async () => {
     const gateway = await testGateway()
     const paths = pathsOf(createGateway(gateway.parts).router.stack as unknown as Layer[])
     expect(paths.length).toBeGreaterThan(30)
@@ -43,7 +43,7 @@ describe('every route', () => {
         if (response.status !== 401) unguarded.push(path)
       }
     }
-    expect([...new Set(unguarded)]).toEqual(['/kinesis', '/kinesis/', '/oauth2/token'])
+    expect([...new Set(unguarded)]).toEqual(['/kinesis', '/kinesis/', '/glue', '/glue/', '/oauth2/token'])
   })
 
   it('shows a client without ACLs nothing of what there is', async () => {
