@@ -74,6 +74,18 @@ export const refusals = {
     new RegistryRefusal(422, 42209, `The schema is too large: ${bytes} bytes, where at most ${bytesMax} are allowed`),
   invalidRuleSet: (reason: string) => new RegistryRefusal(422, 42210, reason),
   contextNotEmpty: (context: string) => new RegistryRefusal(422, 42211, `The specified context '${context}' is not empty.`),
+  associationNotFound: (resource: string) => new RegistryRefusal(404, 40410, `Association for '${resource.slice(0, 255)}' not found.`),
+  tooManyAssociations: (most: number) => new RegistryRefusal(409, 40902, `A maximum of ${most} associations already exist`),
+  associationForResourceExists: (type: string, resource: string) =>
+    new RegistryRefusal(409, 40903, `An association of type '${type}' already exists for resource '${resource}'`),
+  associationForSubjectExists: (subject: string) => new RegistryRefusal(409, 40904, `An association already exists for subject '${subject}'`),
+  strongAssociationForSubjectExists: (subject: string) => new RegistryRefusal(409, 40905, `A strong association already exists for subject '${subject}'`),
+  noActiveVersion: (subject: string) => new RegistryRefusal(409, 40907, `No active (non-deleted) version exists for subject '${subject}'`),
+  // The two blanks are Confluent's.
+  associationFrozen: (type: string, subject: string) => new RegistryRefusal(409, 40908, `The association of type  '${type}' is frozen for subject '${subject}'`),
+  invalidAssociation: (property: string, reason: string) =>
+    new RegistryRefusal(422, 42212, `The association specified an invalid value for property: '${property}', reason: ${reason}`),
+  tooLargeABatch: () => new RegistryRefusal(422, 42213, 'Associations batchMutate request exceeded a configured limit'),
   storeFailed: (reason: string) => new RegistryRefusal(500, 50001, `Error in the backend data store: ${reason}`),
   storeTimedOut: (reason: string) => new RegistryRefusal(500, 50002, `Register operation timed out: ${reason}`),
   tooManyWrites: (count: number) => new RegistryRefusal(503, 50001, `Error in the backend data store: ${count} writes are waiting already`),

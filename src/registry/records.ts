@@ -2,6 +2,7 @@
 // the order of members is Confluent's.
 import { schemasTopic } from '../ports.ts'
 import type { RecordView } from '../wire/batch.ts'
+import type { Association, AssociationKey } from './associations.ts'
 import { readConfig, updatedConfig } from './configs.ts'
 import { normalSubject } from './contexts.ts'
 import { isObject, type JsonObject } from './exact-json.ts'
@@ -34,6 +35,11 @@ function toRecord(change: Change): LogRecord {
     }
     case 'config': return settings('CONFIG', change.subject, change.value)
     case 'mode': return settings('MODE', change.subject, change.value === null ? null : { mode: change.value })
+    case 'association': {
+      const { resourceName, resourceNamespace, resourceType, associationType, subject } = change.key
+      const key = { keytype: 'ASSOC', tenant, resourceName, resourceNamespace, resourceType, associationType, subject, magic: 0 }
+      return jsonRecord(key, change.value === null ? null : associationValue(change.value))
+    }
     case 'noop': return jsonRecord({ keytype: 'NOOP', magic: 0 }, null)
   }
 }
@@ -51,6 +57,11 @@ function schemaValue(version: SchemaVersion): object {
     ...version.ruleSet !== undefined && { ruleSet: version.ruleSet },
     schema: version.schema, deleted: version.deleted,
   }
+}
+
+function associationValue(association: Association): object {
+  const { subject, guid, resourceName, resourceNamespace, resourceId, resourceType, associationType, lifecycle, frozen, createdMs, updatedMs } = association
+  return { subject, guid, tenant, resourceName, resourceNamespace, resourceId, resourceType, associationType, lifecycle, frozen, createTs: createdMs, updateTs: updatedMs }
 }
 
 /** The change a record stands for, or in words why it stands for none. */
@@ -84,8 +95,26 @@ function toChange(view: RecordView): Change | string {
       const mode = modeNamed(String(value['mode']))
       return mode === undefined ? 'the value has a mode that is not known' : { type: 'mode', subject: scopeOf(subject), value: mode }
     }
+    case 'ASSOC': return associationChange(key, value, view.timestampMs)
     default: return `key type ${String(keytype).slice(0, 64)} is not known`
   }
+}
+
+function associationChange(key: JsonObject, value: JsonObject | null, timestampMs: number): Change | string {
+  const { resourceName, resourceNamespace, resourceType, associationType, subject } = key
+  if (!isTexts([resourceName, resourceNamespace, resourceType, associationType, subject])) return 'the key names no association'
+  const names = { resourceName, resourceNamespace, resourceType, associationType, subject } as AssociationKey
+  if (value === null) return { type: 'association', key: names, value: null }
+  const { guid, resourceId, lifecycle, frozen, createTs = timestampMs, updateTs = timestampMs } = value
+  if (!isTexts([guid, resourceId]) || !(lifecycle === 'STRONG' || lifecycle === 'WEAK') || typeof createTs !== 'number' || typeof updateTs !== 'number') {
+    return 'the value is no association'
+  }
+  const association = { ...names, guid: guid as string, resourceId: resourceId as string, lifecycle, frozen: frozen === true, createdMs: createTs, updatedMs: updateTs } as const
+  return { type: 'association', key: names, value: association }
+}
+
+function isTexts(values: readonly unknown[]): boolean {
+  return values.every(each => typeof each === 'string')
 }
 
 function schemaChange(subject: string, version: number, value: JsonObject | null, timestampMs: number): Change | string {

@@ -2,6 +2,9 @@
 // a queue, each decided on a settled state, written, and only then answered.
 import type { Admin, Logs } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
+import {
+  anyNamespace, type Association, type AssociationFilter, decide, faultOfRequest, filtered, type Resource, topicResource, type WantedAssociation,
+} from './associations.ts'
 import { type Candidate, Candidates, type SchemaRequest, scopesAbove } from './candidates.ts'
 import { type CompatibilityOptions, type EarlierVersion, incompatibilities } from './compatibility.ts'
 import { type Config, type ConfigUpdate, defaultLevel, type EffectiveConfig, updatedConfig } from './configs.ts'
@@ -289,6 +292,7 @@ export class Registry {
       if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
       if (permanent && live.length > 0) return refusals.subjectNotSoftDeleted(subject)
       if (!permanent && live.length === 0) return refusals.subjectSoftDeleted(subject)
+      if (this.store.associations.ofSubject(subject).length > 0) return refusals.associationForSubjectExists(subject)
       const going = permanent ? all : live
       const referred = going.find(each => this.store.referrers(subject, each.version, permanent ? 'all' : 'live').some(other => other.subject !== subject))
       if (referred !== undefined) return refusals.referenceExists(subject, referred.version)
@@ -312,6 +316,71 @@ export class Registry {
       const value = permanent ? null : { ...found, deleted: true }
       return await this.#log.write([{ type: 'schema', subject, version, value }, ...isLast ? this.#settingsGone(subject) : []]) ?? version
     })
+  }
+
+  /**
+   * Associations of one resource, all or none: what they are decided to be on the state as it then stands, with the schemas that come along registered first. A dry
+   * run says what would become of them, and changes nothing.
+   */
+  async associate(
+    resource: Resource, wanted: readonly WantedAssociation[], how: { create: boolean; contextPrefix: string; dryRun: boolean; guid: () => string },
+  ): Promise<readonly Association[] | RegistryRefusal> {
+    const { create, contextPrefix, dryRun } = how
+    const fault = faultOfRequest(resource, wanted, { contextPrefix, dryRun })
+    if (fault !== null) return fault
+    return this.#exclusively(async () => {
+      const decided: Association[] = []
+      for (const each of wanted) {
+        const association = decide(this.store, resource, each, { create, contextPrefix, guid: how.guid(), nowMs: this.#clock.now() })
+        if (association instanceof RegistryRefusal) return association
+        const { subject } = association
+        const beside = decided.find(other => other.subject === subject)
+        if (beside !== undefined && (beside.lifecycle === 'STRONG' || association.lifecycle === 'STRONG')) return refusals.associationForSubjectExists(subject)
+        if (each.schema === undefined && this.store.latest(subject) === undefined) return refusals.noActiveVersion(subject)
+        const verdict = each.schema === undefined ? null : await this.check(subject, each.schema, 'all', { normalize: each.normalize })
+        if (verdict instanceof RegistryRefusal) return verdict
+        if (verdict !== null && verdict.messages.length > 0) return refusals.incompatible(subject, verdict.messages)
+        decided.push(association)
+      }
+      if (dryRun) return decided
+      for (const [at, { schema, normalize }] of wanted.entries()) {
+        const registered = schema === undefined ? null : await this.#register(decided[at]!.subject, schema, { normalize })
+        if (registered instanceof RegistryRefusal) return registered
+      }
+      const changed = decided.filter(each => !this.store.associations.ofSubject(each.subject).includes(each))
+      return (changed.length === 0 ? null : await this.#log.write(changed.map((value): Change => ({ type: 'association', key: value, value })))) ?? decided
+    })
+  }
+
+  /**
+   * Takes away associations of a resource that is gone, or no longer has them; a frozen one goes only with the resource (`cascade`), and the subject of a STRONG
+   * one is then soft-deleted.
+   */
+  async dissociate(resourceId: string, filter: AssociationFilter, { cascade, dryRun }: { cascade: boolean; dryRun: boolean }): Promise<readonly Association[] | RegistryRefusal> {
+    return this.#exclusively(async () => {
+      const going = filtered(this.store.associations.ofResourceId(resourceId), filter)
+      if (going.length === 0) return refusals.associationNotFound(resourceId)
+      const changes: Change[] = going.map(key => ({ type: 'association', key, value: null }))
+      for (const { subject, lifecycle, frozen, associationType } of going) {
+        if (frozen && !cascade) return refusals.associationFrozen(associationType, subject)
+        const live = cascade && lifecycle === 'STRONG' ? this.store.versions(subject, 'live') : []
+        if (live.length === 0) continue
+        if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
+        const referred = live.find(each => this.store.referrers(subject, each.version, 'live').some(other => other.subject !== subject))
+        if (referred !== undefined) return refusals.referenceExists(subject, referred.version)
+        changes.push({ type: 'delete-subject', subject, version: live.at(-1)!.version })
+      }
+      return (dryRun ? null : await this.#log.write(changes)) ?? going
+    })
+  }
+
+  /**
+   * The subject that an association says for a topic's keys or values: of this cluster's namespace if there is one, else of the only namespace that has one.
+   * Undefined where there is none, and the name is made by another strategy (TopicName).
+   */
+  subjectByAssociation(topic: string, part: 'key' | 'value'): string | undefined {
+    const found = filtered(this.store.associations.ofResourceName(topic, anyNamespace), { resourceType: topicResource, associationTypes: [part], lifecycle: undefined })
+    return (found.find(each => each.resourceNamespace === this.clusterId) ?? (found.length === 1 ? found[0] : undefined))?.subject
   }
 
   /** Takes a context that has no subjects, not even deleted ones, out of the list; its ids stay used. */
@@ -470,7 +539,7 @@ export class Registry {
 
   /** A large schema that takes too long to be held against what the subject has, is refused before its turn comes. */
   async #compareBeside(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<RegistryRefusal | null> {
-    const live = this.store.versions(subject, 'live')
+    const live = this.store.versions(subject, 'live').filter(each => each.version >= (how.comparedFrom ?? 1))
     if (live.length === 0 || request.schema.trim() === '' || this.mode(subject) !== 'READWRITE') return null
     const candidate = this.#candidates.read(subject, request, { normalize: how.normalize, strict: true })
     if (candidate instanceof RegistryRefusal) return candidate

@@ -1,6 +1,7 @@
 // What the registry knows: contexts, subjects, their versions, ids, settings. Pure: `apply` takes the records of the _schemas topic in their order and is the only
 // thing that changes it; everything else answers questions, from indexes where a registry of many subjects would otherwise be walked through.
 import { firstAtLeast } from './ordered.ts'
+import { type Association, type AssociationKey, Associations } from './associations.ts'
 import type { Config } from './configs.ts'
 import { besideSubject, contextOf, defaultContext, everyContext, isScopeOfContext, splitSubject } from './contexts.ts'
 import type { Mode } from './modes.ts'
@@ -35,6 +36,7 @@ export type Change =
   /** The subject null is the whole registry. */
   | { readonly type: 'config'; readonly subject: string | null; readonly value: Config | null }
   | { readonly type: 'mode'; readonly subject: string | null; readonly value: Mode | null }
+  | { readonly type: 'association'; readonly key: AssociationKey; readonly value: Association | null }
   | { readonly type: 'noop' }
 
 export type Which = 'live' | 'deleted' | 'all'
@@ -59,6 +61,7 @@ class ContextIds {
 const noVersions: Versions = { all: [], live: [], deleted: [] }
 
 export class Store {
+  readonly associations = new Associations()
   readonly #subjects = new Map<string, Versions>()
   /** The names of #subjects in order. */
   readonly #names: string[] = []
@@ -90,6 +93,7 @@ export class Store {
       case 'context': return void (change.isThere ? this.#contexts.add(change.context) : this.#contexts.delete(change.context))
       case 'config': return void (change.value === null ? this.#configs.delete(change.subject) : this.#configs.set(change.subject, change.value))
       case 'mode': return void (change.value === null ? this.#modes.delete(change.subject) : this.#modes.set(change.subject, change.value))
+      case 'association': return this.associations.apply(change.key, change.value)
       case 'noop':
     }
   }

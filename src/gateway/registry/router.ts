@@ -3,6 +3,7 @@
 import { Router, type Request, type Response } from 'express'
 import { BodyBudget } from '../body.ts'
 import { allowOnly, Problem } from '../problem.ts'
+import { associationRoutes } from './associations.ts'
 import { compatibilityRoutes } from './compatibility.ts'
 import { configRoutes } from './config.ts'
 import { withoutContext } from './context-paths.ts'
@@ -32,11 +33,11 @@ export function registryRouter(parts: RegistryRouterParts): Router {
   })
   const alive = (_request: Request, response: Response): void => void response.json({})
   router.route('/').get(alive).post(alive).all(allowOnly('GET', 'POST'))
-  for (const routes of [subjectRoutes, versionRoutes, schemaRoutes, configRoutes, modeRoutes, compatibilityRoutes, contextRoutes]) router.use(routes(desk))
+  for (const routes of [subjectRoutes, versionRoutes, schemaRoutes, configRoutes, modeRoutes, compatibilityRoutes, contextRoutes, associationRoutes]) router.use(routes(desk))
   router.use(serverMetadataRoutes(parts))
   return router
 }
 
 function isRegistryPath(path: string): boolean {
-  return path === '/' || /^\/(?:subjects|schemas|config|mode|compatibility|contexts|v1\/metadata)(?:\/|$)/.test(path)
+  return path === '/' || /^\/(?:subjects|schemas|config|mode|compatibility|contexts|associations(?::batch(?:Get|Mutate)?)?|v1\/metadata)(?:\/|$)/.test(path)
 }
