@@ -66,6 +66,7 @@ export interface CompatibilityVerdict {
 }
 
 const writesWaitingMax = 1_000
+const int32Max = 0x7fffffff
 
 /** Reads the _schemas topic to its end (making it where there is none) and serves what is in it. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
@@ -246,6 +247,7 @@ export class Registry {
     const context = contextOf(subject)
     const version = wanted > 0 ? wanted : next
     const id = asked ?? this.store.idOf(candidate.guid, candidate.schema.type, context) ?? this.store.highestIdIn(context) + 1
+    if (id > int32Max || version > int32Max) return refusals.storeFailed('there are no more numbers')
     const holder = asked === undefined ? undefined : this.store.withId(id, context)[0]
     if (holder !== undefined && (holder.guid !== candidate.guid || holder.schemaType !== candidate.schema.type)) return refusals.idTaken(id, subject)
     const value: SchemaVersion = {

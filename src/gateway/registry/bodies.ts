@@ -16,8 +16,8 @@ export function readSchemaRequest(body: unknown): SchemaRequest {
   const { schema, schemaType, references, metadata, ruleSet, version, id, schemaTagsToAdd, schemaTagsToRemove, propagateSchemaTags } = request
   if (schema != null && typeof schema !== 'string') throw bad('schema', 'the text of a schema')
   if (schemaType != null && typeof schemaType !== 'string') throw bad('schemaType', 'the name of a schema type')
-  if (version != null && !Number.isInteger(version)) throw bad('version', 'a whole number')
-  if (id != null && !Number.isInteger(id)) throw bad('id', 'a whole number')
+  if (version != null && !isInt32(version)) throw bad('version', 'a whole number of 32 bits')
+  if (id != null && !isInt32(id)) throw bad('id', 'a whole number of 32 bits')
   if (propagateSchemaTags != null && typeof propagateSchemaTags !== 'boolean') throw bad('propagateSchemaTags', 'true or false')
   return {
     schema: schema ?? '',
@@ -25,8 +25,8 @@ export function readSchemaRequest(body: unknown): SchemaRequest {
     ...references != null && { references: readReferences(references) },
     ...metadata != null && { metadata: metadataIn(metadata) },
     ...ruleSet != null && { ruleSet: ruleSetIn(ruleSet) },
-    ...version != null && { version: version as number },
-    ...id != null && { id: id as number },
+    ...version != null && { version },
+    ...id != null && { id },
     ...schemaTagsToAdd != null && { schemaTagsToAdd: readSchemaTags(schemaTagsToAdd, 'schemaTagsToAdd') },
     ...schemaTagsToRemove != null && { schemaTagsToRemove: readSchemaTags(schemaTagsToRemove, 'schemaTagsToRemove') },
     ...propagateSchemaTags != null && { propagateSchemaTags },
@@ -36,10 +36,10 @@ export function readSchemaRequest(body: unknown): SchemaRequest {
 /** TagSchemaRequest. Throws 400 for a member of the wrong type. */
 export function readTagRequest(body: unknown): TagRequest {
   const { newVersion, tagsToAdd, tagsToRemove, metadata, ruleSet, rulesToMerge, rulesToRemove } = object(body, 'the body')
-  if (newVersion != null && !Number.isInteger(newVersion)) throw bad('newVersion', 'a whole number')
+  if (newVersion != null && !isInt32(newVersion)) throw bad('newVersion', 'a whole number of 32 bits')
   if (rulesToRemove != null && !isTextList(rulesToRemove)) throw bad('rulesToRemove', 'an array of names of rules')
   return {
-    ...newVersion != null && { newVersion: newVersion as number },
+    ...newVersion != null && { newVersion },
     ...tagsToAdd != null && { tagsToAdd: readSchemaTags(tagsToAdd, 'tagsToAdd') },
     ...tagsToRemove != null && { tagsToRemove: readSchemaTags(tagsToRemove, 'tagsToRemove') },
     ...metadata != null && { metadata: metadataIn(metadata) },
@@ -74,8 +74,8 @@ function readReferences(value: unknown): readonly Reference[] {
   if (!Array.isArray(value)) throw bad('references', 'an array')
   return value.map(each => {
     const { name, subject, version } = object(each, 'a reference')
-    if (typeof name !== 'string' || typeof subject !== 'string' || !Number.isInteger(version)) throw bad('references', 'an array of {name, subject, version}')
-    return { name, subject, version: version as number }
+    if (typeof name !== 'string' || typeof subject !== 'string' || !isInt32(version)) throw bad('references', 'an array of {name, subject, version}')
+    return { name, subject, version }
   })
 }
 
@@ -89,6 +89,10 @@ function readSchemaTags(value: unknown, member: string): readonly SchemaTags[] {
     }
     return { schemaEntity: { entityPath, entityType }, tags }
   })
+}
+
+function isInt32(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= -0x80000000 && (value as number) <= 0x7fffffff
 }
 
 function isTextList(value: unknown): value is readonly string[] {

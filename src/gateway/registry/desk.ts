@@ -2,7 +2,7 @@
 // `subject`) before anything tells whether it exists; settings of the whole registry belong to the cluster.
 import type { Request, Response } from 'express'
 import { clusterResource, type Access, type AclOperation, type Caller } from '../../ports.ts'
-import { besideSubject, contextOf, defaultContext, globalScope, normalSubject } from '../../registry/contexts.ts'
+import { besideSubject, contextOf, contextPrefix, defaultContext, globalScope, normalSubject } from '../../registry/contexts.ts'
 import type { Registry, SchemaRequest } from '../../registry/registry.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { type BodyBudget, parseJson, readBody } from '../body.ts'
@@ -71,8 +71,9 @@ export class RegistryDesk {
    */
   sameName(response: Response, subject: string): string[] {
     if (contextOf(subject) !== defaultContext) return [subject]
-    const others = this.registry.store.contexts().filter(context => context !== defaultContext).map(context => `:${context}:${subject}`)
-    return [subject, ...others.filter(other => this.may(response, 'read', other))]
+    const { store } = this.registry
+    const others = store.contexts().filter(context => context !== defaultContext).map(context => contextPrefix(context) + subject)
+    return [subject, ...others.filter(other => store.versions(other, 'all').length > 0 && this.may(response, 'read', other))]
   }
 
   async json(request: Request, response: Response): Promise<unknown> {

@@ -25,11 +25,13 @@ export function subjectRoutes(desk: RegistryDesk): Router {
     const subject = desk.subject(request, response, 'read')
     const schema = await desk.schema(request, response, subject)
     const how = { normalize: normalizeIn(request), deleted: flag(request, 'deleted') }
-    const [first, ...others] = desk.sameName(response, subject).map(name => () => registry.lookup(name, schema, how))
-    const found = first!()
-    const isMissing = found instanceof RegistryRefusal && found.status === 404
-    const elsewhere = isMissing ? others.map(lookup => lookup()).find(each => !(each instanceof RegistryRefusal)) : undefined
-    response.json(versionAnswer(registry, answered(elsewhere ?? found), request))
+    const found = registry.lookup(subject, schema, how)
+    if (!(found instanceof RegistryRefusal) || found.status !== 404) return void response.json(versionAnswer(registry, answered(found), request))
+    for (const other of desk.sameName(response, subject).slice(1)) {
+      const elsewhere = registry.lookup(other, schema, how)
+      if (!(elsewhere instanceof RegistryRefusal)) return void response.json(versionAnswer(registry, elsewhere, request))
+    }
+    throw problemOf(found)
   }).delete(async (request, response) => {
     const subject = desk.subject(request, response, 'delete')
     response.json(answered(await registry.deleteSubject(subject, { permanent: flag(request, 'permanent') })))

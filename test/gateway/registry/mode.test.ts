@@ -93,6 +93,15 @@ describe('an import', () => {
     expect((await post(app, 's', { schema: '"int"', id: 1 })).body).toMatchObject({ id: 1, version: 1 })
   })
 
+  test('may take the last number there is, behind which nothing more is registered', async () => {
+    const { app } = await registryApp()
+    await put(app, '/mode/s', 'IMPORT').expect(200)
+    expect((await post(app, 's', { schema: '"int"', id: 2 ** 31 })).status).toBe(400)
+    await post(app, 's', { schema: '"int"', id: 2 ** 31 - 1, version: 2 ** 31 - 1 }).expect(200)
+    expect(await answer(post(app, 'other', { schema: '"long"' }))).toEqual([500, { error_code: 50001, message: 'Error in the backend data store: there are no more numbers' }])
+    expect((await post(app, 'other', { schema: '"int"' })).body).toMatchObject({ id: 2 ** 31 - 1, version: 1 })
+  })
+
   test('wants a scope without subjects unless it is forced; what was soft-deleted is then gone', async () => {
     const { app } = await registryApp()
     await post(app, 's', { schema: '"int"' }).expect(200)
