@@ -174,6 +174,22 @@ describe('a consumer instance', () => {
     expect((await d.get(`${none}/records`)).body).toEqual({ error_code: 40903, message: 'Illegal state: Undefined offset with no reset policy for partitions: [orders-0]' })
   })
 
+  it('begins anew where its offset is gone, at once', async () => {
+    await using d = await desk()
+    await d.createTopic('orders', 1)
+    for (const value of ['1', '2', '3']) await d.produce('orders', 0, value)
+    const at = { topic: 'orders', partition: 0 }
+    const path = await d.create('c1')
+    await d.post(`${path}/assignments`, { partitions: [at] })
+    await d.post(`${path}/positions`, { offsets: [{ ...at, offset: 1 }] })
+    const deleting = d.gateway.parts.admin.deleteRecords(at, 2)
+    await d.pass(100)
+    expect(await deleting).toEqual({ lowWatermark: 2 })
+    expect((await d.get(`${path}/records?timeout=0`)).body).toMatchObject([{ offset: 2, value: 3 }])
+    await d.post(`${path}/positions`, { offsets: [{ ...at, offset: 99 }] })
+    expect((await d.get(`${path}/records?timeout=0`)).body).toMatchObject([{ offset: 2 }])
+  })
+
   it('reads partitions of its own choice, from where it is told', async () => {
     await using d = await desk()
     await d.createTopic('orders', 2)

@@ -256,10 +256,10 @@ export class ConsumerInstance {
     let bytes = 0
     for (const one of held) {
       if (bytes >= bytesMin) break
-      const slice = await this.#slice(one, Math.max(1, how.bytesMax - bytes))
-      if (slice === undefined) continue
-      seen.push({ ...one.at, highWatermark: slice.highWatermark })
-      bytes += bytesOf(slice)
+      const found = await this.#slice(one, Math.max(1, how.bytesMax - bytes))
+      if (found === undefined) continue
+      seen.push({ ...one.at, highWatermark: found.slice.highWatermark })
+      bytes += bytesOf(found.slice)
     }
     return { bytes, seen }
   }
@@ -273,10 +273,11 @@ export class ConsumerInstance {
     this.#turn = (this.#turn + 1) % Math.max(1, held.length)
     for (const one of inTurn) {
       if (bytes >= how.bytesMax || characters >= how.charactersMax) break
-      const { at, position: from } = one
+      const { at } = one
       const print = printers.get(at.topic)
-      const slice = print === undefined ? undefined : await this.#slice(one, how.bytesMax - bytes, bytes === 0)
-      if (from === undefined || print === undefined || slice === undefined) continue
+      const found = print === undefined ? undefined : await this.#slice(one, how.bytesMax - bytes, bytes === 0)
+      if (print === undefined || found === undefined) continue
+      const { slice, from } = found
       let position = endOf(slice, from)
       const before = records.length
       for (const record of recordsFrom(slice, from)) {
@@ -304,14 +305,14 @@ export class ConsumerInstance {
     return { records, accept }
   }
 
-  /** What lies at the position of a partition; undefined where that cannot be read just now, or has no position yet. */
-  async #slice(held: Held, bytesMax: number, atLeastOne = true): Promise<Slice | undefined> {
-    const { at, position } = held
-    if (position === undefined) return undefined
-    const slice = await this.#parts.logs.read(at, position, { bytesMax, atLeastOne, committedOnly: true })
-    if (!(slice instanceof Refusal)) return slice
+  /** What lies at the position of a partition, and which that was; undefined where it cannot be read just now, or has no position yet. */
+  async #slice(held: Held, bytesMax: number, atLeastOne = true): Promise<{ slice: Slice; from: number } | undefined> {
+    const { at, position: from } = held
+    if (from === undefined) return undefined
+    const slice = await this.#parts.logs.read(at, from, { bytesMax, atLeastOne, committedOnly: true })
+    if (!(slice instanceof Refusal)) return { slice, from }
     await this.#mend(held, slice)
-    return undefined
+    return held.position === from ? undefined : await this.#slice(held, bytesMax, atLeastOne)
   }
 
   /** A partition that is gone or cannot be read just now is left out; one whose offset is gone begins anew. */

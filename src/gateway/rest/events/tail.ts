@@ -39,16 +39,17 @@ export async function tail(response: Response, options: TailOptions): Promise<vo
     // An id without data is remembered and shown to nobody: a client that loses the connection before its first event goes on from here, too.
     await out.mark(cursor)
     let checkedMs = clock.monotonic()
-    while (!signal.aborted) {
-      if (clock.monotonic() - checkedMs >= heartbeatMs) {
+    const isDue = (): boolean => clock.monotonic() - checkedMs >= heartbeatMs
+    for (let turn = 0; !signal.aborted; turn++) {
+      if (isDue()) {
         const reopened = await options.reopen()
         print = reopened.print
         if (options.follows === 'topic') for (const { index } of reopened.topic.partitions) if (!cursor.has(index)) cursor.set(index, 0)
         checkedMs = clock.monotonic()
         await out.mark(cursor)
       }
-      const { seen, count } = await round(out, print, options)
-      if (count > 0 || signal.aborted) continue
+      const { seen, count } = await round(out, print, options, { turn, isDue })
+      if (count > 0 || signal.aborted || isDue()) continue
       using heartbeat = afterMs(clock, Math.max(0, checkedMs + heartbeatMs - clock.monotonic()))
       await options.logs.changed(seen, AbortSignal.any([signal, heartbeat.signal]))
       // A high watermark may move without anything to show.
@@ -61,21 +62,33 @@ export async function tail(response: Response, options: TailOptions): Promise<vo
   response.end()
 }
 
-async function round(out: EventWriter, print: RecordPrinter, { logs, topic, cursor, signal }: TailOptions): Promise<{ seen: readonly Seen[]; count: number }> {
+/**
+ * Reads each partition once, another one first each time. Ends early where the caller is to be judged anew: to a slow client, one round can take long. `count`:
+ * what was written.
+ */
+async function round(
+  out: EventWriter, print: RecordPrinter, { logs, topic, cursor, signal }: TailOptions, { turn, isDue }: { turn: number; isDue: () => boolean },
+): Promise<{ seen: readonly Seen[]; count: number }> {
+  const isOver = (): boolean => signal.aborted || isDue()
+  const partitions = [...cursor.keys()]
   const seen: Seen[] = []
   let count = 0
-  for (const [partition, from] of cursor) {
-    if (signal.aborted) break
+  for (let index = 0; index < partitions.length && !isOver(); index++) {
+    const partition = partitions[(index + turn) % partitions.length]!
+    const from = cursor.get(partition)!
     const slice = await readAt(logs, { topic, partition, from }, out, cursor)
-    if (slice === undefined) continue
+    if (slice === undefined) {
+      count++
+      continue
+    }
     seen.push({ topic, partition, highWatermark: slice.highWatermark })
-    for (const record of recordsFrom(slice, cursor.get(partition)!)) {
-      if (signal.aborted) break
+    for (const record of recordsFrom(slice, from)) {
+      if (isOver()) return { seen, count }
       cursor.set(partition, record.offset + 1)
       await out.write(`id: ${formatCursor(cursor)}\ndata: ${print(partition, record).replaceAll('\n', '\ndata: ').replaceAll('\r', ' ')}\n\n`)
       count++
     }
-    if (!signal.aborted) cursor.set(partition, Math.max(cursor.get(partition)!, endOf(slice, from)))
+    cursor.set(partition, Math.max(cursor.get(partition)!, endOf(slice, from)))
   }
   return { seen, count }
 }
