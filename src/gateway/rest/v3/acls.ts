@@ -2,7 +2,8 @@
 // tags of the schema registry stand in the same authorizer and are administered at /admin/acls.
 import type { Request, Response, Router } from 'express'
 import { assert } from '../../../base/assert.ts'
-import { Refusal, type Access, type AclBinding, type AclFilter, type ResourceType } from '../../../ports.ts'
+import type { Access, AclBinding, AclFilter, ResourceType } from '../../../ports.ts'
+import { refuseBinding } from '../../../security/acl-bindings.ts'
 import { list, member, text, wrongMember } from '../../admin/members.ts'
 import type { BodyBudget } from '../../body.ts'
 import { callerOf, expectOnCluster } from '../../callers.ts'
@@ -31,7 +32,9 @@ const parameters = ['resource_type', 'resource_name', 'pattern_type', 'principal
 /** `/v3/clusters/{c}/acls` and `acls:batch`. */
 export function aclRoutes(router: Router, { access, budget }: { readonly access: Access; readonly budget: BodyBudget }): void {
   const create = async (bindings: readonly AclBinding[], response: Response): Promise<void> => {
-    for (const outcome of await access.create(bindings, callerOf(response))) if (outcome instanceof Refusal) orRefuseV3(outcome)
+    // All are judged before any is made; only their number may still stand in the way of some.
+    for (const binding of bindings) orRefuseV3(refuseBinding(binding))
+    for (const outcome of await access.create(bindings, callerOf(response))) orRefuseV3(outcome)
     response.status(201).end()
   }
 
@@ -64,7 +67,6 @@ export function aclRoutes(router: Router, { access, budget }: { readonly access:
     .post(async (request, response) => {
       expectOnCluster(access, callerOf(response), 'alter')
       const { data } = await jsonBody(request, response, { known: ['data'], budget })
-      // All are judged before any is made.
       const bindings = list(data, 'data', { max: bindingsPerRequestMax, element: (one, at) => bindingOf(member(one, at, parameters), `${at}.`) })
       await create(bindings, response)
     })

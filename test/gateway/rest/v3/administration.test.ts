@@ -397,6 +397,7 @@ describe('ACLs', () => {
     ['post', 'acls', { ...read, resource_type: 'CLUSTER', resource_name: 'other' }, 400, 40002, /kafka-cluster/],
     ['post', 'acls', { ...read, operation: 'ANY' }, 400, 400, /^'operation' must be one of/],
     ['post', 'acls', { ...read, principal: undefined }, 400, 400, /^'principal'/],
+    ['post', 'acls:batch', { data: [read, { ...read, resource_type: 'CLUSTER' }] }, 400, 40002, /kafka-cluster/],
     ['post', 'acls:batch', { data: [read, { ...read, host: 1 }] }, 400, 400, /^'data\[1\]\.host'/],
     ['get', 'acls?operation=FLY', undefined, 400, 400, /^operation must be one of/],
     ['delete', 'acls?pattern_type=ANY&operation=ANY&permission=ANY', undefined, 400, 400, /^resource_type cannot be unspecified or UNKNOWN$/],
