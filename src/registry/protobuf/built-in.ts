@@ -48,6 +48,8 @@ export function builtInFile(path: string): Linked | undefined {
   const proto = google.get(path)
   const text = confluent.get(path)
   const file = proto !== undefined ? { proto, names: namesOf(proto) } : text !== undefined ? link(parseProto(text).proto, builtInFile) : undefined
-  if (file !== undefined) linked.set(path, file)
+  if (file === undefined) return undefined
+  file.proto.name = path
+  linked.set(path, file)
   return file
 }

@@ -60,7 +60,7 @@ export class ProtobufDocument implements Linked {
     const take = (name: string, file: FileDescriptorProto): void => {
       if (files.has(name)) return
       for (const path of file.dependency) {
-        const imported = this.#known.get(path)?.proto ?? builtInFile(path)?.proto
+        const imported = (builtInFile(path) ?? this.#known.get(path))?.proto
         if (imported !== undefined) take(path, imported)
       }
       // Imported under another name than its own, if it has one.
@@ -95,7 +95,7 @@ export function parseProtobuf(text: string, known: KnownFiles, { normalize }: { 
 }
 
 function documentOf(written: WrittenFile, known: KnownFiles): ProtobufDocument {
-  const linked = link(written.proto, path => known.get(path) ?? builtInFile(path))
+  const linked = link(written.proto, path => builtInFile(path) ?? known.get(path))
   linked.proto.name = ownName
   const document = new ProtobufDocument(written, linked, known)
   if (Buffer.byteLength(document.text) > schemaBytesMax) throw new InvalidSchema(`the canonical text is longer than ${schemaBytesMax} bytes`)

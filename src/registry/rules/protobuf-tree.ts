@@ -2,10 +2,10 @@
 // them; messages that ProtoJSON writes in a form of their own (times, wrappers, structs) are one value, and so is what an Any holds, which has every tag.
 import { type DescField, type DescMessage, fromBinary, type JsonObject, type JsonValue, type Message, toJson } from '@bufbuild/protobuf'
 import { reflect, type ReflectMessage } from '@bufbuild/protobuf/reflect'
-import { FieldDescriptorProto_Type as FieldType, type UninterpretedOption } from '@bufbuild/protobuf/wkt'
+import { FieldDescriptorProto_Type as FieldType } from '@bufbuild/protobuf/wkt'
+import { confluentTags } from '../protobuf/confluent-tags.ts'
 import type { ProtobufDocument } from '../protobuf/document.ts'
 import { messageAt, readMessageIndexes } from '../protobuf/message-indexes.ts'
-import { Tokens } from '../protobuf/tokens.ts'
 import type { TaggedPaths } from './tagged-paths.ts'
 import { type Field, type Leaf, type Member, NoTree, type Tree, type TreeReader, tooManyValues, treeValuesMax, type TypeName } from './tree.ts'
 
@@ -19,34 +19,10 @@ export function tagsInProtobuf({ registry }: ProtobufDocument): readonly string[
   const tags = new Set<string>()
   for (const type of registry) {
     if (type.kind !== 'message') continue
-    for (const tag of tagsOf(type.proto.options?.uninterpretedOption, 'message_meta')) tags.add(tag)
-    for (const field of type.fields) for (const tag of tagsOf(field.proto.options?.uninterpretedOption, 'field_meta')) tags.add(tag)
+    for (const tag of confluentTags(type.proto.options, 'message_meta')) tags.add(tag)
+    for (const field of type.fields) for (const tag of confluentTags(field.proto.options, 'field_meta')) tags.add(tag)
   }
   return [...tags]
-}
-
-/** `(confluent.field_meta).tags = "A"`, or `(confluent.field_meta) = { tags: ["A", "B"] }`; the package may be left out within it. */
-function tagsOf(options: readonly UninterpretedOption[] = [], extension: 'field_meta' | 'message_meta'): readonly string[] {
-  return options.flatMap(({ name: [meta, member, ...more], stringValue, aggregateValue }) => {
-    if (meta?.isExtension !== true || meta.namePart.split('.').at(-1) !== extension || more.length > 0) return []
-    if (member === undefined) return tagsInAggregate(aggregateValue)
-    return member.namePart === 'tags' ? [Buffer.from(stringValue).toString()] : []
-  })
-}
-
-function tagsInAggregate(text: string): readonly string[] {
-  const tokens = new Tokens(text)
-  const tags: string[] = []
-  let depth = 0
-  let isTags = false
-  for (let token = tokens.take(); token.kind !== 'end'; token = tokens.take()) {
-    if (token.kind === 'string') {
-      if (isTags) tags.push(token.bytes.toString())
-    } else if (token.text === '{') depth++
-    else if (token.text === '}') depth--
-    else if (token.kind === 'name' && depth === 0) isTags = token.text === 'tags'
-  }
-  return tags
 }
 
 /** What ProtoJSON does not write as an object of its fields. */
@@ -157,7 +133,7 @@ class ProtobufTrees {
     let known = this.#fields.get(field)
     if (known === undefined) {
       const fullName = `${field.parent.typeName}.${field.name}`
-      const inline = tagsOf(field.proto.options?.uninterpretedOption, 'field_meta')
+      const inline = confluentTags(field.proto.options, 'field_meta')
       this.#fields.set(field, known = { name: field.name, fullName, tags: [...new Set([...inline, ...this.#paths.of(fullName)])] })
     }
     return known
@@ -166,7 +142,7 @@ class ProtobufTrees {
   #tagsOf(type: DescMessage): readonly string[] {
     let known = this.#typeTags.get(type)
     if (known === undefined) {
-      this.#typeTags.set(type, known = [...new Set([...tagsOf(type.proto.options?.uninterpretedOption, 'message_meta'), ...this.#paths.of(type.typeName)])])
+      this.#typeTags.set(type, known = [...new Set([...confluentTags(type.proto.options, 'message_meta'), ...this.#paths.of(type.typeName)])])
     }
     return known
   }
