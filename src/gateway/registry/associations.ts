@@ -166,7 +166,8 @@ function lifecycleIn(value: unknown): 'STRONG' | 'WEAK' | undefined {
   throw problemOf(refusals.invalidAssociation('lifecycle', 'must be STRONG or WEAK'))
 }
 
-function filterIn(request: Request): AssociationFilter {
+/** `resourceType` (a topic unless it says otherwise), `associationType` (any number of them) and `lifecycle`. */
+export function filterIn(request: Request): AssociationFilter {
   const type = text(request, 'resourceType') ?? ''
   return { resourceType: type === '' ? topicResource : type, associationTypes: texts(request, 'associationType'), lifecycle: lifecycleIn(text(request, 'lifecycle')) }
 }
@@ -197,7 +198,8 @@ async function resultOf(perform: () => Promise<object>): Promise<object> {
   }
 }
 
-function answerOf(association: Association): object {
+/** Association. */
+export function answerOf(association: Association): object {
   const { subject, guid, resourceName, resourceNamespace, resourceId, resourceType, associationType, lifecycle, frozen, createdMs, updatedMs } = association
   return { subject, guid, resourceName, resourceNamespace, resourceId, resourceType, associationType, lifecycle, frozen, createTs: createdMs, updateTs: updatedMs }
 }

@@ -1,5 +1,6 @@
 // /schemas: all versions of all subjects, and schemas by id and by guid. Shown is what the caller may READ of the subjects that have them.
 import { Router, type Request, type Response } from 'express'
+import { type Association, filtered } from '../../registry/associations.ts'
 import { contextOf, defaultContext, everyContext, normalSubject, splitSubject } from '../../registry/contexts.ts'
 import { refusals } from '../../registry/errors.ts'
 import { hasRuleOfType } from '../../registry/rule-set.ts'
@@ -7,8 +8,9 @@ import { schemaTypes } from '../../registry/schema.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { allowOnly } from '../problem.ts'
 import { idAnswer, textOf, versionAnswer } from './answers.ts'
+import { answerOf, filterIn } from './associations.ts'
 import type { RegistryDesk } from './desk.ts'
-import { flag, page, text } from './parameters.ts'
+import { flag, page, text, texts } from './parameters.ts'
 import { problemOf } from './refusals.ts'
 
 const schemasListedMax = 1_000
@@ -56,13 +58,16 @@ export function schemaRoutes(desk: RegistryDesk): Router {
     const which = flag(request, 'deleted') ? 'all' : 'live'
     const ruleType = text(request, 'ruleType') ?? ''
     const aliases = flag(request, 'aliases') ? aliasesBelow(prefix) : new Map<string, string[]>()
-    const names = new Set([...store.subjects(which, prefix), ...aliases.keys()])
-    const readable = [...names].filter(subject => desk.may(response, 'read', subject)).toSorted()
+    const ofResources = ['resourceType', 'associationType', 'lifecycle'].some(name => texts(request, name).some(value => value !== '')) ? filterIn(request) : undefined
+    const associationsOf = (subject: string): Association[] => (ofResources === undefined ? [] : filtered(store.associations.ofSubject(subject), ofResources))
+    const names = [...new Set([...store.subjects(which, prefix), ...aliases.keys()])].filter(subject => ofResources === undefined || associationsOf(subject).length > 0)
+    const readable = names.filter(subject => desk.may(response, 'read', subject)).toSorted()
     const versions = readable.flatMap(subject => (flag(request, 'latestOnly') ? store.versions(subject, which).slice(-1) : store.versions(subject, which)))
     const wanted = ruleType === '' ? versions : versions.filter(each => hasRuleOfType(each.ruleSet, ruleType))
     response.json(page(request, wanted, schemasListedMax).map(each => {
       const others = (aliases.get(each.subject) ?? []).filter(alias => desk.may(response, 'read', alias))
-      return { ...versionAnswer(registry, each, request), ...others.length > 0 && { aliases: others } }
+      const associations = associationsOf(each.subject).map(answerOf)
+      return { ...versionAnswer(registry, each, request), ...others.length > 0 && { aliases: others }, ...associations.length > 0 && { associations } }
     }))
   }).all(allowOnly('GET'))
 

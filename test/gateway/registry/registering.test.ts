@@ -204,4 +204,16 @@ describe('lists', () => {
     await register(app, 'b', { schema: '"int"', ruleSet: { encodingRules: [{ name: 'e', type: 'ENCRYPT' }] } })
     expect((await request(app).get('/schemas?ruleType=ENCRYPT')).body.map((each: { subject: string }) => each.subject)).toEqual(['b'])
   })
+
+  test('of schemas can be had by what they are associated with', async () => {
+    const { app } = await registryApp()
+    await register(app, 'a', { schema: '"int"' })
+    await register(app, 'b', { schema: '"int"' })
+    const resource = { resourceName: 'orders', resourceNamespace: 'lkc-1', resourceId: 'r', resourceType: 'topic' }
+    await post(app, '/associations', { ...resource, associations: [{ subject: 'b', associationType: 'key' }] }).expect(200)
+    const { body } = await request(app).get('/schemas?resourceType=topic&associationType=key&associationType=value&lifecycle=WEAK')
+    expect(body).toMatchObject([{ subject: 'b', associations: [{ ...resource, associationType: 'key', lifecycle: 'WEAK' }] }])
+    expect((await request(app).get('/schemas?associationType=value')).body).toEqual([])
+    expect((await request(app).get('/schemas')).body).toHaveLength(2)
+  })
 })

@@ -107,7 +107,7 @@ describe('looking up', () => {
     ['delete', '/subjects/o/versions/1?permanent=true', 404, 40407, "Subject 'o' Version 1 was not deleted first before being permanently deleted"],
     ['delete', '/config/o', 404, 40401, "Subject 'o' not found."],
     ['get', '/subjects/o/nothing', 404, 404, 'HTTP 404 Not Found'],
-    ['get', '/associations/resources/-/orders?resourceType=topic', 404, 404, 'HTTP 404 Not Found'],
+    ['get', '/dek-registry/v1/keks', 404, 404, 'HTTP 404 Not Found'],
     ['get', '/exporters', 404, 404, 'HTTP 404 Not Found'],
   ] as const)('%s %s is %i with %i', async (method, path, status, code, message) => {
     const { app } = await registryApp()
