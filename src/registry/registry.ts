@@ -150,6 +150,14 @@ export class Registry {
     }
   }
 
+  /** Whether a text is a schema of its language, wherever it might be registered: null, or the refusal (42201) that says why not. */
+  async faultOfSchema(text: string, type: SchemaType): Promise<RegistryRefusal | null> {
+    const examined = await this.#examine('', { schema: text, schemaType: type })
+    if (examined !== null) return examined
+    const candidate = this.#candidates.read('', { schema: text, schemaType: type }, { normalize: undefined, strict: true })
+    return candidate instanceof RegistryRefusal ? candidate : null
+  }
+
   /** The subject that a name in a path means: its alias where its own settings have one. */
   aliased(subject: string): string {
     const alias = this.store.config(subject)?.alias

@@ -14,12 +14,12 @@ export const checkSchemaVersionValidity = serve(operation({
   name: 'CheckSchemaVersionValidity',
   input: { DataFormat: text().required, SchemaDefinition: text().required },
   output: { Valid: flag(), Error: text() },
-}), (input, context) => {
+}), async (input, context) => {
   const type = dataFormatOf(input.DataFormat)
   if (type === undefined) return errors.wrongDataFormat()
   const fault = faultOfDefinition(input.SchemaDefinition)
   if (fault !== undefined) return fault
-  const wrong = invalidDefinition(input.SchemaDefinition, type, context)
+  const wrong = await invalidDefinition(input.SchemaDefinition, type, context)
   return wrong === undefined ? { Valid: true } : { Valid: false, Error: wrong.message!.slice(0, errorCharactersMax) }
 })
 

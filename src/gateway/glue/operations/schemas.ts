@@ -45,7 +45,7 @@ export const createSchema = serve(operation({
     // Other rules than those in force are the business of who may set rules.
     ?? (wanted === undefined || wanted === compatibilityOf(subject, context) ? null : judge(context, 'alter-configs', subject, arn))
   if (denied !== null) return denied
-  const unreadable = definition === undefined ? undefined : faultOfDefinition(definition) ?? invalidDefinition(definition, schemaType, context)
+  const unreadable = definition === undefined ? undefined : faultOfDefinition(definition) ?? await invalidDefinition(definition, schemaType, context)
   if (unreadable !== undefined) return unreadable
 
   const made = await context.notes.exclusively<GlueError | RegistryRefusal | { version: SchemaVersion | undefined }>(async write => {
@@ -188,9 +188,9 @@ export async function removeSchema(schema: FoundSchema, write: WriteNotes, conte
 }
 
 /** Why a definition is none of its language; undefined where it is one. */
-export function invalidDefinition(definition: string, type: SchemaType, { registry }: Context): GlueError | undefined {
-  const read = registry.recordName(definition, type)
-  return read instanceof RegistryRefusal ? errors.wrongDefinition(type, reasonOf(read)) : undefined
+export async function invalidDefinition(definition: string, type: SchemaType, { registry }: Context): Promise<GlueError | undefined> {
+  const fault = await registry.faultOfSchema(definition, type)
+  return fault === null ? undefined : errors.wrongDefinition(type, reasonOf(fault))
 }
 
 /** The registry quotes the whole schema before it says what is wrong; Glue's clients sent it, and are told the reason. */

@@ -34,7 +34,7 @@ export const registerSchemaVersion = serve(operation({
     if (found instanceof GlueError) return found
     const schemaType = dataFormatOf(found.schemaType)
     if (schemaType === undefined) return errors.wrongDataFormat()
-    const unreadable = invalidDefinition(definition, schemaType, context)
+    const unreadable = await invalidDefinition(definition, schemaType, context)
     if (unreadable !== undefined) return unreadable
     const request = { schema: definition, schemaType }
     const same = registry.lookup(subject, request, { normalize: undefined, deleted: false })
@@ -85,7 +85,7 @@ export const getSchemaByDefinition = serve(operation({
   name: 'GetSchemaByDefinition',
   input: { SchemaId: schemaIdShape.required, SchemaDefinition: text().required },
   output: { SchemaVersionId: text(), SchemaArn: text(), DataFormat: text(), Status: text(), CreatedTime: text() },
-}), (input, context) => {
+}), async (input, context) => {
   const name = readSchemaId(input.SchemaId)
   if (name instanceof GlueError) return name
   const subject = subjectOfSchema(name)
@@ -94,6 +94,8 @@ export const getSchemaByDefinition = serve(operation({
   if (found instanceof GlueError) return found
   const schemaType = dataFormatOf(found.schemaType)
   if (schemaType === undefined || found.versions.length === 0) return errors.definitionNotFound(input.SchemaId)
+  const unreadable = await invalidDefinition(input.SchemaDefinition, schemaType, context)
+  if (unreadable !== undefined) return unreadable
   const version = context.registry.lookup(subject, { schema: input.SchemaDefinition, schemaType }, { normalize: undefined, deleted: false })
   if (!(version instanceof RegistryRefusal)) {
     return { SchemaVersionId: versionIdOf(version), SchemaArn: arn, DataFormat: version.schemaType, Status: 'AVAILABLE', CreatedTime: timeOf(version.timestampMs) }
