@@ -615,6 +615,8 @@ export interface Validation {
   appliesTo(topic: Topic): boolean
   /** One entry per record, in order: null where it fits. */
   check(topic: Topic, records: readonly RecordParts[], wayIn: WayIn): Promise<readonly (RecordFault | null)[]>
+  /** The same of a whole batch, only those that do not fit, in their order. Rejects with a WireError where the batch does not open. */
+  checkBatch(topic: Topic, batch: Batch, wayIn: WayIn): Promise<readonly { readonly index: number; readonly fault: RecordFault }[]>
   /** What becomes of records that do not fit: refused to their producer, or put into the topic's dead-letter topic while the others are stored. */
   onInvalid(topic: Topic): 'reject' | 'dead-letter'
   /** Puts records into the topic's dead-letter topic: where each lies, durable on all in-sync replicas. A refusal means: nothing may be stored of the batch. */

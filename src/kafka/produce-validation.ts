@@ -1,7 +1,7 @@
 // What a topic's validation makes of a batch that a producer sent: taken as it is, refused with the index and the reason of each record that does not fit, or, where
 // the topic has its dead letters kept, taken without those.
 import { Refusal, type LetterOrigin, type RecordError, type RecordFault, type Topic } from '../ports.ts'
-import { Batch, type RecordView } from '../wire/batch.ts'
+import type { Batch } from '../wire/batch.ts'
 import { WireError } from '../wire/bytes.ts'
 import { thinned } from '../wire/thinning.ts'
 import type { Context } from './context.ts'
@@ -22,15 +22,13 @@ export async function fitBatch(topic: Topic, partition: number, batch: Batch, co
   // Not for a client to send: the log says so, and must not be told that it is ours.
   if (batch.isControl || batch.baseOffset !== 0 || batch.lastOffsetDelta + 1 !== batch.count) return { batch, isThinned: false }
   if (!batch.crcIsValid()) return new Refusal('corrupt-message', 'the CRC of the batch does not match its bytes')
-  let records: RecordView[]
+  let bad: Awaited<ReturnType<typeof validation.checkBatch>>
   try {
-    records = batch.records()
+    bad = await validation.checkBatch(topic, batch, 'kafka')
   } catch (error) {
     if (!(error instanceof WireError)) throw error
     return new Refusal('corrupt-message', error.message)
   }
-  const faults = await validation.check(topic, records, 'kafka')
-  const bad = faults.flatMap((fault, index) => (fault === null ? [] : [{ index, fault }]))
   if (bad.length === 0) return { batch, isThinned: false }
   if (validation.onInvalid(topic) === 'reject') return rejected(bad)
   // A broker that does not lead the partition stores nothing, and so puts nothing aside.
@@ -41,6 +39,7 @@ export async function fitBatch(topic: Topic, partition: number, batch: Batch, co
     topic: topic.name, partition, wayIn: 'kafka', caller: context.caller, clientId: context.clientId, codec,
     ...id >= 0 && { producer: { id, epoch, baseSequence } },
   }
+  const records = batch.records()
   const put = await validation.putDeadLetters(topic, origin, bad.map(({ index, fault }) => ({ ...records[index]!, index, fault })))
   return put instanceof Refusal ? put : { batch: thinned(batch, new Set(bad.map(({ index }) => index))), isThinned: true }
 }

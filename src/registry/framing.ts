@@ -50,6 +50,11 @@ export function framedId(bytes: Buffer): number | string {
   return bytes.readInt32BE(1)
 }
 
+/** Whether the bytes at `at`, of which there are enough, are the frame of that id. */
+export function framesId(bytes: Buffer, at: number, id: number): boolean {
+  return bytes[at] === idMagic && ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) === id
+}
+
 /** Which schema a part that is not null names, and where its payload is; or in words why that cannot be told. */
 export function readFrame(bytes: Buffer, part: 'key' | 'value', headers: RecordParts['headers']): Frame | string {
   const header = headers === undefined || headers.length === 0 ? undefined : headers.findLast(({ key }) => key === headerNames[part])

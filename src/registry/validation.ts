@@ -1,11 +1,13 @@
 // The validation policy, the same for every way in. A topic says which of its parts are validated, by which subject, and how far: 'id' wants a schema that
 // belongs to the subject; 'payload' wants the bytes to fit that schema too. A null key or value always passes, as in Confluent.
 // The registry that is asked is the one of this process, which every change goes through: nothing here can lag behind it, and an id that it does not know does not exist.
+import type { Batch } from '../wire/batch.ts'
+import { RecordSpans } from '../wire/record-spans.ts'
 import type { DeadLetter, LetterOrigin, LetterPosition, RecordFault, RecordParts, Refusal, Topic, Validation, WayIn } from '../ports.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InvalidSchema } from './errors.ts'
 import { idsOf, payloadOf } from './named-schemas.ts'
-import { readFrame, schemaText, type SchemaName } from './framing.ts'
+import { frameBytes, framesId, readFrame, schemaText, type SchemaName } from './framing.ts'
 import type { PayloadCodec } from './payload.ts'
 import type { Registry } from './registry.ts'
 import type { Schema } from './schema.ts'
@@ -14,6 +16,14 @@ import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
 /** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
 type Verdict = { readonly codec: PayloadCodec; readonly schema: Schema | InvalidSchema } | null | string
+
+interface PartChecker {
+  readonly part: 'key' | 'value'
+  /** Of a part that is not null. */
+  readonly check: (bytes: Buffer, headers: RecordParts['headers']) => RecordFault | null
+  /** Whether the part, of a record without headers, is known to fit without more ado; false says nothing. */
+  readonly passes: (body: Buffer, start: number, end: number) => boolean
+}
 
 /** Topics that are counted one by one; what the others have is counted under ''. */
 const topicsCountedMax = 1_000
@@ -40,18 +50,39 @@ export class SchemaValidation implements Validation {
   async check(topic: Topic, records: readonly RecordParts[], wayIn: WayIn): Promise<readonly (RecordFault | null)[]> {
     const policy = policyOf(topic)
     const checkers = policy.parts.map(one => this.#checker(topic, one, policy))
-    let count = 0
     const faults = records.map(record => {
-      for (const check of checkers) {
-        const fault = check(record)
-        if (fault === null) continue
-        count++
-        return fault
+      for (const { part, check } of checkers) {
+        const bytes = record[part]
+        const fault = bytes === null ? null : check(bytes, record.headers)
+        if (fault !== null) return fault
       }
       return null
     })
-    if (count > 0 && policy.onInvalid === 'reject') this.#count(topic, wayIn, 'rejected', count)
+    this.#countRejected(topic, wayIn, faults.filter(fault => fault !== null).length)
     return faults
+  }
+
+  async checkBatch(topic: Topic, batch: Batch, wayIn: WayIn): Promise<readonly { readonly index: number; readonly fault: RecordFault }[]> {
+    const policy = policyOf(topic)
+    const checkers = policy.parts.map(one => this.#checker(topic, one, policy))
+    const records = RecordSpans.of(batch)
+    const { body, count } = records
+    const found: { readonly index: number; readonly fault: RecordFault }[] = []
+    for (let index = 0; index < count; index++) {
+      for (const { part, check, passes } of checkers) {
+        const start = records.start(index, part)
+        if (start < 0) continue
+        const end = records.end(index, part)
+        const hasHeaders = records.hasHeaders(index)
+        if (!hasHeaders && passes(body, start, end)) continue
+        const fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
+        if (fault === null) continue
+        found.push({ index, fault })
+        break
+      }
+    }
+    this.#countRejected(topic, wayIn, found.length)
+    return found
   }
 
   async putDeadLetters(topic: Topic, origin: LetterOrigin, letters: readonly DeadLetter[]): Promise<readonly LetterPosition[] | Refusal> {
@@ -66,24 +97,32 @@ export class SchemaValidation implements Validation {
     this.counts.set(key, (this.counts.get(key) ?? 0) + count)
   }
 
+  #countRejected(topic: Topic, wayIn: WayIn, count: number): void {
+    if (count > 0 && policyOf(topic).onInvalid === 'reject') this.#count(topic, wayIn, 'rejected', count)
+  }
+
   /** Of one part of a topic. Verdicts on schemas hold for one call, within which nothing can change. */
-  #checker(topic: Topic, { part, strategy }: PartPolicy, { mode }: TopicPolicy): (record: RecordParts) => RecordFault | null {
+  #checker(topic: Topic, { part, strategy }: PartPolicy, { mode }: TopicPolicy): PartChecker {
     const verdicts = new Map<number | string, Verdict>()
-    return record => {
-      const bytes = record[part]
-      if (bytes === null) return null
-      const frame = readFrame(bytes, part, record.headers)
+    /** Of which no more is asked than that it is named. */
+    let passingId: number | undefined
+    const check: PartChecker['check'] = (bytes, headers) => {
+      const frame = readFrame(bytes, part, headers)
       if (typeof frame === 'string') return { part, pointer: '', reason: frame }
       const { schema } = frame
       const name = schema.kind === 'id' ? schema.id : schemaText(schema)
       let verdict = verdicts.get(name)
       if (verdict === undefined) verdicts.set(name, verdict = this.#verdict(schema, { topic: topic.name, part, strategy, mode }))
-      if (verdict === null) return null
+      if (verdict === null) {
+        if (schema.kind === 'id') passingId = schema.id
+        return null
+      }
       if (typeof verdict === 'string') return { part, pointer: '', reason: verdict, schema: schemaText(schema) }
       const payload = payloadOf(frame, verdict.schema)
       const fault = 'reason' in payload ? payload : verdict.codec.check(payload.bytes, payload.from)
       return fault === null ? null : { part, ...fault, schema: schemaText(schema) }
     }
+    return { part, check, passes: (body, start, end) => passingId !== undefined && end - start >= frameBytes && framesId(body, start, passingId) }
   }
 
   #verdict(schema: SchemaName, policy: { topic: string; part: 'key' | 'value'; strategy: PartPolicy['strategy']; mode: 'id' | 'payload' }): Verdict {

@@ -37,6 +37,8 @@ const recordsBytesMax = 32 * 1024 * 1024
 
 export class Batch {
   readonly bytes: Buffer
+  /** The CRC was found right, and nothing that it covers is changed but by `stampAppendTime`: a batch is not gone through twice. */
+  #isIntact = false
 
   private constructor(bytes: Buffer) {
     this.bytes = bytes
@@ -86,7 +88,7 @@ export class Batch {
   get count(): number { return this.bytes.readInt32BE(countAt) }
 
   crcIsValid(): boolean {
-    return crc32c(this.bytes.subarray(attributesAt)) === this.crc
+    return this.#isIntact ||= crc32c(this.bytes.subarray(attributesAt)) === this.crc
   }
 
   /**

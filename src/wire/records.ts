@@ -116,7 +116,8 @@ function readBytes(body: Buffer, cursor: Cursor, end: number): Buffer | null {
   return body.subarray(start, start + length)
 }
 
-function readHeaders(body: Buffer, cursor: Cursor, end: number): readonly Header[] {
+/** The headers at the cursor, which are moved behind them; views. WireError where they do not fit before `end`. */
+export function readHeaders(body: Buffer, cursor: Cursor, end: number): readonly Header[] {
   const count = readVarint(body, cursor)
   if (count === 0) return noHeaders
   if (!(count > 0 && count * 2 <= end - cursor.at)) throw new WireError(`${count} headers do not fit in their record`, { at: cursor.at })

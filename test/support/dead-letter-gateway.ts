@@ -24,6 +24,7 @@ export async function deadLetterGateway(): Promise<DeadLetterGateway> {
   const validation: Validation = {
     appliesTo: topic => real.validation!.appliesTo(topic),
     check: (...args) => real.validation!.check(...args),
+    checkBatch: (...args) => real.validation!.checkBatch(...args),
     onInvalid: topic => real.validation!.onInvalid(topic),
     putDeadLetters: (...args) => real.validation!.putDeadLetters(...args),
   }

@@ -9,6 +9,10 @@ export function rejecting(faultOf: (record: RecordParts) => RecordFault | null, 
   return {
     appliesTo: ({ name }: Topic) => topic === undefined || name === topic,
     check: async (_topic, records) => records.map(faultOf),
+    checkBatch: async (_topic, batch) => batch.records().flatMap((record, index) => {
+      const fault = faultOf(record)
+      return fault === null ? [] : [{ index, fault }]
+    }),
     onInvalid: () => 'reject',
     putDeadLetters: async () => new Refusal('unsupported', 'this topic keeps no dead letters'),
   }

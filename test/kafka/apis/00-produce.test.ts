@@ -155,7 +155,7 @@ describe('Produce to a validated topic', () => {
   })
 
   it('does not open the batches of other topics', async () => {
-    const desk = kafkaDesk({ validation: { ...validation, check: async () => { throw new Error('must not be asked') } } })
+    const desk = kafkaDesk({ validation: { ...validation, checkBatch: async () => { throw new Error('must not be asked') } } })
     await desk.topic('plain')
     const { responses } = await desk.send(Produce, 8, request('plain', batchOf(['bad'])))
     expect(responses[0]!.partitionResponses[0]!.errorCode).toBe(ErrorCode.NONE)

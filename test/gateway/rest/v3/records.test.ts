@@ -9,6 +9,7 @@ import { type GatewayLimits, startGateway } from '../../../../src/gateway/server
 import { type DeadLetter, type RecordFault, type RecordParts, Refusal, type Topic, type Validation } from '../../../../src/ports.ts'
 import type { Clock } from '../../../../src/world/world.ts'
 import { admin, testGateway, type TestGateway } from '../../../support/gateway.ts'
+import { rejecting } from '../../../support/validation.ts'
 import { v3Description } from '../../../support/rest-v3.ts'
 
 const description = v3Description()
@@ -545,7 +546,7 @@ describe('a topic', () => {
 
   async function validating(validation: Partial<Validation>): Promise<{ gateway: TestGateway; path: string }> {
     const gateway = await testGateway({
-      validation: { appliesTo: () => true, check: isBad, onInvalid: () => 'reject', putDeadLetters: () => { throw new Error('nothing is put aside') }, ...validation },
+      validation: { ...rejecting(() => null), check: isBad, putDeadLetters: () => { throw new Error('nothing is put aside') }, ...validation },
     })
     await gateway.createTopic('orders')
     const { id } = await gateway.parts.admin.cluster()
