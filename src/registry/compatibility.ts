@@ -21,16 +21,23 @@ const oldSchemaCharactersMax = 10 * 1024
  * The reasons why `candidate` does not go with `history` (newest first), empty where it does. Levels that are not transitive look at the newest only; the
  * others stop at the first version it does not go with.
  */
-export function incompatibilities(candidate: Schema, history: readonly EarlierVersion[], { level, policy }: CompatibilityOptions): readonly string[] {
+export function incompatibilities(candidate: Schema, history: readonly EarlierVersion[], options: CompatibilityOptions): readonly string[] {
+  const { level } = options
   if (level === 'NONE') return []
   const versions = level.endsWith('_TRANSITIVE') ? history : history.slice(0, 1)
   for (const { version, schema } of versions) {
-    const differences = differencesOf(candidate, schema, { level, policy })
+    const differences = differencesOf(candidate, schema, options)
     if (differences.length === 0) continue
     const text = schema.text.length <= oldSchemaCharactersMax ? `'${schema.text}'` : `<truncated> '${schema.text.slice(0, oldSchemaCharactersMax)}...'`
-    return [...differences, `{oldSchemaVersion: ${version}}`, `{oldSchema: ${text}}`, `{validateFields: 'false', compatibility: '${level}'}`]
+    return [...differences, ...hintFor(differences), `{oldSchemaVersion: ${version}}`, `{oldSchema: ${text}}`, `{validateFields: 'false', compatibility: '${level}'}`]
   }
   return []
+}
+
+/** Most who meet this difference do not know what an open content model is, nor that there is a way out. */
+function hintFor(differences: readonly string[]): readonly string[] {
+  const isOpen = differences.some(text => /^\{errorType:"(?:OPTIONAL_PROPERTY|REQUIRED_PROPERTY_WITH_DEFAULT)_ADDED_TO_OPEN_CONTENT_MODEL"/.test(text))
+  return isOpen ? ['{hint: \'close the content model with "additionalProperties": false before properties are added, or set compatibilityPolicy to LENIENT\'}'] : []
 }
 
 function differencesOf(candidate: Schema, earlier: Schema, { level, policy }: CompatibilityOptions): readonly string[] {

@@ -63,11 +63,11 @@ export class Schemas {
   }
 
   /** The reasons why a large schema does not go with its history, found beside the event loop; undefined where the schemas are small, and the loop finds them soon. */
-  async compareBeside(candidate: Schema, history: readonly EarlierVersion[], how: CompatibilityOptions): Promise<readonly string[] | TooMuch | undefined> {
+  async compareBeside(candidate: Schema, history: readonly EarlierVersion[], options: CompatibilityOptions): Promise<readonly string[] | TooMuch | undefined> {
     const sources = history.map(({ version, schema }) => ({ version, schema: sourceOf(schema) }))
     const source = sourceOf(candidate)
-    if (how.level === 'NONE' || [source, ...sources.map(({ schema }) => schema)].every(isSmall)) return undefined
-    const outcome = await this.#workshop.run('compare', { candidate: source, history: sources, ...how })
+    if (options.level === 'NONE' || [source, ...sources.map(({ schema }) => schema)].every(isSmall)) return undefined
+    const outcome = await this.#workshop.run('compare', { candidate: source, history: sources, options })
     return 'invalid' in outcome ? [outcome.invalid] : outcome
   }
 

@@ -68,7 +68,7 @@ function rest(rules: Rules, { from, to, before, after }: Sides, path: string): b
   const at = `${path}/${after.restKeyword}`
   if (before.rest === false || rules.acceptsAllOf(after.rest)) return true
   if (after.restKeyword === 'unevaluatedItems' && from['unevaluatedItems'] !== undefined) {
-    const keywords = [...partKeywords, 'items', 'prefixItems', 'not', 'dependencies']
+    const keywords = [...partKeywords, 'minContains', 'maxContains', 'items', 'prefixItems', 'not', 'dependencies']
     if (keywords.every(keyword => rules.old.readsAs(from[keyword], rules.new, to[keyword]))) return rules.compare(from['unevaluatedItems'], after.rest, at)
   }
   if (after.restKeyword === 'items') return before.restKeyword === 'items' && before.rest === true ? rules.report('SCHEMA_ADDED', at) : rules.compare(before.rest, after.rest, at)

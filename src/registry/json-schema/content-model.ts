@@ -67,7 +67,8 @@ export function readModel(nodes: JsonNodes, node: Node): ContentModel {
   return { ...own, cover: name => (evaluated.has(name) ? open : own.cover(name)) }
 }
 
-function ownModel(node: Node): ContentModel {
+/** The model without a look at any part. */
+export function ownModel(node: Node): ContentModel {
   const properties = new Map(Object.entries(members(node, 'properties')))
   const patterns = Object.entries(members(node, 'patternProperties'))
   const restKeyword = node['additionalProperties'] === undefined && node['unevaluatedProperties'] !== undefined ? 'unevaluatedProperties' : 'additionalProperties'

@@ -2,13 +2,15 @@
 // what depends on what.
 import type { JsonObject } from '../exact-json.ts'
 import type { Rules } from './compatibility.ts'
-import { closed, type ContentModel, type Cover, open, readModel, writtenModel } from './content-model.ts'
+import { closed, type ContentModel, type Cover, open, ownModel, readModel, writtenModel } from './content-model.ts'
 import { list, matches, members, type Node } from './nodes.ts'
 
 /** Whether every object that `from` accepts is accepted by `to`, as far as properties go. */
 export function compareObjects(rules: Rules, from: Node, to: Node, path: string): boolean {
-  const written = writtenModel(rules.old, from)
-  const read = readModel(rules.new, to)
+  // Where both sides have the same parts, the same is evaluated, and what the parts evaluate need not be known.
+  const isSame = from['unevaluatedProperties'] !== undefined && to['unevaluatedProperties'] !== undefined && sameParts(rules, from, to)
+  const written = isSame ? ownModel(from) : writtenModel(rules.old, from)
+  const read = isSame ? ownModel(to) : readModel(rules.new, to)
   const checks = [required(rules, from, to, { written, read }, path)]
   for (const name of new Set([...written.properties.keys(), ...read.properties.keys()])) {
     const at = `${path}/properties/${name}`
@@ -17,7 +19,7 @@ export function compareObjects(rules: Rules, from: Node, to: Node, path: string)
     else checks.push(propertyAdded(rules, { from, to, written, read }, name, at))
   }
   checks.push(
-    dependencies(rules, from, to, path), patternProperties(rules, { from, to, written, read }, path), rest(rules, { from, to, written, read }, path),
+    dependencies(rules, from, to, path), patternProperties(rules, { from, to, written, read }, path), rest(rules, { written, read }, path),
     propertyNames(rules, from, to, path),
   )
   return checks.every(Boolean)
@@ -95,20 +97,16 @@ function patternProperties(rules: Rules, { from, to, written, read }: Sides, pat
 }
 
 /** What is said of all further properties. */
-function rest(rules: Rules, { from, to, written, read }: Sides, path: string): boolean {
+function rest(rules: Rules, { written, read }: Pick<Sides, 'written' | 'read'>, path: string): boolean {
   const at = `${path}/${read.restKeyword}`
   const name = read.restKeyword === 'additionalProperties' ? 'ADDITIONAL_PROPERTIES' : 'UNEVALUATED_PROPERTIES'
   if (written.rest === closed || read.rest === open) return true
-  // What parts evaluate that do not always hold is not known; where both sides have the same parts, it is the same.
-  if (read.restKeyword === 'unevaluatedProperties' && written.restKeyword === 'unevaluatedProperties' && sameParts(rules, from, to)) {
-    return rules.compare(from['unevaluatedProperties'], to['unevaluatedProperties'], at)
-  }
   if (read.rest === closed) return rules.report(`${name}_REMOVED`, at)
   return written.rest === open ? rules.acceptsAllOf(read.rest) || rules.report(`${name}_NARROWED`, at) : rules.compare(written.rest, read.rest, at)
 }
 
 function sameParts(rules: Rules, from: Node, to: Node): boolean {
-  const keywords = ['properties', 'patternProperties', 'allOf', 'anyOf', 'oneOf', 'if', 'then', 'else', 'dependentSchemas', 'dependencies', 'not']
+  const keywords = ['properties', 'patternProperties', 'additionalProperties', 'allOf', 'anyOf', 'oneOf', 'if', 'then', 'else', 'dependentSchemas', 'dependencies', 'not']
   return keywords.every(keyword => rules.old.readsAs(from[keyword], rules.new, to[keyword]))
 }
 

@@ -1,11 +1,10 @@
 // What can be asked of a worker: each job by its name, as a function of plain data. Runs in the workers; nothing here knows of threads.
 import { parseJsonText } from '../../base/json.ts'
-import { incompatibilities } from '../compatibility.ts'
+import { type CompatibilityOptions, incompatibilities } from '../compatibility.ts'
 import { InvalidSchema } from '../errors.ts'
 import { depthOf, schemaDepthMax } from '../exact-json.ts'
 import type { SchemaFault } from '../fault.ts'
 import { compilePayload, type PayloadCodec } from '../payload.ts'
-import type { CompatibilityLevel, CompatibilityPolicy } from '../store.ts'
 import { parseSource, type SchemaSource } from './source.ts'
 
 export interface ParseJob {
@@ -18,8 +17,7 @@ export interface CompareJob {
   readonly candidate: SchemaSource
   /** Newest first. */
   readonly history: readonly { readonly version: number; readonly schema: SchemaSource }[]
-  readonly level: CompatibilityLevel
-  readonly policy: CompatibilityPolicy
+  readonly options: CompatibilityOptions
 }
 
 export interface PayloadJob {
@@ -43,10 +41,10 @@ export const jobs = {
     compilePayload(parseSource(source, { strict, normalize }))
     return null
   }),
-  compare: ({ candidate, history, level, policy }: CompareJob): readonly string[] | Invalid => orInvalid(() => {
+  compare: ({ candidate, history, options }: CompareJob): readonly string[] | Invalid => orInvalid(() => {
     const stored = { strict: false, normalize: false }
     const versions = history.map(({ version, schema }) => ({ version, schema: parseSource(schema, stored) }))
-    return incompatibilities(parseSource(candidate, stored), versions, { level, policy })
+    return incompatibilities(parseSource(candidate, stored), versions, options)
   }),
   check: ({ source, payloads }: PayloadJob): readonly (SchemaFault | null)[] | Invalid => orInvalid(() => {
     const codec = codecOf(source)

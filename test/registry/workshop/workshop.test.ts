@@ -18,7 +18,7 @@ test('jobs of every kind', async () => {
     new Uint8Array([4, 2, 4, 0]), { pointer: '/0', more: [{ pointer: '/2' }] },
   ])
   expect(await workshop.run('decode', { source: { type: 'AVRO', text: '["null","string"]', references: [] }, payloads: [Buffer.from([2, 2, 0x78])], tagged: true })).toEqual(['{"string":"x"}'])
-  expect(await workshop.run('compare', { candidate: text, history: [{ version: 3, schema: json({ type: 'string' }) }], level: 'BACKWARD', policy: 'STRICT' })).toContainEqual('{oldSchemaVersion: 3}')
+  expect(await workshop.run('compare', { candidate: text, history: [{ version: 3, schema: json({ type: 'string' }) }], options: { level: 'BACKWARD', policy: 'STRICT' } })).toContainEqual('{oldSchemaVersion: 3}')
 })
 
 test('a job without end is stopped, the event loop goes on meanwhile, and the next job is done', async () => {
