@@ -39,10 +39,6 @@ const sentences = {
   PROPERTY_REMOVED_FROM_CLOSED_CONTENT_MODEL: removedFromClosed,
   PROPERTY_REMOVED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL: removedUncovered,
   PROPERTY_ADDED_NOT_COVERED_BY_PARTIALLY_OPEN_CONTENT_MODEL: addedUncovered,
-  RESERVED_PROPERTY_REMOVED: (path: string): string =>
-    `The %s schema has reserved property '${path}' removed from its metadata which is present in the %s schema.`,
-  RESERVED_PROPERTY_CONFLICTS_WITH_PROPERTY: (path: string): string =>
-    `The %s schema has property at path '${path}' that conflicts with the reserved properties which is missing in the %s schema.`,
   MAX_ITEMS_ADDED: keywordAdded, MAX_ITEMS_DECREASED: valueLess, MIN_ITEMS_ADDED: keywordAdded, MIN_ITEMS_INCREASED: valueMore,
   MAX_CONTAINS_ADDED: keywordAdded, MAX_CONTAINS_DECREASED: valueLess, MIN_CONTAINS_ADDED: keywordAdded, MIN_CONTAINS_INCREASED: valueMore,
   UNIQUE_ITEMS_ADDED: keywordAdded, ADDITIONAL_ITEMS_REMOVED: keywordAdded, ADDITIONAL_ITEMS_NARROWED: fewerElements,
@@ -67,7 +63,7 @@ export const lenientDifferences: ReadonlySet<JsonDifference> = new Set<JsonDiffe
 
 /** `path` leads from the root: '' or '/properties/a', tokens as they are; Confluent does not escape them. */
 export function differenceText(type: JsonDifference, path: string): string {
-  return `{errorType:"${type}", description:"${sentences[type](type === 'RESERVED_PROPERTY_REMOVED' ? path : `#${path === '' ? '/' : path}`)}"}`
+  return `{errorType:"${type}", description:"${sentences[type](`#${path === '' ? '/' : path}`)}"}`
 }
 
 /** A comparison that was given up. */
