@@ -2,7 +2,7 @@
 import type { Response as Answer, Test } from 'supertest'
 import { describe, expect, it } from 'vitest'
 import { ConsumerInstances } from '../../../src/gateway/rest/consumers/consumer-instances.ts'
-import { Refusal } from '../../../src/ports.ts'
+import { type Logs, Refusal } from '../../../src/ports.ts'
 import { append, openEngineWorld } from '../../support/engine-world.ts'
 import { admin, testGateway, type TestGateway } from '../../support/gateway.ts'
 
@@ -27,9 +27,9 @@ interface Desk extends AsyncDisposable {
   committed(group: string): Promise<string[]>
 }
 
-async function desk(bounds: { countMax?: number; countPerPrincipalMax?: number } = {}): Promise<Desk> {
+async function desk({ logs: change = logs => logs, ...bounds }: { countMax?: number; countPerPrincipalMax?: number; logs?: (logs: Logs) => Logs } = {}): Promise<Desk> {
   const { world, backend, engine } = await openEngineWorld()
-  const { logs, groups, clock } = { ...backend, clock: world.clock }
+  const { groups, logs, clock } = { ...backend, logs: change(backend.logs), clock: world.clock }
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
   const consumers = new ConsumerInstances({ logs, groups, admin: backend.admin, clock, random: world.random, logger, ...bounds })
   const gateway = await testGateway({ logs, groups, admin: backend.admin, clock, consumers })
@@ -188,6 +188,20 @@ describe('a consumer instance', () => {
     expect((await d.get(`${path}/records?timeout=0`)).body).toMatchObject([{ offset: 2, value: 3 }])
     await d.post(`${path}/positions`, { offsets: [{ ...at, offset: 99 }] })
     expect((await d.get(`${path}/records?timeout=0`)).body).toMatchObject([{ offset: 2 }])
+  })
+
+  it('reads on where it can while a partition has no leader, and says so only where there is nothing else', async () => {
+    await using d = await desk({ logs: logs => ({
+      ...logs, read: async (at, from, how) => (at.partition === 0 ? new Refusal('leader-not-available', 'orders-0 has no leader') : await logs.read(at, from, how)),
+    }) })
+    await d.createTopic('orders', 2)
+    await d.produce('orders', 0, '1')
+    await d.produce('orders', 1, '2')
+    const path = await d.create('c1')
+    await d.post(`${path}/assignments`, { partitions: [0, 1].map(partition => ({ topic: 'orders', partition })) })
+    expect(await d.values(path, 1)).toEqual(['1/0 2'])
+    const nothing = await d.get(`${path}/records?timeout=100`)
+    expect([nothing.status, nothing.body]).toEqual([503, { error_code: 50003, message: 'orders-0 has no leader' }])
   })
 
   it('reads partitions of its own choice, from where it is told', async () => {
