@@ -17,8 +17,8 @@ export function parseStrategy(text: string): SubjectNameStrategy | undefined {
 }
 
 /**
- * The subject, or undefined where the strategy needs a record name and the schema has none. `recordName` is an Avro schema's full name or a
- * JSON Schema's title.
+ * The subject, or undefined where the strategy needs a record name and the schema has none. `recordName` is an Avro schema's full name, a JSON Schema's
+ * title or the full name of a Protobuf schema's first message.
  */
 export function subjectName(strategy: SubjectNameStrategy, topic: string, part: 'key' | 'value', recordName: string | undefined): string | undefined {
   switch (strategy) {

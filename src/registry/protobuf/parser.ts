@@ -186,7 +186,7 @@ class Parser {
   /** `groups` takes the message that a group is besides being a field. */
   #field(groups: DescriptorProto[], depth: number, { isInOneof = false } = {}): FieldDescriptorProto {
     const tokens = this.#tokens
-    const field = create(FieldDescriptorProtoSchema)
+    const field = create(FieldDescriptorProtoSchema, { label: Label.OPTIONAL })
     const hasLabel = !isInOneof && this.#label(field)
     if (tokens.isNext('group')) return this.#group(field, groups, depth)
     const start = tokens.next
@@ -206,7 +206,6 @@ class Parser {
   #label(field: FieldDescriptorProto): boolean {
     const tokens = this.#tokens
     const notIn = this.#isProto3 ? 'proto3' : this.#isEditions ? 'editions' : undefined
-    field.label = Label.OPTIONAL
     if (tokens.takeIf('repeated')) field.label = Label.REPEATED
     else if (tokens.isNext('required')) {
       if (notIn !== undefined) tokens.fail(`required fields are not allowed in ${notIn}`)

@@ -1,6 +1,6 @@
 // Protobuf payloads: message indexes and the message behind them, from ProtoJSON and to it. Types within google.protobuf.Any are those of the schema and its
 // imports; nothing is fetched. Made by descriptors at run time, without code generation.
-import { type DescMessage, fromBinary, fromJson, type JsonValue, type Message, ScalarType, toBinary, toJson } from '@bufbuild/protobuf'
+import { create, type DescMessage, fromBinary, fromJson, type JsonValue, type Message, ScalarType, toBinary, toJson } from '@bufbuild/protobuf'
 import { parseJsonText } from '../../base/json.ts'
 import type { SchemaFault } from '../fault.ts'
 import type { ProtobufDocument } from './document.ts'
@@ -28,6 +28,7 @@ export function compileProtobuf(document: ProtobufDocument): ProtobufCodec {
   /** By their indexes; as many as the schema has at most. */
   const types = new Map<string, DescMessage>()
   const first = file.messages[0]
+  const isFirstUsable = first !== undefined && isUsable(first)
   const has64Bits = [...registry].some(type => type.kind === 'message' && type.fields.some(field => (
     field.fieldKind !== 'message' && field.fieldKind !== 'enum' && field.scalar !== undefined && longScalars.has(field.scalar)
   )))
@@ -36,9 +37,13 @@ export function compileProtobuf(document: ProtobufDocument): ProtobufCodec {
     const read = readMessageIndexes(bytes, from)
     if ('reason' in read) return read
     const key = read.indexes.join()
-    const type = types.get(key) ?? messageAt(file, read.indexes)
-    if (type === undefined) return { pointer: '', reason: `names a message that the schema does not have, with the indexes ${read.indexes.join(', ')}` }
-    types.set(key, type)
+    let type = types.get(key)
+    if (type === undefined) {
+      type = messageAt(file, read.indexes)
+      if (type === undefined) return { pointer: '', reason: `names a message that the schema does not have, with the indexes ${read.indexes.join(', ')}` }
+      if (!isUsable(type)) return unusable(type)
+      types.set(key, type)
+    }
     if (bytes.length - read.end > messageBytesMax) return { pointer: '', reason: `is longer than ${messageBytesMax} bytes` }
     let message: Message
     try {
@@ -52,6 +57,7 @@ export function compileProtobuf(document: ProtobufDocument): ProtobufCodec {
   return {
     encode(value, json) {
       if (first === undefined) return { pointer: '', reason: 'cannot be written: the schema has no message' }
+      if (!isFirstUsable) return unusable(first)
       if (json.length > messageBytesMax) return { pointer: '', reason: `is longer than ${messageBytesMax} bytes` }
       const exact = has64Bits && typeof value === 'object' ? withLongNumbers(value, json) : value
       let message: Message
@@ -86,6 +92,27 @@ export function compileProtobuf(document: ProtobufDocument): ProtobufCodec {
       }
     },
   }
+}
+
+/**
+ * The library makes the readers and writers of all types that lead to each other by recursion, when the first is asked for. Some thousand types in a row are too
+ * many for it, and would leave it with half of them made.
+ */
+function isUsable(type: DescMessage): boolean {
+  const tries = [() => fromJson(type, {}), () => toJson(type, create(type)), () => fromBinary(type, new Uint8Array()), () => toBinary(type, create(type))]
+  return tries.every(one => {
+    try {
+      one()
+      return true
+    } catch (error) {
+      // Required fields may be missing.
+      return !(error instanceof RangeError)
+    }
+  })
+}
+
+function unusable(type: DescMessage): SchemaFault {
+  return { pointer: '', reason: `cannot be read: the types that message ${type.typeName} uses lead too far into each other` }
 }
 
 const longScalars: ReadonlySet<ScalarType> = new Set([ScalarType.INT64, ScalarType.UINT64, ScalarType.SINT64, ScalarType.FIXED64, ScalarType.SFIXED64])

@@ -170,6 +170,14 @@ describe('hostile bytes', () => {
     expect(codec.decode(bytes, 0)).toEqual({ pointer: '', reason: 'is longer than 67108864 characters as JSON' })
   })
 
+  test('types that lead to each other without end are said to', () => {
+    const count = 20_000
+    const codec = codecOf(`syntax = "proto3";${Array.from({ length: count }, (_, index) => `message A${index} {A${(index + 1) % count} a=1;}`).join('')}`)
+    const fault = { pointer: '', reason: 'cannot be read: the types that message A0 uses lead too far into each other' }
+    expect(encode(codec, '{}')).toEqual(fault)
+    expect(codec.check(Buffer.of(0), 0)).toEqual(fault)
+  })
+
   test('random bytes are read or refused, never more', () => {
     const random = new Prng(seed)
     for (let count = 0; count < 3_000; count++) {
