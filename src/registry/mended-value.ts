@@ -6,7 +6,6 @@ import { InvalidSchema, RegistryRefusal } from './errors.ts'
 import { framePrefix, readFrame } from './framing.ts'
 import { idsOf } from './named-schemas.ts'
 import type { Registry } from './registry.ts'
-import { subjectName } from './subjects.ts'
 import { policyOf } from './topic-policy.ts'
 
 export function mendedValue(registry: Registry, { sent }: Letter, topic: Topic, value: unknown): Buffer | { readonly reason: string } {
@@ -18,8 +17,8 @@ export function mendedValue(registry: Registry, { sent }: Letter, topic: Topic, 
   const frame = sent.value === null ? '' : readFrame(sent.value, 'value', sent.headers)
   const named = typeof frame === 'string' ? [] : idsOf(registry, frame.schema)
   const own = typeof named === 'string' ? undefined : named.find(id => typeof registry.subjectOf(id, { topic: topic.name, part: 'value', strategy }) === 'string')
-  const subject = subjectName(strategy, topic.name, 'value', undefined)
-  const latest = own !== undefined || subject === undefined ? undefined : registry.find(subject, 'latest', { deleted: false })
+  const subject = registry.subjectBy(strategy, topic.name, 'value', undefined)
+  const latest = own !== undefined || typeof subject !== 'string' ? undefined : registry.find(subject, 'latest', { deleted: false })
   const id = own ?? (latest === undefined || latest instanceof RegistryRefusal ? undefined : latest.id)
   if (id === undefined) return { reason: 'there is no schema to write the value by: give it as bytes' }
   // The letter's own frame may be a header, which would then say something else than the prefix.

@@ -132,11 +132,11 @@ export class Registry {
     const { topic, part, strategy } = of
     const versions = this.store.withId(id, context)
     if (versions.length === 0) return { reason: `schema ${id} is not known` }
-    const schema = strategy === 'TopicName' ? undefined : this.parsed(versions[0]!)
+    const schema = strategy === 'TopicName' || strategy === 'AssociatedName' ? undefined : this.parsed(versions[0]!)
     if (schema instanceof InvalidSchema) return { reason: `schema ${id} cannot be read: ${schema.message}` }
-    const name = subjectName(strategy, topic, part, schema?.recordName)
-    if (name === undefined) return { reason: `schema ${id} has no record name, which the strategy ${strategy} needs` }
-    const subject = contextPrefix(context) + name
+    const subject = this.subjectBy(strategy, topic, part, schema?.recordName, context)
+    if (subject === undefined) return { reason: `schema ${id} has no record name, which the strategy ${strategy} needs` }
+    if (typeof subject !== 'string') return subject
     return versions.some(version => version.subject === subject) ? subject : { reason: `schema ${id} does not belong to subject '${subject}'` }
   }
 
@@ -382,6 +382,19 @@ export class Registry {
       }
       return (dryRun ? null : await this.#log.write(changes)) ?? going
     })
+  }
+
+  /**
+   * The subject that a strategy gives a topic's part, in full; undefined where it needs a record name and there is none. A record names a schema of the default
+   * context: an association with a subject of another one cannot be followed here, and the reason says so.
+   */
+  subjectBy(
+    strategy: SubjectNameStrategy, topic: string, part: 'key' | 'value', recordName: string | undefined, context = defaultContext,
+  ): string | undefined | { readonly reason: string } {
+    const associated = strategy === 'AssociatedName' ? this.subjectByAssociation(topic, part) : undefined
+    if (associated !== undefined && contextOf(associated) !== context) return { reason: `subject '${associated}' is of another context than the ids of records` }
+    const name = subjectName(strategy, topic, part, recordName)
+    return associated ?? (name === undefined ? undefined : contextPrefix(context) + name)
   }
 
   /**

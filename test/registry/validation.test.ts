@@ -126,3 +126,29 @@ describe('by payload', () => {
     expect(deep).toEqual({ part: 'value', pointer: '', reason: 'is nested more than 64 deep' })
   })
 })
+
+describe('AssociatedName', () => {
+  const byAssociation = topic({ 'confluent.value.schema.validation': 'true', 'confluent.value.subject.name.strategy': 'io.confluent.kafka.serializers.subject.AssociatedNameStrategy' })
+  const resource = { resourceName: 'orders', resourceNamespace: 'lkc-1', resourceId: 'id-1' }
+  const wanted = { associationType: 'value', lifecycle: undefined, frozen: undefined, normalize: undefined } as const
+  const how = { create: true, contextPrefix: '', dryRun: false, guid: () => 'a guid' }
+
+  test('asks for a schema of the associated subject; without one, of the topic\'s own', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro }, 'shared': { schema: json, schemaType: 'JSON' } })
+    const own = framePrefix(ids['orders-value']!)
+    const shared = framePrefix(ids['shared']!)
+    expect(await verdict(registry, byAssociation, own)).toBeNull()
+    expect(await verdict(registry, byAssociation, shared)).toMatchObject({ reason: expect.stringContaining('does not belong to subject \'orders-value\'') })
+    await registry.associate(resource, [{ ...wanted, subject: 'shared', schema: undefined }], how)
+    expect(await verdict(registry, byAssociation, shared)).toBeNull()
+    expect(await verdict(registry, byAssociation, own)).toMatchObject({ reason: expect.stringContaining('does not belong to subject \'shared\'') })
+    expect(await verdict(registry, byId, own)).toBeNull()
+  })
+
+  test('an association with another context\'s subject lets nothing in that would be read by other ids', async () => {
+    const { registry, ids } = await registered({ 'orders-value': { schema: avro } })
+    await registry.associate(resource, [{ ...wanted, subject: undefined, schema: { schema: avro } }], how)
+    expect(registry.subjectByAssociation('orders', 'value')).toBe(':.lkc-1:orders-value')
+    expect(await verdict(registry, byAssociation, framePrefix(ids['orders-value']!))).toMatchObject({ reason: 'subject \':.lkc-1:orders-value\' is of another context than the ids of records' })
+  })
+})

@@ -11,7 +11,7 @@ export interface TopicConfig extends ConfigDefinition {
 const hoursMs = 3_600_000
 const minutesMs = 60_000
 const longMax = '9223372036854775807'
-const strategies = ['TopicName', 'RecordName', 'TopicRecordName'] as const
+const strategies = ['TopicName', 'RecordName', 'TopicRecordName', 'AssociatedName'] as const
 
 /** By name, in alphabetical order. */
 export const topicConfigs: ReadonlyMap<string, TopicConfig> = table([

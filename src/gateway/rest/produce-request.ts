@@ -185,7 +185,7 @@ function schemaChoice(envelope: Readonly<Record<string, unknown>>, part: 'key' |
   if (given.length > 1) throw unprocessable(`${given.join(' and ')} exclude each other`)
   if (subject !== undefined && strategy !== undefined) throw unprocessable(`${part}_subject and ${part}_subject_name_strategy exclude each other`)
   if (strategy !== undefined && !isStrategyName(strategy)) {
-    throw unprocessable(`${part}_subject_name_strategy must be TOPIC_NAME, RECORD_NAME or TOPIC_RECORD_NAME, not '${strategy.slice(0, 64)}'`)
+    throw unprocessable(`${part}_subject_name_strategy must be TOPIC_NAME, RECORD_NAME, TOPIC_RECORD_NAME or ASSOCIATED_NAME, not '${strategy.slice(0, 64)}'`)
   }
   return { schema, id, version, subject, strategy }
 }

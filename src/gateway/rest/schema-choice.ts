@@ -5,7 +5,7 @@ import { RegistryRefusal } from '../../registry/errors.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { schemaTypes, type SchemaType } from '../../registry/schema.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
-import { parseStrategy, subjectName, type SubjectNameStrategy } from '../../registry/subjects.ts'
+import { parseStrategy, type SubjectNameStrategy } from '../../registry/subjects.ts'
 import { Problem } from '../problem.ts'
 
 export type PartName = 'key' | 'value'
@@ -74,7 +74,8 @@ export class SchemaChoices {
 
   /** Of the topic's own subject. The strategies by record name have one per kind of record, so that there is no latest of them all. */
   latest(topic: Topic, part: PartName): SchemaVersion | undefined {
-    return this.#strategy(topic, part) === 'TopicName' ? this.#registry.store.latest(`${topic.name}-${part}`) : undefined
+    const subject = this.#registry.subjectBy(this.#strategy(topic, part), topic.name, part, undefined)
+    return typeof subject === 'string' ? this.#registry.store.latest(subject) : undefined
   }
 
   #subjectOfId(id: number, of: ChoiceOf): string {
@@ -108,9 +109,11 @@ export class SchemaChoices {
   }
 
   #subjectBy(strategy: SubjectNameStrategy, { topic, part }: ChoiceOf, schema: { text: string; type: SchemaType } | undefined): string {
-    const recordName = strategy === 'TopicName' || schema === undefined ? undefined : orProblem(this.#registry.recordName(schema.text, schema.type))
-    const subject = subjectName(strategy, topic.name, part, recordName)
-    if (subject !== undefined) return subject
+    const needsNone = strategy === 'TopicName' || strategy === 'AssociatedName'
+    const recordName = needsNone || schema === undefined ? undefined : orProblem(this.#registry.recordName(schema.text, schema.type))
+    const subject = this.#registry.subjectBy(strategy, topic.name, part, recordName)
+    if (typeof subject === 'string') return subject
+    if (subject !== undefined) throw unusable(subject.reason)
     if (schema === undefined) throw unusable(`the strategy ${strategy} has a subject per kind of record: give ${part}_subject`)
     throw unusable(`${part}_schema has no record name, which the strategy ${strategy} needs`)
   }

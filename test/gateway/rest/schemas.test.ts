@@ -185,6 +185,20 @@ describe('a schema that the request names', () => {
     expect(await produce({ value_subject_name_strategy: 'RECORD_NAME' })).toMatchObject({ error_code: 42205, message: expect.stringContaining('give value_subject') })
   })
 
+  it('is that of the subject with which the topic is associated, where the strategy goes by that', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders', { configs: { 'confluent.value.subject.name.strategy': 'AssociatedName' } })
+    const produce = async (choice: object): Promise<unknown> => (await gateway.as(admin).post('/topics/orders').type(avro).send({ ...choice, records: [{ value: 1 }] })).body as unknown
+    expect(await produce({ value_schema: '"int"' })).toMatchObject({ value_schema_id: 1 })
+    await gateway.as(admin).post('/subjects/shared/versions').send({ schema: '"long"' }).expect(200)
+    await gateway.as(admin).post('/associations').send({
+      resourceName: 'orders', resourceNamespace: 'lkc-1', resourceId: 'id-1', associations: [{ subject: 'shared' }],
+    }).expect(200)
+    expect(await produce({})).toMatchObject({ value_schema_id: 2 })
+    expect(await produce({ value_subject_name_strategy: 'TOPIC_NAME' })).toMatchObject({ value_schema_id: 1 })
+    expect((await gateway.as(admin).get('/subjects')).body).toEqual(['orders-value', 'shared'])
+  })
+
   it.each([
     ['none where the values need one', avro, { records: [{ value: 1 }] }, 42202],
     ['none where the keys need one', avro, { value_schema: '"int"', records: [{ key: 1, value: 1 }] }, 42201],

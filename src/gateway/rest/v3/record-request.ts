@@ -137,7 +137,7 @@ function partOf(given: unknown, path: 'key' | 'value', bytes: Buffer, span: Span
     strategy: textOf(members['subject_name_strategy'], `${path}.subject_name_strategy`),
   }
   if (choice.strategy !== undefined && !isStrategyName(choice.strategy)) {
-    throw new Problem(400, `${path}.subject_name_strategy must be TOPIC_NAME, RECORD_NAME or TOPIC_RECORD_NAME, not '${choice.strategy.slice(0, 64)}'`)
+    throw new Problem(400, `${path}.subject_name_strategy must be TOPIC_NAME, RECORD_NAME, TOPIC_RECORD_NAME or ASSOCIATED_NAME, not '${choice.strategy.slice(0, 64)}'`)
   }
   const { schema, id, version, subject, strategy } = choice
   const isPlain = format !== 'auto' && !needSchema.has(format)

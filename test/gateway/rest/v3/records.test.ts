@@ -408,7 +408,7 @@ describe('a record', () => {
     [{ value: { schema_id: 1, schema_version: 1, data: 1 } }, 'Unsupported argument: \'schema_version\' cannot be used with \'schema_id\', in value'],
     [{ value: { type: 'AVRO', schema: '"int"', schema_id: 1, data: 1 } }, 'Unsupported argument: \'schema_id\' cannot be used with \'schema\', in value'],
     [{ value: { schema_id: 1, subject: 's', subject_name_strategy: 'TOPIC_NAME', data: 1 } }, 'Unsupported argument: \'subject_name_strategy\' cannot be used with \'subject\', in value'],
-    [{ value: { subject_name_strategy: 'MINE', data: 1 } }, 'value.subject_name_strategy must be TOPIC_NAME, RECORD_NAME or TOPIC_RECORD_NAME, not \'MINE\''],
+    [{ value: { subject_name_strategy: 'MINE', data: 1 } }, 'value.subject_name_strategy must be TOPIC_NAME, RECORD_NAME, TOPIC_RECORD_NAME or ASSOCIATED_NAME, not \'MINE\''],
     [{ value: { type: 'XML', data: 1 } }, 'value.type must be one of BINARY, JSON, STRING, AVRO, JSONSCHEMA, PROTOBUF, not \'XML\''],
     [{ value: { data: 1, format: 'x' } }, 'Unrecognized field: value.format'],
     [{ value: 'text' }, 'value must be an object with data'],
