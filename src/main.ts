@@ -205,6 +205,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
     requests: config['rate.limit.requests.per.second'], bytesIn: config['rate.limit.bytes.in.per.second'], bytesOut: config['rate.limit.bytes.out.per.second'],
   })
   metrics.watchRateLimits(rateLimits.refused)
+  metrics.watchSessions({ consumers, streams })
   const app = createGateway({
     consumers, streams, rateLimits, logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
     kinesis: { handler, place },

@@ -117,6 +117,13 @@ export class Metrics implements Disposable {
     })
   }
 
+  /** What REST clients hold open. */
+  watchSessions({ consumers, streams }: { consumers: { readonly count: number }; streams: { readonly count: number } }): void {
+    const registers = [this.#registry]
+    new Gauge({ name: 'sluice_rest_consumers', help: 'REST consumer instances.', registers, collect() { this.set(consumers.count) } })
+    new Gauge({ name: 'sluice_event_streams', help: 'Event streams that are open.', registers, collect() { this.set(streams.count) } })
+  }
+
   /** Requests, and records of streams, that were refused or held up by a principal's rate limit. */
   watchRateLimits(refused: ReadonlyMap<string, number>): void {
     new Counter({

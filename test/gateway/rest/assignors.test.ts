@@ -1,5 +1,6 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { rangeAssignor, roundRobinAssignor, type Subscriber } from '../../../src/gateway/rest/consumers/assignors.ts'
+import { assignors, rangeAssignor, roundRobinAssignor, type Subscriber } from '../../../src/gateway/rest/consumers/assignors.ts'
 import { encodeAssignment, encodeSubscription, partitionsOfAssignment, topicsOfSubscription } from '../../../src/gateway/rest/consumers/consumer-protocol.ts'
 
 const member = (memberId: string, topics: readonly string[], instanceId: string | null = null): Subscriber => ({ memberId, instanceId, topics })
@@ -26,6 +27,27 @@ describe('the range assignor', () => {
 describe('the round-robin assignor', () => {
   it('deals all partitions out in turn, and passes over who does not want the topic', () => {
     expect(shown(roundRobinAssignor([member('a', ['t']), member('b', ['t', 'u'])], new Map([['t', 3], ['u', 2], ['v', 9]])))).toEqual({ a: ['t0', 't2'], b: ['t1', 'u0', 'u1'] })
+  })
+})
+
+describe('every assignor', () => {
+  const topics = ['a', 'b', 'c', 'd']
+  const groups = fc.uniqueArray(fc.record({ memberId: fc.stringMatching(/^[a-z]{1,4}$/), instanceId: fc.constant(null), topics: fc.subarray(topics) }), {
+    minLength: 1, maxLength: 8, selector: one => one.memberId,
+  })
+  const counts = fc.tuple(...topics.map(() => fc.nat(7))).map(given => new Map(topics.map((topic, at) => [topic, given[at]!])))
+
+  it('gives each partition of a topic that somebody wants to exactly one member who wants it, whatever the order of the members', () => {
+    fc.assert(fc.property(groups, counts, (members, partitions) => {
+      for (const assignor of assignors.values()) {
+        const assigned = assignor(members, partitions)
+        expect(shown(assignor(members.toReversed(), partitions))).toEqual(shown(assigned))
+        expect([...assigned.keys()].toSorted()).toEqual(members.map(({ memberId }) => memberId).toSorted())
+        for (const member of members) for (const { topic } of assigned.get(member.memberId)!) expect(member.topics).toContain(topic)
+        const wanted = [...partitions].flatMap(([topic, count]) => (members.some(one => one.topics.includes(topic)) ? Array.from({ length: count }, (_, at) => `${topic}${at}`) : []))
+        expect(Object.values(shown(assigned)).flat().toSorted()).toEqual(wanted.toSorted())
+      }
+    }), { numRuns: 300 })
   })
 })
 

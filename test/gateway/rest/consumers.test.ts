@@ -1,9 +1,11 @@
 // Consumer instances over the real group coordinator, in simulated time: what a client of Confluent's REST proxy does with them, and who may.
 import type { Response as Answer, Test } from 'supertest'
 import { describe, expect, it } from 'vitest'
+import { Prng } from '../../../src/base/prng.ts'
 import { ConsumerInstances } from '../../../src/gateway/rest/consumers/consumer-instances.ts'
 import { type Logs, Refusal } from '../../../src/ports.ts'
 import { append, openEngineWorld } from '../../support/engine-world.ts'
+import { seed } from '../../support/seed.ts'
 import { admin, testGateway, type TestGateway } from '../../support/gateway.ts'
 
 const json = 'application/vnd.kafka.json.v2+json'
@@ -333,6 +335,38 @@ describe('a consumer instance', () => {
     expect(group instanceof Refusal ? group.message : [group.state, group.members]).toEqual(['Empty', []])
   })
 
+  it('comes back into its group when it was put out of it', async () => {
+    await using d = await desk()
+    await d.createTopic('orders', 1)
+    const path = await d.create('c1')
+    await d.post(`${path}/subscription`, { topics: ['orders'] })
+    await d.pass(1_000)
+    const { groups } = d.gateway.parts
+    const members = async (): Promise<string[]> => {
+      const group = await groups.describe('readers')
+      return group instanceof Refusal ? [] : group.members.map(({ memberId }) => memberId)
+    }
+    const [before] = await members()
+    const leaving = groups.leave('readers', [{ memberId: before!, instanceId: null, reason: 'an administrator' }])
+    await d.pass(5_000)
+    expect(await leaving).toEqual([null])
+    const after = await members()
+    expect(after).toHaveLength(1)
+    expect(after).not.toContain(before)
+    await d.produce('orders', 0, '1')
+    expect(await d.values(path, 1)).toEqual(['0/0 1'])
+    expect((await d.post(`${path}/offsets`)).status).toBe(204)
+    expect(await d.committed('readers')).toEqual(['orders/0 1'])
+  })
+
+  it('takes bodies of its own types only', async () => {
+    await using d = await desk()
+    const send = async (type: string, body: string): Promise<number> => (await d.ask(d.gateway.as(admin).post('/consumers/readers').type(type).send(body))).status
+    expect([await send('text/plain', '{}'), await send(json, '{}'), await send(v2, '{'), await send(v2, '{}'), await send('application/json', '{}')]).toEqual([415, 415, 400, 200, 200])
+    expect((await d.ask(d.gateway.as(admin).post('/consumers/readers').set('accept', 'text/html'))).status).toBe(406)
+    expect((await d.ask(d.gateway.as(admin).put('/consumers/readers'))).headers['allow']).toBe('POST')
+  })
+
   it('leaves its group when the server stops', async () => {
     await using d = await desk()
     await d.createTopic('orders', 1)
@@ -405,6 +439,48 @@ describe('a consumer instance', () => {
     for (const name of ['bob', 'carol']) await d.gateway.allow(name, 'read', 'group', 'readers')
     await d.create('b1', {}, 'bob')
     expect((await d.post('/consumers/readers', {}, 'carol')).status).toBe(429)
+  })
+})
+
+describe('a group of consumer instances', () => {
+  it('misses no record while members come and go, and has committed all in the end', async () => {
+    await using d = await desk()
+    const random = new Prng(seed)
+    const partitions = 4
+    await d.createTopic('orders', partitions)
+    const produced: string[] = []
+    const read = new Set<string>()
+    const members: string[] = []
+    for (let step = 0, made = 0; step < 40; step++) {
+      const choice = random.below(10)
+      if (members.length === 0 || (choice === 0 && members.length < 4)) {
+        const path = await d.create(`m${made++}`, { 'auto.commit.enable': true, format: 'string' })
+        await d.post(`${path}/subscription`, { topics: ['orders'] })
+        members.push(path)
+      } else if (choice === 1) {
+        // Deleted, it has done with what it read.
+        const [gone] = members.splice(random.below(members.length), 1)
+        expect((await d.remove(gone!)).status).toBe(204)
+      } else if (choice < 6) {
+        const partition = random.below(partitions)
+        const value = `v${produced.length}`
+        produced.push(value)
+        await d.produce('orders', partition, value)
+      } else {
+        const { status, body } = await d.get(`${members[random.below(members.length)]}/records?timeout=200`)
+        expect(status).toBe(200)
+        for (const { value } of body as { value: string }[]) read.add(value)
+      }
+      await d.pass(random.below(3) * 700)
+    }
+    for (const path of members) expect((await d.remove(path)).status).toBe(204)
+    // What nobody had read, and what was read before a rebalance without a commit, comes to the next.
+    const last = await d.create('last', { 'auto.commit.enable': true, format: 'string' })
+    await d.post(`${last}/subscription`, { topics: ['orders'] })
+    for (let reads = 0; reads < 30 && read.size < produced.length; reads++) for (const { value } of (await d.get(`${last}/records?timeout=500`)).body as { value: string }[]) read.add(value)
+    expect([...read].toSorted()).toEqual(produced.toSorted())
+    await d.remove(last)
+    expect((await d.committed('readers')).reduce((sum, one) => sum + Number(one.split(' ')[1]), 0)).toBe(produced.length)
   })
 })
 

@@ -164,6 +164,9 @@ describe('a server that stops', () => {
     const waiting = wait()
     const all = stream.text()
     await until('the read to wait', async () => (await fetch(`${gateway}${rest.path}/records?timeout=0`)).status === 409)
+    const figures = await (await fetch(`http://127.0.0.1:${sluice.ports.management}/metrics`)).text()
+    expect(figures).toMatch(/^sluice_rest_consumers [1-9]/m)
+    expect(figures).toContain('sluice_event_streams 1\n')
     expect(await sluice.stop()).toBe(0)
     // A connection that is cut off would reject both.
     expect(await all).toBe(': heartbeat\nid: 0:0\n\n')
