@@ -131,6 +131,11 @@ export class Candidates {
     return typeof schema === 'string' ? { ...rest, schema } : refusals.noSuchEntity(schema.missing)
   }
 
+  /** Of versions in ascending order, the newest that a client means who sends `candidate`. */
+  meant(versions: readonly SchemaVersion[], candidate: Candidate): SchemaVersion | undefined {
+    return versions.findLast(each => each.guid === candidate.guid && each.schemaType === candidate.schema.type) ?? versions.findLast(each => this.means(candidate, each))
+  }
+
   /**
    * Whether a client that sends `candidate` means `stored`: the same, but that it need not know of confluent:version, and may have put what is referred to into
    * the text.

@@ -1,33 +1,27 @@
 // The schema registry: what its API can be asked, over the state of store.ts and the log of log.ts. Reads answer from memory; changes go one at a time through
-// a queue, each decided on a settled state, written, and only then answered.
+// the queue of write-queue.ts. Deletions and associations are decided here, what else is written in registrations.ts and settings.ts.
 import type { Admin, Logs } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import {
   anyNamespace, type Association, type AssociationFilter, decide, faultOfRequest, filtered, type Resource, topicResource, type WantedAssociation,
 } from './associations.ts'
-import { type Candidate, Candidates, type SchemaRequest, scopesAbove } from './candidates.ts'
-import { type CompatibilityOptions, type EarlierVersion, incompatibilities } from './compatibility.ts'
-import { type Config, type ConfigUpdate, defaultLevel, type EffectiveConfig, updatedConfig } from './configs.ts'
-import { besideSubject, contextOf, contextPrefix, defaultContext, globalScope, isScopeOfContext, isValidSubject } from './contexts.ts'
+import { Candidates, type SchemaRequest } from './candidates.ts'
+import { Comparisons, type CompatibilityVerdict } from './comparisons.ts'
+import type { Config, ConfigUpdate, EffectiveConfig } from './configs.ts'
+import { besideSubject, contextPrefix, defaultContext } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
-import { schemaBytesMax } from './exact-json.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
 import { ChangeLog } from './log.ts'
-import { type Metadata, propertyOf, withConfluentVersion } from './metadata.ts'
-import { isReadOnly, type Mode, takesIds } from './modes.ts'
+import { isReadOnly, type Mode } from './modes.ts'
 import { schemaRecords } from './records.ts'
-import { reservedDifferences } from './reserved-fields.ts'
-import { mergedRuleSets, type RuleSet, withoutRules } from './rule-set.ts'
+import { type RegisterOptions, Registrations, type TagRequest } from './registrations.ts'
 import type { ContractCodec } from './rules/contract.ts'
-import { faultOfRuleSet } from './rules/conditions.ts'
-import { type Schema, type SchemaType, schemaTypes } from './schema.ts'
+import type { Schema, SchemaType } from './schema.ts'
 import { Schemas } from './schemas.ts'
-import { type Change, type SchemaVersion, Store } from './store.ts'
+import { Settings } from './settings.ts'
+import { type Change, type SchemaVersion, Store, type VersionSpec } from './store.ts'
 import { subjectName, type SubjectNameStrategy } from './subjects.ts'
-import { retagged, type SchemaTags } from './tags.ts'
-import { TooMuch } from './workshop/workshop.ts'
-
-export type { SchemaRequest } from './candidates.ts'
+import { WriteQueue } from './write-queue.ts'
 
 export interface RegistryOptions {
   readonly logs: Logs
@@ -36,37 +30,6 @@ export interface RegistryOptions {
   readonly logger: Logger
 }
 
-/** A version as clients write it. */
-export type VersionSpec = number | 'latest'
-
-export interface RegisterOptions {
-  /** Settings of the subject may say so too. */
-  readonly normalize: boolean | undefined
-  /** Whether it is taken even where it is not compatible. */
-  readonly force?: boolean
-  /** Versions below this one are not compared with it. */
-  readonly comparedFrom?: number
-}
-
-/** What a version is to have beside what it has. */
-export interface TagRequest {
-  /** Only the next one is taken. */
-  readonly newVersion?: number
-  readonly tagsToAdd?: readonly SchemaTags[]
-  readonly tagsToRemove?: readonly SchemaTags[]
-  readonly metadata?: Metadata
-  /** In place of the rules there are, unless there are rules to merge or to remove. */
-  readonly ruleSet?: RuleSet
-  readonly rulesToMerge?: RuleSet
-  readonly rulesToRemove?: readonly string[]
-}
-
-export interface CompatibilityVerdict {
-  readonly messages: readonly string[]
-}
-
-const writesWaitingMax = 1_000
-const int32Max = 0x7fffffff
 
 /** Reads the _schemas topic to its end (making it where there is none) and serves what is in it. */
 export async function openRegistry(options: RegistryOptions): Promise<Registry> {
@@ -86,11 +49,12 @@ export class Registry {
   readonly clusterId: string
   readonly #schemas: Schemas
   readonly #candidates: Candidates
-  readonly #log: ChangeLog<Change>
+  readonly #comparisons: Comparisons
+  readonly #settings: Settings
+  readonly #registrations: Registrations
+  readonly #queue: WriteQueue
   readonly #clock: Pick<Clock, 'now'>
   readonly #glueVersions: GlueVersionIds
-  #writing: Promise<unknown> = Promise.resolve()
-  #writesWaiting = 0
 
   constructor(
     store: Store, log: ChangeLog<Change>, { clock, clusterId, glueVersions }: { clock: Pick<Clock, 'now'>; clusterId: string; glueVersions: GlueVersionIds },
@@ -99,7 +63,12 @@ export class Registry {
     this.#schemas = new Schemas(store)
     this.#candidates = new Candidates(store, this.#schemas)
     this.clusterId = clusterId
-    this.#log = log
+    this.#queue = new WriteQueue(log)
+    this.#comparisons = new Comparisons(store, this.#schemas, this.#candidates)
+    this.#settings = new Settings(store, this.#candidates, this.#queue)
+    this.#registrations = new Registrations({
+      store, candidates: this.#candidates, comparisons: this.#comparisons, settings: this.#settings, queue: this.#queue, clock,
+    })
     this.#clock = clock
     this.#glueVersions = glueVersions
   }
@@ -152,7 +121,7 @@ export class Registry {
 
   /** Whether a text is a schema of its language, wherever it might be registered: null, or the refusal (42201) that says why not. */
   async faultOfSchema(text: string, type: SchemaType): Promise<RegistryRefusal | null> {
-    const examined = await this.#examine('', { schema: text, schemaType: type })
+    const examined = await this.#comparisons.examine('', { schema: text, schemaType: type })
     if (examined !== null) return examined
     const candidate = this.#candidates.read('', { schema: text, schemaType: type }, { normalize: undefined, strict: true })
     return candidate instanceof RegistryRefusal ? candidate : null
@@ -179,11 +148,11 @@ export class Registry {
     // What was sent as it is first; then with what a registration would add to it; then as clients do that know nothing of the metadata it has since been given.
     const asSent = request.schema.trim() === '' ? undefined : this.#candidates.read(subject, request, { normalize: how.normalize, strict: false })
     if (asSent instanceof RegistryRefusal) return asSent
-    const exact = asSent && this.#meant(versions, asSent)
+    const exact = asSent && this.#candidates.meant(versions, asSent)
     if (exact !== undefined) return exact
     const filled = this.#candidates.read(subject, this.#candidates.filled(subject, request, latest, undefined), { normalize: how.normalize, strict: false })
     if (filled instanceof RegistryRefusal) return filled
-    const found = this.#meant(versions, filled)
+    const found = this.#candidates.meant(versions, filled)
     if (found !== undefined) return found
     if (asSent === undefined || request.metadata !== undefined || request.ruleSet !== undefined) return refusals.schemaNotFound()
     return versions.findLast(each => this.#candidates.means({ ...asSent, metadata: each.metadata, ruleSet: each.ruleSet }, each)) ?? refusals.schemaNotFound()
@@ -191,111 +160,24 @@ export class Registry {
 
   /** Registers a schema, or finds it: the same content in the same subject is one version, and in any subject of its context one id. */
   async register(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
-    if (!isValidSubject(subject)) return refusals.invalidSubject(subject)
-    // What is registered already needs neither the queue nor permission to write.
-    const found = this.#registered(subject, request, how)
-    if (found !== undefined) return found
-    const forbidden = this.#forbidden(subject, request)
-    if (forbidden !== null) return forbidden
-    const refused = await this.#examine(subject, request) ?? (how.force === true ? null : await this.#compareBeside(subject, request, how))
-    if (refused !== null) return refused
-    return this.#exclusively(() => this.#register(subject, request, how))
+    return this.#registrations.register(subject, request, how)
   }
 
   /** A new version that has the tags, metadata and rules that are asked for, made of one there is. It says its number in its metadata. */
   async tag(subject: string, spec: VersionSpec, request: TagRequest): Promise<SchemaVersion | RegistryRefusal> {
-    return this.#exclusively(async () => {
-      const found = this.find(subject, spec, { deleted: false })
-      if (found instanceof RegistryRefusal) return found
-      const { newVersion = 0, metadata = found.metadata, rulesToMerge, rulesToRemove } = request
-      const schema = retagged(found.schemaType, found.schema, { add: request.tagsToAdd ?? [], remove: request.tagsToRemove ?? [] })
-      if (typeof schema !== 'string') return refusals.noSuchEntity(schema.missing)
-      let { ruleSet } = request
-      if (rulesToMerge !== undefined || rulesToRemove !== undefined) {
-        const before = newVersion > 0 ? this.store.version(subject, newVersion - 1) : this.store.latest(subject)
-        const merged = mergedRuleSets(before?.ruleSet, rulesToMerge)
-        ruleSet = merged && withoutRules(merged, new Set(rulesToRemove))
-      }
-      const whole: SchemaRequest = {
-        schema, schemaType: found.schemaType, references: found.references, version: newVersion, metadata: withConfluentVersion(metadata, newVersion),
-        ...ruleSet !== undefined && { ruleSet },
-      }
-      return await this.#register(subject, whole, { normalize: false })
-    })
-  }
-
-  async #register(subject: string, asSent: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
-    const request = this.#candidates.tagged(asSent)
-    if (request instanceof RegistryRefusal) return request
-    const forbidden = this.#forbidden(subject, request)
-    if (forbidden !== null) return forbidden
-    const mode = this.mode(subject)
-    const asked = request.id !== undefined && request.id >= 0 ? request.id : undefined
-    const raced = this.#registered(subject, request, how)
-    if (raced !== undefined) return raced
-
-    const all = this.store.versions(subject, 'all')
-    const live = this.store.versions(subject, 'live')
-    const next = (all.at(-1)?.version ?? 0) + 1
-    const wanted = request.version ?? 0
-    const whole = takesIds(mode) ? request : this.#candidates.propagated(this.#candidates.filled(subject, request, live.at(-1), next), live.at(-1))
-    if (whole instanceof RegistryRefusal) return whole
-    const candidate = this.#candidates.read(subject, whole, { normalize: how.normalize, strict: !takesIds(mode) })
-    if (candidate instanceof RegistryRefusal) return candidate
-    if (wanted === 0) {
-      const same = this.#meant(live, candidate)
-      if (same !== undefined && (asked === undefined || asked === same.id)) return same
-    }
-    if (!takesIds(mode)) {
-      if (wanted > 0 && wanted !== next) return refusals.versionNotNext()
-      const compared = live.filter(each => each.version >= (how.comparedFrom ?? 1))
-      const messages = how.force === true ? [] : this.#judged(subject, candidate, compared, this.#compare(subject, candidate, compared))
-      if (messages.length > 0) return refusals.incompatible(subject, messages)
-    }
-    const context = contextOf(subject)
-    const version = wanted > 0 ? wanted : next
-    const id = asked ?? this.store.idOf(candidate.guid, candidate.schema.type, context) ?? this.store.highestIdIn(context) + 1
-    if (id > int32Max || version > int32Max) return refusals.storeFailed('there are no more numbers')
-    const holder = asked === undefined ? undefined : this.store.withId(id, context)[0]
-    if (holder !== undefined && (holder.guid !== candidate.guid || holder.schemaType !== candidate.schema.type)) return refusals.idTaken(id, subject)
-    const value: SchemaVersion = {
-      subject, version, id, guid: candidate.guid, schemaType: candidate.schema.type, schema: candidate.schema.text, references: candidate.references,
-      metadata: candidate.metadata, ruleSet: candidate.ruleSet, deleted: false, timestampMs: this.#clock.now(),
-    }
-    // An older version with the same content was soft-deleted: it makes way for the new one, unless something refers to it.
-    const replaced = all.filter(each => each.deleted && each.id === id && each.version < version && this.store.referrers(subject, each.version, 'all').length === 0)
-    const written = await this.#log.write([
-      ...this.store.hasContext(context) ? [] : [{ type: 'context', context, isThere: true } as const],
-      ...replaced.map((each): Change => ({ type: 'schema', subject, version: each.version, value: null })),
-      { type: 'schema', subject, version, value },
-    ])
-    return written ?? this.store.version(subject, version)!
+    return this.#registrations.tag(() => this.find(subject, spec, { deleted: false }), request)
   }
 
   /** Whether a schema goes with one version of a subject, or by its level with all. An empty subject takes everything. */
   async check(
-    subject: string, request: SchemaRequest, against: VersionSpec | 'all', { normalize }: { normalize: boolean | undefined },
+    subject: string, request: SchemaRequest, against: VersionSpec | 'all', how: { normalize: boolean | undefined },
   ): Promise<CompatibilityVerdict | RegistryRefusal> {
-    const refused = await this.#examine(subject, request)
-    if (refused !== null) return refused
-    let versions = this.store.versions(subject, 'live')
-    if (typeof against === 'number') {
-      const found = this.find(subject, against, { deleted: false })
-      // Confluent answers 40402 here even where the subject is missing.
-      if (found instanceof RegistryRefusal) return refusals.versionNotFound(against)
-      versions = [found]
-    } else if (against === 'latest') versions = versions.slice(-1)
-    const candidate = this.#candidates.read(subject, request, { normalize, strict: true })
-    if (candidate instanceof RegistryRefusal) return candidate
-    const { history, options } = this.#comparison(subject, candidate, versions)
-    const messages = typeof history === 'string' ? [history] : await this.#schemas.compareBeside(candidate.schema, history, options)
-    if (messages instanceof TooMuch) return { messages: [incomparable(messages)] }
-    return { messages: this.#judged(subject, candidate, versions, messages ?? this.#compare(subject, candidate, versions)) }
+    return this.#comparisons.check(subject, request, against, how)
   }
 
   /** Soft: the versions stay readable by id. Permanent: they are gone, and so are the subject's settings. The version numbers that went. */
   async deleteSubject(subject: string, { permanent }: { permanent: boolean }): Promise<readonly number[] | RegistryRefusal> {
-    return this.#exclusively(async () => {
+    return this.#queue.exclusively(async () => {
       const all = this.store.versions(subject, 'all')
       const live = this.store.versions(subject, 'live')
       if (all.length === 0) return refusals.subjectNotFound(subject)
@@ -307,14 +189,14 @@ export class Registry {
       const referred = going.find(each => this.store.referrers(subject, each.version, permanent ? 'all' : 'live').some(other => other.subject !== subject))
       if (referred !== undefined) return refusals.referenceExists(subject, referred.version)
       const changes: Change[] = permanent
-        ? [...all.map((each): Change => ({ type: 'schema', subject, version: each.version, value: null })), ...this.#settingsGone(subject)]
+        ? [...all.map((each): Change => ({ type: 'schema', subject, version: each.version, value: null })), ...this.#settings.gone(subject)]
         : [{ type: 'delete-subject', subject, version: live.at(-1)!.version }]
-      return await this.#log.write(changes) ?? going.map(each => each.version)
+      return await this.#queue.write(changes) ?? going.map(each => each.version)
     })
   }
 
   async deleteVersion(subject: string, spec: VersionSpec, { permanent }: { permanent: boolean }): Promise<number | RegistryRefusal> {
-    return this.#exclusively(async () => {
+    return this.#queue.exclusively(async () => {
       const found = this.find(subject, spec, { deleted: permanent || spec !== 'latest' })
       if (found instanceof RegistryRefusal) return found
       const { version } = found
@@ -324,7 +206,7 @@ export class Registry {
       if (this.store.referrers(subject, version, permanent ? 'all' : 'live').length > 0) return refusals.referenceExists(subject, version)
       const isLast = permanent && this.store.versions(subject, 'all').length === 1
       const value = permanent ? null : { ...found, deleted: true }
-      return await this.#log.write([{ type: 'schema', subject, version, value }, ...isLast ? this.#settingsGone(subject) : []]) ?? version
+      return await this.#queue.write([{ type: 'schema', subject, version, value }, ...isLast ? this.#settings.gone(subject) : []]) ?? version
     })
   }
 
@@ -338,7 +220,7 @@ export class Registry {
     const { create, contextPrefix, dryRun } = how
     const fault = faultOfRequest(resource, wanted, { contextPrefix, dryRun })
     if (fault !== null) return fault
-    return this.#exclusively(async () => {
+    return this.#queue.exclusively(async () => {
       const decided: Association[] = []
       for (const each of wanted) {
         const association = decide(this.store, resource, each, { create, contextPrefix, guid: how.guid(), nowMs: this.#clock.now() })
@@ -354,11 +236,11 @@ export class Registry {
       }
       if (dryRun) return decided
       for (const [at, { schema, normalize }] of wanted.entries()) {
-        const registered = schema === undefined ? null : await this.#register(decided[at]!.subject, schema, { normalize })
+        const registered = schema === undefined ? null : await this.#registrations.registerNow(decided[at]!.subject, schema, { normalize })
         if (registered instanceof RegistryRefusal) return registered
       }
       const changed = decided.filter(each => !this.store.associations.ofSubject(each.subject).includes(each))
-      return (changed.length === 0 ? null : await this.#log.write(changed.map((value): Change => ({ type: 'association', key: value, value })))) ?? decided
+      return (changed.length === 0 ? null : await this.#queue.write(changed.map((value): Change => ({ type: 'association', key: value, value })))) ?? decided
     })
   }
 
@@ -367,7 +249,7 @@ export class Registry {
    * one is then soft-deleted.
    */
   async dissociate(resourceId: string, filter: AssociationFilter, { cascade, dryRun }: { cascade: boolean; dryRun: boolean }): Promise<readonly Association[] | RegistryRefusal> {
-    return this.#exclusively(async () => {
+    return this.#queue.exclusively(async () => {
       const going = filtered(this.store.associations.ofResourceId(resourceId), filter)
       if (going.length === 0) return refusals.associationNotFound(resourceId)
       const changes: Change[] = going.map(key => ({ type: 'association', key, value: null }))
@@ -380,7 +262,7 @@ export class Registry {
         if (referred !== undefined) return refusals.referenceExists(subject, referred.version)
         changes.push({ type: 'delete-subject', subject, version: live.at(-1)!.version })
       }
-      return (dryRun ? null : await this.#log.write(changes)) ?? going
+      return (dryRun ? null : await this.#queue.write(changes)) ?? going
     })
   }
 
@@ -408,190 +290,46 @@ export class Registry {
 
   /** Takes a context that has no subjects, not even deleted ones, out of the list; its ids stay used. */
   async deleteContext(context: string): Promise<null | RegistryRefusal> {
-    return this.#exclusively(async () => {
+    return this.#queue.exclusively(async () => {
       const scope = contextPrefix(context)
       if (!this.store.hasContext(context)) return refusals.subjectNotFound(scope)
       if (context === defaultContext || this.store.subjectsIn(scope, 'all').length > 0) return refusals.contextNotEmpty(scope === '' ? defaultContext : scope)
-      return await this.#log.write([{ type: 'context', context, isThere: false }, ...this.#settingsGone(scope)])
+      return await this.#queue.write([{ type: 'context', context, isThere: false }, ...this.#settings.gone(scope)])
     })
   }
 
   /** The settings in force: the nearest of subject, context and all contexts decides on each. */
   effectiveConfig(subject: string | null): EffectiveConfig {
-    return this.#candidates.config(subject)
+    return this.#settings.effective(subject)
   }
 
   /** The settings in force as far as somebody has made them, and the level. */
   inheritedConfig(subject: string | null): Config {
-    return this.#candidates.inheritedConfig(subject)
+    return this.#settings.inherited(subject)
   }
 
   /** Merges: what `update` leaves out stays, what it has as null goes. The settings afterwards. */
   async updateConfig(subject: string | null, update: ConfigUpdate): Promise<Config | RegistryRefusal> {
-    if (subject !== null && !isValidSubject(subject, { forSettings: true })) return refusals.invalidSubject(subject)
-    return this.#exclusively(async () => {
-      if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
-      const merged = updatedConfig(this.store.config(subject), update)
-      for (const ruleSet of [merged.defaultRuleSet, merged.overrideRuleSet]) {
-        const fault = ruleSet === undefined || merged.validateRules === false ? undefined : faultOfRuleSet(ruleSet)
-        if (fault !== undefined) return refusals.invalidRuleSet(fault)
-      }
-      return await this.#log.write([{ type: 'config', subject, value: merged }]) ?? merged
-    })
+    return this.#settings.updateConfig(subject, update)
   }
 
   /** The settings that went. */
   async deleteConfig(subject: string | null): Promise<Config | RegistryRefusal> {
-    return this.#exclusively(async () => {
-      const old = this.store.config(subject)
-      if (old === undefined && subject !== null) return refusals.subjectNotFound(subject)
-      if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
-      return await this.#log.write([{ type: 'config', subject, value: null }]) ?? old ?? { compatibilityLevel: defaultLevel }
-    })
+    return this.#settings.deleteConfig(subject)
   }
 
-  /** The mode in force: that of the subject, its context or all contexts, the nearest first; but READONLY_OVERRIDE of the whole registry is above them. */
+  /** The mode in force. */
   mode(subject: string | null): Mode {
-    for (const scope of [null, globalScope]) if (this.store.mode(scope) === 'READONLY_OVERRIDE') return 'READONLY_OVERRIDE'
-    return scopesAbove(subject).map(scope => this.store.mode(scope)).find(mode => mode !== undefined) ?? 'READWRITE'
+    return this.#settings.mode(subject)
   }
 
-  /** IMPORT wants a scope without subjects, unless `force`; what was soft-deleted in it is then gone for good. */
-  async updateMode(subject: string | null, mode: Mode, { force = false }: { force?: boolean } = {}): Promise<Mode | RegistryRefusal> {
-    if (subject !== null && !isValidSubject(subject, { forSettings: true })) return refusals.invalidSubject(subject)
-    if (mode === 'FORWARD' && subject !== null && subject !== globalScope) return refusals.invalidMode()
-    return this.#exclusively(async () => {
-      const cleared: Change[] = []
-      if (mode === 'IMPORT' && this.mode(subject) !== 'IMPORT' && !force) {
-        const scope = subject === globalScope ? null : subject
-        if (this.store.subjectsIn(scope, 'live').length > 0) return refusals.importNotEmpty()
-        const going = this.store.subjectsIn(scope, 'all').flatMap(name => this.store.versions(name, 'all'))
-        const referred = going.find(each => this.store.referrers(each.subject, each.version, 'live').length > 0)
-        if (referred !== undefined) return refusals.referenceExists(referred.subject, referred.version)
-        for (const each of going) cleared.push({ type: 'schema', subject: each.subject, version: each.version, value: null })
-        cleared.push({ type: 'clear-subject', subject: scope })
-      }
-      return await this.#log.write([...cleared, { type: 'mode', subject, value: mode }]) ?? mode
-    })
+  /** IMPORT wants a scope without subjects, unless `force`. */
+  async updateMode(subject: string | null, mode: Mode, how: { force?: boolean } = {}): Promise<Mode | RegistryRefusal> {
+    return this.#settings.updateMode(subject, mode, how)
   }
 
-  /** The mode that went. With `recursive`, those of a context's subjects go too; null is the default context. */
-  async deleteMode(subject: string | null, { recursive = false }: { recursive?: boolean } = {}): Promise<Mode | RegistryRefusal> {
-    return this.#exclusively(async () => {
-      const old = this.store.mode(subject)
-      if (old === undefined && subject !== null) return refusals.subjectNotFound(subject)
-      const isContext = subject === null || isScopeOfContext(subject)
-      const below = recursive && isContext
-        ? [...this.store.scopesWithMode()].filter(scope => scope !== null && !isScopeOfContext(scope) && contextOf(scope) === contextOf(subject ?? ''))
-        : []
-      const changes = [...old === undefined ? [] : [subject], ...below].map((scope): Change => ({ type: 'mode', subject: scope, value: null }))
-      return (changes.length === 0 ? null : await this.#log.write(changes)) ?? old ?? 'READWRITE'
-    })
+  /** The mode that went; null is the default context. */
+  async deleteMode(subject: string | null, how: { recursive?: boolean } = {}): Promise<Mode | RegistryRefusal> {
+    return this.#settings.deleteMode(subject, how)
   }
-
-  /** The live version that a request means, without anything that a registration would add; undefined where it has to be registered. */
-  #registered(subject: string, request: SchemaRequest, { normalize }: RegisterOptions): SchemaVersion | RegistryRefusal | undefined {
-    const { defaultMetadata, overrideMetadata, defaultRuleSet, overrideRuleSet } = this.#candidates.config(subject)
-    if ((defaultMetadata ?? overrideMetadata ?? defaultRuleSet ?? overrideRuleSet) !== undefined || request.schema.trim() === '') return undefined
-    const { id = -1, version = 0, schemaTagsToAdd = [], schemaTagsToRemove = [], propagateSchemaTags } = request
-    if ((version > 0 && id < 0) || schemaTagsToAdd.length > 0 || schemaTagsToRemove.length > 0 || propagateSchemaTags === true) return undefined
-    const candidate = this.#candidates.read(subject, request, { normalize, strict: false })
-    // Whether it may be refused for what it is, is decided in its turn.
-    if (candidate instanceof RegistryRefusal) return undefined
-    const live = this.store.versions(subject, 'live')
-    const found = version > 0 ? live.filter(each => each.version === version) : version === -1 ? live.slice(-1) : live
-    const meant = this.#meant(found, candidate)
-    return meant !== undefined && (id < 0 || id === meant.id) ? meant : undefined
-  }
-
-  /** Why the subject's mode does not let it be registered. */
-  #forbidden(subject: string, { id = -1 }: SchemaRequest): RegistryRefusal | null {
-    const mode = this.mode(subject)
-    if (isReadOnly(mode)) return refusals.readOnly(subject)
-    if (id >= 0) return takesIds(mode) ? null : refusals.notInImportMode(subject)
-    return mode === 'READWRITE' ? null : refusals.notInReadWriteMode(subject)
-  }
-
-  #meant(versions: readonly SchemaVersion[], candidate: Candidate): SchemaVersion | undefined {
-    return versions.findLast(each => each.guid === candidate.guid && each.schemaType === candidate.schema.type)
-      ?? versions.findLast(each => this.#candidates.means(candidate, each))
-  }
-
-  #compare(subject: string, candidate: Candidate, versions: readonly SchemaVersion[]): readonly string[] {
-    const { history, options } = this.#comparison(subject, candidate, versions)
-    return typeof history === 'string' ? [history] : incompatibilities(candidate.schema, history, options)
-  }
-
-  /** The messages of a comparison with what the names of fields add to them, where the settings say that they count. */
-  #judged(subject: string, candidate: Candidate, versions: readonly SchemaVersion[], messages: readonly string[]): readonly string[] {
-    const { validateFields, compatibilityLevel } = this.effectiveConfig(subject)
-    if (validateFields !== true) return messages
-    const all = [...reservedDifferences(candidate.schema, candidate.metadata, versions.at(-1)?.metadata), ...messages.filter(each => !each.startsWith('{validateFields: '))]
-    return all.length === 0 ? [] : [...all, `{validateFields: 'true', compatibility: '${compatibilityLevel}'}`]
-  }
-
-  /** What a candidate is held against by the subject's settings, newest first, or why it cannot be. */
-  #comparison(
-    subject: string, candidate: Candidate, versions: readonly SchemaVersion[],
-  ): { readonly history: readonly EarlierVersion[] | string; readonly options: CompatibilityOptions } {
-    const { compatibilityLevel, compatibilityPolicy, compatibilityGroup } = this.effectiveConfig(subject)
-    const options = { level: compatibilityLevel, policy: compatibilityPolicy }
-    const group = (metadata: SchemaVersion['metadata']): string | undefined => (compatibilityGroup === undefined ? undefined : propertyOf(metadata, compatibilityGroup))
-    const comparable = versions.filter(each => group(each.metadata) === group(candidate.metadata)).toReversed()
-    const considered = compatibilityLevel === 'NONE' ? [] : compatibilityLevel.endsWith('_TRANSITIVE') ? comparable : comparable.slice(0, 1)
-    const history: EarlierVersion[] = []
-    for (const each of considered) {
-      const schema = this.parsed(each)
-      if (schema instanceof InvalidSchema) return { history: `version ${each.version} cannot be read: ${schema.message}`, options }
-      history.push({ version: each.version, schema })
-    }
-    return { history, options }
-  }
-
-  /**
-   * Before anything else looks at a large new schema, the workshop examines it: what takes too long there is refused, and never reaches the event loop.
-   * Null where nothing stands against it so far.
-   */
-  async #examine(subject: string, request: SchemaRequest): Promise<RegistryRefusal | null> {
-    const type = schemaTypes.find(each => each === (request.schemaType ?? 'AVRO'))
-    const { schema, references = [] } = request
-    if (type === undefined || Buffer.byteLength(schema) > schemaBytesMax) return null
-    const invalid = await this.#schemas.examine(type, schema, references, subject)
-    return invalid === null ? null : refusals.invalidSchema(schema, type, invalid.message, references)
-  }
-
-  /** A large schema that takes too long to be held against what the subject has, is refused before its turn comes. */
-  async #compareBeside(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<RegistryRefusal | null> {
-    const live = this.store.versions(subject, 'live').filter(each => each.version >= (how.comparedFrom ?? 1))
-    if (live.length === 0 || request.schema.trim() === '' || this.mode(subject) !== 'READWRITE') return null
-    const candidate = this.#candidates.read(subject, request, { normalize: how.normalize, strict: true })
-    if (candidate instanceof RegistryRefusal) return candidate
-    const { history, options } = this.#comparison(subject, candidate, live)
-    const messages = typeof history === 'string' ? undefined : await this.#schemas.compareBeside(candidate.schema, history, options)
-    return messages instanceof TooMuch ? refusals.incompatible(subject, [incomparable(messages)]) : null
-  }
-
-  #settingsGone(subject: string): Change[] {
-    const changes: Change[] = []
-    if (this.store.config(subject) !== undefined) changes.push({ type: 'config', subject, value: null })
-    if (this.store.mode(subject) !== undefined) changes.push({ type: 'mode', subject, value: null })
-    return changes
-  }
-
-  /** One change at a time, each on a state that no earlier write can still alter. */
-  async #exclusively<T>(change: () => Promise<T | RegistryRefusal>): Promise<T | RegistryRefusal> {
-    if (this.#writesWaiting >= writesWaitingMax) return refusals.tooManyWrites(this.#writesWaiting)
-    this.#writesWaiting++
-    const turn = this.#writing.then(async () => await this.#log.settle() ?? await change())
-    this.#writing = turn.catch(() => undefined)
-    try {
-      return await turn
-    } finally {
-      this.#writesWaiting--
-    }
-  }
-}
-
-function incomparable({ reason }: TooMuch): string {
-  return `The schema cannot be compared with the earlier ones: that ${reason}`
 }

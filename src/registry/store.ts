@@ -26,6 +26,9 @@ export interface SchemaVersion {
   readonly timestampMs: number
 }
 
+/** A version as clients write it. */
+export type VersionSpec = number | 'latest'
+
 /** A record of the topic, key and value read. A null value is a tombstone. */
 export type Change =
   | { readonly type: 'schema'; readonly subject: string; readonly version: number; readonly value: SchemaVersion | null }

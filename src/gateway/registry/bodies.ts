@@ -1,9 +1,10 @@
 // Bodies of requests to the registry's API. What they have beyond what is known is passed over: clients are newer than servers.
+import type { SchemaRequest } from '../../registry/candidates.ts'
 import { type ConfigUpdate, readConfig } from '../../registry/configs.ts'
 import { refusals } from '../../registry/errors.ts'
 import { type Metadata, readMetadata } from '../../registry/metadata.ts'
 import { type Mode, modeNamed } from '../../registry/modes.ts'
-import type { SchemaRequest, TagRequest } from '../../registry/registry.ts'
+import type { TagRequest } from '../../registry/registrations.ts'
 import { readRuleSet, type RuleSet } from '../../registry/rule-set.ts'
 import type { Reference } from '../../registry/schema.ts'
 import type { SchemaTags } from '../../registry/tags.ts'

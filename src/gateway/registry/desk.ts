@@ -2,8 +2,9 @@
 // `subject`) before anything tells whether it exists; settings of the whole registry belong to the cluster.
 import type { Request, Response } from 'express'
 import { clusterResource, type Access, type AclOperation, type Caller } from '../../ports.ts'
+import type { SchemaRequest } from '../../registry/candidates.ts'
 import { besideSubject, contextOf, contextPrefix, defaultContext, globalScope, normalSubject } from '../../registry/contexts.ts'
-import type { Registry, SchemaRequest } from '../../registry/registry.ts'
+import type { Registry } from '../../registry/registry.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { type BodyBudget, parseJson, readBody } from '../body.ts'
 import { Problem } from '../problem.ts'

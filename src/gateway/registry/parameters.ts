@@ -1,7 +1,7 @@
 // Query and path parameters of the registry's API, read as Confluent's server reads them: a flag is set by `true` in any case, a page by offset and limit.
 import type { Request } from 'express'
 import { refusals, type RegistryRefusal } from '../../registry/errors.ts'
-import type { VersionSpec } from '../../registry/registry.ts'
+import type { VersionSpec } from '../../registry/store.ts'
 
 /** What a list has at most where the request does not say less; whoever wants more asks for the next page. */
 const listedMax = 20_000
