@@ -70,7 +70,8 @@ export class Registrations {
     if (found !== undefined) return found
     const forbidden = this.#forbidden(subject, request)
     if (forbidden !== null) return forbidden
-    const refused = await this.#comparisons.examine(subject, request) ?? (how.force === true || takesIds(this.#settings.mode(subject)) ? null : await this.#comparisons.compareBeside(subject, request, how))
+    const isCompared = how.force !== true && !takesIds(this.#settings.mode(subject))
+    const refused = await this.#comparisons.examine(subject, request) ?? (isCompared ? await this.#comparisons.compareBeside(subject, request, how) : null)
     if (refused !== null) return refused
     return this.#queue.exclusively(() => this.registerNow(subject, request, how))
   }

@@ -8,7 +8,7 @@ import {
 import { Candidates, type SchemaRequest } from './candidates.ts'
 import { Comparisons, type CompatibilityVerdict } from './comparisons.ts'
 import type { Config, ConfigUpdate, EffectiveConfig } from './configs.ts'
-import { besideSubject, contextPrefix, defaultContext } from './contexts.ts'
+import { besideSubject, contextOf, contextPrefix, defaultContext } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
 import { ChangeLog } from './log.ts'
