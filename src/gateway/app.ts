@@ -30,6 +30,7 @@ import { kinesisView } from './kinesis-view.ts'
 import type { Observe } from './management.ts'
 import { answerProblems, noSuchPath } from './problem.ts'
 import { RateLimits } from './rate-limits.ts'
+import { openApiRoutes } from './openapi/routes.ts'
 import { registryRouter } from './registry/router.ts'
 import type { ConsumerInstances } from './rest/consumers/consumer-instances.ts'
 import { consumerRoutes } from './rest/consumers/routes.ts'
@@ -122,6 +123,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(quorumRoutes(parts))
   app.use(deadLetterRoutes({ ...parts, budget }))
   app.use(overviewRoutes({ ...parts, startedAtMs: parts.clock.now() }))
+  app.use(openApiRoutes(parts))
   app.use(registryRouter({ ...parts, callerOf }))
   app.use(noSuchPath)
   app.use(answerProblems(parts.logger))

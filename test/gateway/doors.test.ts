@@ -53,7 +53,7 @@ describe('every route', () => {
     const paths = pathsOf(createGateway(gateway.parts).router.stack as unknown as Layer[])
     for (const path of paths.filter(one => !one.startsWith('/kinesis') || one.includes('streams'))) {
       const response = await gateway.as('bob').get(path.replace(/:subject/g, 'secret-subject').replace(/:partition/g, '0').replace(/:\w+/g, 'secret-topic'))
-      expect([path, response.status === 200 && response.text.includes('secret')]).toEqual([path, false])
+      expect([path, response.status === 200 && response.text.includes('secret-')]).toEqual([path, false])
     }
   })
 

@@ -1,5 +1,6 @@
 // A gateway over the in-memory backend, in process: `as('alice')` asks as a client with alice's certificate, `as()` as one without any.
 import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import supertest from 'supertest'
 import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
 import type { Door } from '../../src/gateway/authentication.ts'
@@ -15,6 +16,7 @@ import { TokenService } from '../../src/security/jwt.ts'
 import { anonymous } from '../../src/security/principal.ts'
 import { memoryBackend } from './memory-backend.ts'
 import { memoryCluster, type MemoryCluster } from './memory-brokers.ts'
+import { holdToOpenApi } from './openapi.ts'
 import { validatesNothing } from './validation.ts'
 
 export interface TestGateway {
@@ -72,7 +74,13 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}, { broke
   })
   return {
     backend, cluster, audited, logged, time, parts,
-    as: name => supertest(createGateway({ ...parts, door: doorOf(name) })),
+    as(name) {
+      const app = createGateway({ ...parts, door: doorOf(name) })
+      return supertest((request: IncomingMessage, response: ServerResponse) => {
+        holdToOpenApi(request, response)
+        app(request, response)
+      })
+    },
     async createTopic(name, { partitions = 1, configs = {} } = {}) {
       const topic: NewTopic = { name, partitions, replicationFactor: -1, configs: new Map(Object.entries(configs)) }
       const created = await backend.admin.createTopic(topic, { validateOnly: false })

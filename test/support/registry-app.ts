@@ -9,6 +9,7 @@ import type { Access, AclOperation, Backend, ResourceType } from '../../src/port
 import { openRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { Logger } from '../../src/world/world.ts'
 import { memoryBackend } from './memory-backend.ts'
+import { holdToOpenApi } from './openapi.ts'
 
 export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
@@ -30,7 +31,8 @@ export async function registryApp(options: { access?: Access; backend?: Backend 
   const app = express()
   app.enable('strict routing')
   app.set('query parser', 'simple')
-  app.use((_request, response, next) => {
+  app.use((request, response, next) => {
+    holdToOpenApi(request, response)
     setCaller(response, { principal: { type: 'User', name: 'CN=alice' }, host: '127.0.0.1' })
     next()
   })

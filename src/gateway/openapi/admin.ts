@@ -1,0 +1,216 @@
+// Administration, the two views of the same data, and the bridge between them, in the OpenAPI document.
+import { boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, ref, type Schema, text, time, words } from './json-schema.ts'
+import { type Family, flag, json, ok, type Operation, pages, parameter } from './operation.ts'
+
+/** A config's value. */
+const setting: Schema = { anyOf: [text, number, boolean] }
+const operations = words('all', 'read', 'write', 'create', 'delete', 'alter', 'describe', 'cluster-action', 'describe-configs', 'alter-configs', 'idempotent-write')
+const binding = {
+  principal: text, host: text, operation: operations, permission: words('allow', 'deny'), resourceType: words('topic', 'group', 'cluster', 'transactional-id', 'subject', 'tag'),
+  resourceName: text,
+}
+const { host: _host, permission: _permission, ...wanted } = binding
+const aclFilters = Object.fromEntries(['principal', 'host', 'operation', 'permission', 'resourceType', 'resourceName', 'patternType'].map(name => [name, parameter('Only those with this.')]))
+const replicaLists = { replicas: ids, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids }
+const offsets = { logStartOffset: integer, lastStableOffset: integer, highWatermark: integer, logEndOffset: integer }
+const fault = nullable(object({ error_code: integer, message: text }))
+const partitionRef = { topic: text, partition: integer }
+const describe = 'DESCRIBE on the cluster.'
+const alter = 'ALTER on the cluster.'
+const internal = flag('Internal topics too.')
+
+const action: Operation = { summary: 'Stops, starts or restarts a broker, or has it fail', description: alter, answers: ok('The broker, once it is done.', json(ref('AdminBroker'))) }
+
+export const adminFamily: Family = {
+  tag: 'Administration',
+  description: 'What `npx sluice` asks. Every change is in the audit log.',
+  schemas: {
+    AclBinding: object({ ...binding, patternType: words('literal', 'prefixed') }),
+    AccessKey: object({ id: text, principal: text, createdAt: time }, { secret: text }),
+    AdminTopic: object({ name: text, id: text, internal: boolean, underReplicated: integer, offline: integer, partitions: list(object({
+      partition: integer, leader: integer, leaderEpoch: integer, ...replicaLists, isUnderReplicated: boolean,
+    })) }),
+    CreatedTopic: object({ name: text, id: text, partitions: integer, replicationFactor: integer }, { configs: mapOf(text) }),
+    AdminBroker: object({
+      id: integer, rack: nullable(text), state: text, isUp: boolean, fault: nullable(text), leaders: integer, replicas: integer, outOfSync: integer, storageBytes: nullable(integer),
+      limitBytes: nullable(integer), directories: list(text), ports: mapOf(integer),
+    }),
+    LogDirectory: object({
+      path: text, failed: nullable(text), totalBytes: integer, usableBytes: integer, limitBytes: nullable(integer),
+      replicas: list(object({ ...partitionRef, bytes: integer, lag: integer, isFuture: boolean })),
+    }),
+    ClusterBroker: object({ id: integer, rack: nullable(text), state: text }),
+    ClusterState: object({ id: text, controllerId: integer, brokers: list(ref('ClusterBroker')) }),
+  },
+  paths: {
+    '/admin/overview': {
+      get: {
+        summary: 'One look at the whole server', description: describe,
+        answers: ok('Figures.', json(object({
+          cluster: ref('ClusterState'), startedAt: time, topics: integer, partitions: integer, internalTopics: integer, offlinePartitions: list(text), underReplicatedPartitions: list(text),
+          groups: list(object({ groupId: text, state: text, protocolType: text }, {})), acls: integer, accessKeys: integer,
+        }))),
+      },
+    },
+    '/admin/acls': {
+      get: { summary: 'ACLs', description: describe, query: aclFilters, answers: ok('ACLs.', json(object({ acls: list(ref('AclBinding')) }))) },
+      post: {
+        summary: 'Makes ACLs', description: alter, body: json(object({ acls: list(object(wanted, { host: text, permission: binding.permission, patternType: words('literal', 'prefixed') })) })),
+        answers: Object.fromEntries([201, 207].map(status => [status, {
+          description: status === 201 ? 'Made.' : 'Some were refused.', content: json(object({ acls: list(object({ ...binding, patternType: text, error: fault })) })),
+        }])),
+      },
+      delete: { summary: 'Deletes ACLs', description: `${alter} At least one filter is needed.`, query: aclFilters, answers: ok('Those that went.', json(object({ deleted: list(ref('AclBinding')) }))) },
+    },
+    '/admin/access-keys': {
+      get: { summary: 'Access keys for the Kinesis API', description: describe, answers: ok('Keys, without their secrets.', json(object({ accessKeys: list(ref('AccessKey')) }))) },
+      post: { summary: 'Makes an access key', description: alter, body: json(object({ principal: text })), answers: { 201: { description: 'The key with its secret, this once.', content: json(ref('AccessKey')) } } },
+    },
+    '/admin/access-keys/{id}': { delete: { summary: 'Deletes an access key', description: alter, answers: ok('Gone.') } },
+    '/admin/topics': {
+      get: {
+        summary: 'Topics with their replicas', description: describe, query: { ...pages, internal },
+        answers: ok('A page.', json(object({ topics: list(ref('AdminTopic')), next: nullable(text) }))),
+      },
+      post: {
+        summary: 'Makes a topic', description: 'CREATE on the topic or the cluster.',
+        body: json(object({ name: text }, { partitions: integer, replicationFactor: integer, configs: mapOf(setting), validateOnly: boolean })),
+        answers: { 200: { description: 'As it would be made.', content: json(ref('CreatedTopic')) }, 201: { description: 'Made.', content: json(ref('CreatedTopic')) } },
+      },
+    },
+    '/admin/topics/{topic}': {
+      patch: {
+        summary: 'Changes configs of a topic, or gives it more partitions', description: 'ALTER_CONFIGS or ALTER on the topic. Null takes a config back to its default.',
+        body: json(object({}, { configs: mapOf(nullable(setting)), partitions: integer })),
+        answers: ok('From what to what.', json(object({
+          name: text, configs: list(object({ name: text, from: nullable(text), to: nullable(text) })), partitions: nullable(object({ from: integer, to: integer })),
+        }))),
+      },
+      delete: { summary: 'Deletes a topic', description: 'DELETE on the topic.', answers: ok('What is gone.', json(object({ name: text, id: nullable(text), partitions: integer }))) },
+    },
+    '/admin/topics/{topic}/replicas': {
+      get: {
+        summary: 'Every replica of a topic as its broker sees it', description: 'DESCRIBE on the cluster or the topic.',
+        answers: ok('By partition.', json(object({
+          topic: text, id: text, partitions: list(object({
+            partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids,
+            replicas: list(object({
+              broker: integer, role: text, isInSync: boolean, ...Object.fromEntries([...Object.keys(offsets), 'durableOffset'].map(name => [name, nullable(integer)])),
+            })),
+          })),
+        }))),
+      },
+    },
+    '/admin/brokers': {
+      get: { summary: 'Brokers', description: describe, answers: ok('Brokers.', json(object({ controllerId: integer, brokers: list(ref('AdminBroker')) }))) },
+      post: {
+        summary: 'Adds a broker', description: alter, body: json(object({}, { id: integer, rack: text, directories: list(text) })),
+        answers: { 201: { description: 'The broker.', content: json(ref('AdminBroker')) } },
+      },
+    },
+    '/admin/brokers/{id}': {
+      get: { summary: 'A broker', description: describe, answers: ok('The broker.', json(ref('AdminBroker'))) },
+      delete: {
+        summary: 'Moves a broker\'s partitions to the others and removes it', description: `${alter} With Accept application/x-ndjson the answer comes at once, with a line per step.`,
+        answers: { 200: { description: 'Steps, a line for each.', content: { 'application/x-ndjson': text } }, 204: { description: 'Gone.' } },
+      },
+    },
+    '/admin/brokers/{id}/storage': {
+      put: { summary: 'Limits what a broker stores', description: alter, body: json(object({ limitBytes: nullable(integer) })), answers: ok('The broker.', json(ref('AdminBroker'))) },
+    },
+    '/admin/brokers/{id}/{action}': { post: action },
+    '/admin/brokers/{id}/log-dirs': {
+      get: { summary: 'Data directories of a broker', description: describe, answers: ok('Directories.', json(object({ directories: list(ref('LogDirectory')) }))) },
+    },
+    '/admin/brokers/{id}/log-dirs/move': {
+      post: {
+        summary: 'Moves a replica to another directory of its broker', description: alter, body: json(object({ ...partitionRef, path: text })),
+        answers: { 202: { description: 'Begun.', content: json(object({ broker: integer, ...partitionRef, path: text })) } },
+      },
+    },
+    '/admin/reassignments': {
+      get: {
+        summary: 'Partitions that move', description: describe, query: { topic: parameter('Only of this topic.') },
+        answers: ok('Reassignments.', json(object({ reassignments: list(object({ ...partitionRef, replicas: ids, addingReplicas: ids, removingReplicas: ids })) }))),
+      },
+      post: {
+        summary: 'Moves partitions', description: `${alter} Either \`partitions\` with their replicas (null gives a move up), or \`topics\` to be spread over \`brokers\`.`,
+        body: json(oneOf(
+          object({ partitions: list(object({ ...partitionRef, replicas: nullable(ids) })) }), object({ topics: list(text), brokers: ids }, { replicationFactor: integer }),
+        )),
+        answers: Object.fromEntries([[200, 'Nothing has to move.'], [202, 'Begun.'], [207, 'Some were refused.']].map(([status, description]) => [status, {
+          description: String(description), content: json(object({ partitions: list(object({ ...partitionRef, replicas: nullable(ids), error: fault })) })),
+        }])),
+      },
+    },
+    '/admin/elections': {
+      post: {
+        summary: 'Elects leaders', description: alter, body: json(object({ kind: words('preferred', 'unclean') }, { partitions: list(object(partitionRef)) })),
+        answers: Object.fromEntries([200, 207].map(status => [status, {
+          description: status === 200 ? 'Elected.' : 'Some were refused.', content: json(object({ partitions: list(object({ ...partitionRef, elected: boolean, error: fault })) })),
+        }])),
+      },
+    },
+    '/admin/quorum': {
+      get: {
+        summary: 'Who holds the cluster\'s metadata', description: describe,
+        answers: ok('The quorum.', json(object({
+          leaderId: integer, leaderEpoch: integer, highWatermark: integer,
+          voters: list(object({ id: integer, logEndOffset: integer, lag: integer, lastFetchAt: nullable(time), lastCaughtUpAt: nullable(time) })),
+        }))),
+      },
+    },
+  },
+}
+
+const used = object({ Used: number, Limit: nullable(number) })
+const partitionView = oneOf(
+  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...offsets }),
+  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, error: text }),
+)
+const topicView = { name: text, id: text, internal: boolean, createdAt: time, partitions: list(partitionView) }
+
+export const viewsFamily: Family = {
+  tag: 'Both views',
+  description: 'The same data in Kafka\'s words and in AWS\'s, and the same position under its two names.',
+  schemas: {
+    KafkaTopicView: object(topicView),
+    StreamView: object({
+      StreamName: text, StreamARN: text, StreamStatus: text, StreamModeDetails: object({ StreamMode: text }), StreamCreationTimestamp: number, RetentionPeriodHours: number,
+      OpenShardCount: integer, Shards: list(object({
+        ShardId: text, HashKeyRange: object({ StartingHashKey: text, EndingHashKey: text }), SequenceNumberRange: object({ StartingSequenceNumber: text }, { EndingSequenceNumber: text }),
+        LatestSequenceNumber: nullable(text), ThroughputWithinLastSecond: object({ WriteBytes: used, WriteRecords: used, ReadBytes: used, ReadCalls: used }),
+      }, { ParentShardId: text, AdjacentParentShardId: text })),
+    }),
+  },
+  paths: {
+    '/kafka/topics': {
+      get: {
+        summary: 'Topics in Kafka\'s words', description: 'Those that the caller may DESCRIBE.', query: { ...pages, internal },
+        answers: ok('A page.', json(object({ cluster: ref('ClusterState'), topics: list(ref('KafkaTopicView')), next: nullable(text) }))),
+      },
+    },
+    '/kafka/topics/{topic}': {
+      get: {
+        summary: 'A topic in Kafka\'s words', description: 'DESCRIBE on the topic; the configs are null without DESCRIBE_CONFIGS.',
+        answers: ok('The topic.', json(object({ ...topicView, brokers: list(ref('ClusterBroker')), configs: nullable(mapOf(object({ value: nullable(text), source: text }))) }))),
+      },
+    },
+    '/kinesis/streams': {
+      get: { summary: 'Streams in AWS\'s words', query: pages, answers: ok('A page.', json(object({ Streams: list(ref('StreamView')), Next: nullable(text) }))) },
+    },
+    '/kinesis/streams/{stream}': { get: { summary: 'A stream in AWS\'s words', answers: ok('The stream.', json(ref('StreamView'))) } },
+    '/bridge/positions': {
+      get: {
+        summary: 'A position under both its names', description: 'DESCRIBE on the topic. An offset of a partition, or a sequence number of a shard.',
+        query: {
+          topic: parameter('Name of the topic.'), stream: parameter('The same, as AWS says it.'), partition: parameter('Number of the partition.', integer), shard: parameter('Id of the shard.'),
+          offset: parameter('An offset.', integer), sequence: parameter('A sequence number.'),
+        },
+        answers: ok('The position.', json(object({
+          ...partitionRef, offset: integer, stream: text, shardId: text, sequenceNumber: text, timestamp: time, timestampMs: integer,
+        }))),
+      },
+    },
+  },
+}
