@@ -6,6 +6,7 @@ import { readFrame, schemaText } from '../../registry/framing.ts'
 import type { LetterStates } from '../../registry/letter-log.ts'
 import { idsOf, payloadOf } from '../../registry/named-schemas.ts'
 import type { Registry } from '../../registry/registry.ts'
+import { withheldBytes } from '../rest/part-reader.ts'
 
 export interface LetterViewParts {
   readonly registry: Registry
@@ -51,9 +52,13 @@ function showPart(record: RecordParts, part: 'key' | 'value', caller: Caller, { 
   const frame = readFrame(bytes, part, record.headers)
   if (typeof frame === 'string') return plain(bytes, bytes)
   const behind = frame.bytes.subarray(frame.from)
-  const ids = idsOf(registry, frame.schema)
-  if (typeof ids === 'string') return plain(bytes, behind)
   const mayRead = (tag: string): boolean => access.wouldAllow(caller, 'read', 'tag', tag)
+  const ids = idsOf(registry, frame.schema)
+  if (typeof ids === 'string') {
+    // It may be a schema of another context.
+    const withheld = withheldBytes(registry, frame, mayRead)
+    return withheld === null ? plain(bytes, behind) : { withheld: withheld.reason }
+  }
   let json: ShownPart = null
   for (const id of ids) {
     const codec = registry.payloadCodec(id)

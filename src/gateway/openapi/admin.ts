@@ -1,5 +1,5 @@
-// Administration, the two views of the same data, and the bridge between them, in the OpenAPI document.
-import { boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, ref, type Schema, text, time, words } from './json-schema.ts'
+// Administration in the OpenAPI document.
+import { base64, boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, ref, type Schema, text, time, words } from './json-schema.ts'
 import { type Family, flag, json, ok, type Operation, pages, parameter } from './operation.ts'
 
 /** A config's value. */
@@ -19,6 +19,9 @@ const describe = 'DESCRIBE on the cluster.'
 const alter = 'ALTER on the cluster.'
 const internal = flag('Internal topics too.')
 
+const contents = flag('With keys, values and headers.')
+const shownPart = nullable(oneOf(object({ json: {} }), object({ text }), object({ base64: text }), object({ withheld: text })))
+
 const action: Operation = { summary: 'Stops, starts or restarts a broker, or has it fail', description: alter, answers: ok('The broker, once it is done.', json(ref('AdminBroker'))) }
 
 export const adminFamily: Family = {
@@ -27,18 +30,27 @@ export const adminFamily: Family = {
   schemas: {
     AclBinding: object({ ...binding, patternType: words('literal', 'prefixed') }),
     AccessKey: object({ id: text, principal: text, createdAt: time }, { secret: text }),
-    AdminTopic: object({ name: text, id: text, internal: boolean, underReplicated: integer, offline: integer, partitions: list(object({
-      partition: integer, leader: integer, leaderEpoch: integer, ...replicaLists, isUnderReplicated: boolean,
-    })) }),
+    AdminTopic: object({
+      name: text, id: text, internal: boolean, underReplicated: integer, offline: integer,
+      partitions: list(object({ partition: integer, leader: integer, leaderEpoch: integer, ...replicaLists, isUnderReplicated: boolean })),
+    }),
     CreatedTopic: object({ name: text, id: text, partitions: integer, replicationFactor: integer }, { configs: mapOf(text) }),
     AdminBroker: object({
-      id: integer, rack: nullable(text), state: text, isUp: boolean, fault: nullable(text), leaders: integer, replicas: integer, outOfSync: integer, storageBytes: nullable(integer),
+      id: integer, rack: nullable(text), state: text, isUp: boolean, fault: nullable(text), leaders: integer,
+      replicas: integer, outOfSync: integer, storageBytes: nullable(integer),
       limitBytes: nullable(integer), directories: list(text), ports: mapOf(integer),
     }),
     LogDirectory: object({
       path: text, failed: nullable(text), totalBytes: integer, usableBytes: integer, limitBytes: nullable(integer),
       replicas: list(object({ ...partitionRef, bytes: integer, lag: integer, isFuture: boolean })),
     }),
+    DeadLetter: object({
+      ...partitionRef, offset: integer, state: words('waiting', 'redriven', 'open'), redrivenTo: nullable(object({ ...partitionRef, offset: integer })), reason: text,
+      part: words('key', 'value'), pointer: text, schema: nullable(text),
+      origin: object({ topic: text, partition: integer, index: integer, batch: nullable(text), timestamp: nullable(time) }),
+      principal: text, clientId: nullable(text), wayIn: text, time, keyBytes: nullable(integer), valueBytes: nullable(integer),
+      headers: list(object({ name: text }, { value: nullable(base64), bytes: nullable(integer) })),
+    }, { key: shownPart, value: shownPart }),
     ClusterBroker: object({ id: integer, rack: nullable(text), state: text }),
     ClusterState: object({ id: text, controllerId: integer, brokers: list(ref('ClusterBroker')) }),
   },
@@ -151,64 +163,43 @@ export const adminFamily: Family = {
         }])),
       },
     },
+    '/admin/dlq': {
+      get: {
+        summary: 'Dead-letter topics', description: 'Those that the caller may READ.',
+        answers: ok('What lies in each.', json(object({ topics: list(object({
+          topic: text, letters: integer, waiting: integer, redriven: integer, open: integer, origins: list(text), reasons: list(object({ reason: text, count: integer })),
+        })) }))),
+      },
+    },
+    '/admin/dlq/{topic}': {
+      get: {
+        summary: 'Dead letters', description: 'READ on the dead-letter topic. Contents are masked as REST reads are.',
+        query: {
+          partition: parameter('Only of this partition.', integer), from: parameter('From this offset on, in the first partition.', integer), limit: pages.limit,
+          state: parameter('Only those in this state.', words('waiting', 'redriven', 'open', 'all')), origin: parameter('Only those that were meant for this topic.'),
+          reason: parameter('Only those with this in their reason.'), since: parameter('Only those put aside since.', time), contents,
+        },
+        answers: ok('A page.', json(object({ letters: list(ref('DeadLetter')), next: nullable(object({ partition: integer, offset: integer })) }))),
+      },
+    },
+    '/admin/dlq/{topic}/{partition}/{offset}': {
+      get: { summary: 'A dead letter', description: 'READ on the dead-letter topic.', query: { contents }, answers: ok('The letter.', json(ref('DeadLetter'))) },
+    },
+    '/admin/dlq/{topic}/redrive': {
+      post: {
+        summary: 'Sends dead letters to where they were meant for', description: 'READ on the dead-letter topic and WRITE on theirs. Those that still do not fit stay.',
+        body: json(object({}, { partition: integer, offset: integer, value: {}, valueBase64: base64, origin: text, reason: text, since: time, dryRun: boolean })),
+        answers: ok('What became of them.', {
+          ...json(object({ redriven: integer, failed: integer, failures: list(object({ partition: integer, offset: integer, reason: text })) })), 'application/x-ndjson': text,
+        }),
+      },
+    },
     '/admin/quorum': {
       get: {
         summary: 'Who holds the cluster\'s metadata', description: describe,
         answers: ok('The quorum.', json(object({
           leaderId: integer, leaderEpoch: integer, highWatermark: integer,
           voters: list(object({ id: integer, logEndOffset: integer, lag: integer, lastFetchAt: nullable(time), lastCaughtUpAt: nullable(time) })),
-        }))),
-      },
-    },
-  },
-}
-
-const used = object({ Used: number, Limit: nullable(number) })
-const partitionView = oneOf(
-  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...offsets }),
-  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, error: text }),
-)
-const topicView = { name: text, id: text, internal: boolean, createdAt: time, partitions: list(partitionView) }
-
-export const viewsFamily: Family = {
-  tag: 'Both views',
-  description: 'The same data in Kafka\'s words and in AWS\'s, and the same position under its two names.',
-  schemas: {
-    KafkaTopicView: object(topicView),
-    StreamView: object({
-      StreamName: text, StreamARN: text, StreamStatus: text, StreamModeDetails: object({ StreamMode: text }), StreamCreationTimestamp: number, RetentionPeriodHours: number,
-      OpenShardCount: integer, Shards: list(object({
-        ShardId: text, HashKeyRange: object({ StartingHashKey: text, EndingHashKey: text }), SequenceNumberRange: object({ StartingSequenceNumber: text }, { EndingSequenceNumber: text }),
-        LatestSequenceNumber: nullable(text), ThroughputWithinLastSecond: object({ WriteBytes: used, WriteRecords: used, ReadBytes: used, ReadCalls: used }),
-      }, { ParentShardId: text, AdjacentParentShardId: text })),
-    }),
-  },
-  paths: {
-    '/kafka/topics': {
-      get: {
-        summary: 'Topics in Kafka\'s words', description: 'Those that the caller may DESCRIBE.', query: { ...pages, internal },
-        answers: ok('A page.', json(object({ cluster: ref('ClusterState'), topics: list(ref('KafkaTopicView')), next: nullable(text) }))),
-      },
-    },
-    '/kafka/topics/{topic}': {
-      get: {
-        summary: 'A topic in Kafka\'s words', description: 'DESCRIBE on the topic; the configs are null without DESCRIBE_CONFIGS.',
-        answers: ok('The topic.', json(object({ ...topicView, brokers: list(ref('ClusterBroker')), configs: nullable(mapOf(object({ value: nullable(text), source: text }))) }))),
-      },
-    },
-    '/kinesis/streams': {
-      get: { summary: 'Streams in AWS\'s words', query: pages, answers: ok('A page.', json(object({ Streams: list(ref('StreamView')), Next: nullable(text) }))) },
-    },
-    '/kinesis/streams/{stream}': { get: { summary: 'A stream in AWS\'s words', answers: ok('The stream.', json(ref('StreamView'))) } },
-    '/bridge/positions': {
-      get: {
-        summary: 'A position under both its names', description: 'DESCRIBE on the topic. An offset of a partition, or a sequence number of a shard.',
-        query: {
-          topic: parameter('Name of the topic.'), stream: parameter('The same, as AWS says it.'), partition: parameter('Number of the partition.', integer), shard: parameter('Id of the shard.'),
-          offset: parameter('An offset.', integer), sequence: parameter('A sequence number.'),
-        },
-        answers: ok('The position.', json(object({
-          ...partitionRef, offset: integer, stream: text, shardId: text, sequenceNumber: text, timestamp: time, timestampMs: integer,
         }))),
       },
     },

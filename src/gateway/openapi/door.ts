@@ -8,6 +8,11 @@ const kinesis: Operation = {
   answers: ok('As AWS answers.', { '*/*': anything }), refusal: anything,
 }
 
+const glue: Operation = {
+  summary: 'The schema operations of AWS Glue', description: 'AWS JSON 1.1 with AWS signatures, for Glue\'s serializers; also at `/`, by the same X-Amz-Target.',
+  body: { 'application/x-amz-json-1.1': anything }, answers: ok('As AWS answers.', { '*/*': anything }), refusal: anything,
+}
+
 export const doorFamily: Family = {
   tag: 'Doors',
   description: 'Everything but these asks for a client certificate, or for a bearer token that is bound to one. `--dev` asks for neither.',
@@ -23,6 +28,8 @@ export const doorFamily: Family = {
     },
     '/kinesis': { post: kinesis },
     '/kinesis/': { post: kinesis },
+    '/glue': { post: glue },
+    '/glue/': { post: glue },
     '/openapi.json': { get: { summary: 'This description', answers: ok('An OpenAPI 3.1 document.', json({ type: 'object' })) } },
     '/docs': { get: { summary: 'This description as a page', answers: ok('HTML.', { 'text/html': text }) } },
   },

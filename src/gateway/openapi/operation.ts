@@ -91,12 +91,15 @@ const pathSchemas: { readonly [name: string]: { readonly description: string; re
 /** The operation as the document has it. */
 export function operationObject(operation: Operation, { method, path, family: { tag, types: ownTypes = [] } }: { method: Method; path: string; family: Family }): object {
   const { summary, description, query = {}, body, bodyRequired = true, answers, refusal = ref('Problem') } = operation
-  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({ name, in: 'path', required: true, ...pathSchemas[name!] ?? { description: `The ${name}.`, schema: text } }))
+  const inPath = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => (
+    { name, in: 'path', required: true, ...pathSchemas[name] ?? { description: `The ${name}.`, schema: text } }
+  ))
   const inQuery = Object.entries(query).map(([name, one]) => ({
     name, in: 'query', description: one.description, ...one.required === true && { required: true },
     schema: one.repeated === true ? { type: 'array', items: one.schema } : one.schema,
   }))
-  const types = new Set([...problemTypes, ...ownTypes, ...Object.values(answers).flatMap(answer => Object.keys(answer.content ?? {}).filter(type => type.endsWith('json') || type === '*/*'))])
+  const answerTypes = Object.values(answers).flatMap(answer => Object.keys(answer.content ?? {})).filter(type => type.endsWith('json') || type === '*/*')
+  const types = new Set([...problemTypes, ...ownTypes, ...answerTypes])
   return {
     operationId: `${method} ${path.replace(/\/$/, '/root')}`.replaceAll(/[^A-Za-z0-9]+([A-Za-z0-9])?/g, (_all, next: string | undefined) => next?.toUpperCase() ?? ''),
     tags: [tag], summary,

@@ -8,7 +8,7 @@ interface Shown {
   readonly description?: string
   readonly tags: readonly string[]
   readonly operationId: string
-  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean; readonly description: string; readonly schema: Schema }[]
+  readonly parameters?: readonly { readonly name: string; readonly in: string; readonly required?: boolean; readonly description: string }[]
   readonly requestBody?: { readonly content: Contents }
   readonly responses: { readonly [status: string]: { readonly description: string; readonly content?: Contents } }
 }
@@ -37,7 +37,8 @@ export function documentPage(document: OpenApiDocument): string {
   const sections = tags.map(({ name, description }) => `<section id="${idOf(name)}"><h2>${escaped(name)}</h2><p>${marked(description)}</p>
 ${all.filter(({ operation }) => operation.tags.includes(name)).map(operationHtml).join('\n')}</section>`)
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><title>${escaped(info.title)}</title><style>${style}</style></head><body>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(info.title)}</title><style>${style}</style></head><body>
 <h1>${escaped(info.title)}</h1><p>Version ${escaped(info.version)}. ${marked(info.description)} The same for programs: <a href="/openapi.json">/openapi.json</a>.</p>
 <nav><ul>${tags.map(({ name }) => `<li><a href="#${idOf(name)}">${escaped(name)}</a></li>`).join('')}<li><a href="#shapes">Shapes</a></li></ul></nav>
 ${sections.join('\n')}

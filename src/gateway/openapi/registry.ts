@@ -105,7 +105,7 @@ function compatibility(against: string): Operations {
   }
 }
 
-const alive: Operation = { summary: 'Whether the registry answers', answers: ok('It does.', answer(object({}))) }
+const alive: Operation = { summary: 'Whether the registry answers', answers: ok('It does.', { ...answer(object({})), 'application/x-amz-json-1.1': {} }) }
 
 export const registryFamily: Family = {
   tag: 'Schema registry',
@@ -114,7 +114,10 @@ export const registryFamily: Family = {
   types,
   schemas,
   paths: {
-    '/': { get: alive, post: alive },
+    '/': {
+      get: alive,
+      post: { ...alive, description: 'With an X-Amz-Target of AWSGlue it is AWS Glue\'s API, as at `/glue`.', body: { '*/*': {} }, bodyRequired: false },
+    },
     '/subjects': {
       get: read('Subjects', list(text), { subjectPrefix: parameter('What they begin with; `:*:` for those of all contexts, which is the default.'), deleted, deletedOnly, ...pages }),
     },

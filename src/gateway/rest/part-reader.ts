@@ -6,6 +6,7 @@ import { contextOf } from '../../registry/contexts.ts'
 import { InvalidSchema } from '../../registry/errors.ts'
 import { type SchemaFault, Withheld } from '../../registry/fault.ts'
 import { type Frame, readFrame, type SchemaName, schemaText } from '../../registry/framing.ts'
+import { payloadOf } from '../../registry/named-schemas.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { schemaTypes } from '../../registry/schema.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
@@ -36,7 +37,7 @@ export function partReader(parts: ReaderParts, of: { part: 'key' | 'value'; hasS
   const { part } = of
   const asItIs = (read: (bytes: Buffer) => string | SchemaFault): PartReader => (bytes, headers) => {
     const frame = readFrame(bytes, part, headers)
-    return (typeof frame === 'string' ? null : withheld(parts.registry, frame, mayRead)) ?? read(bytes)
+    return (typeof frame === 'string' ? null : withheldBytes(parts.registry, frame, mayRead)) ?? read(bytes)
   }
   const bySchema: PartReader = (bytes, headers) => {
     const frame = readFrame(bytes, part, headers)
@@ -58,15 +59,16 @@ function decoded(registry: Registry, frame: Frame, wanted: string | undefined, h
   const [known] = versions
   if (known === undefined) return { pointer: '', reason: `schema ${name} is not known` }
   const version = wanted === undefined ? known : versions.find(each => each.schemaType === wanted)
-  if (version === undefined) return withheld(registry, frame, how.mayRead) ?? { pointer: '', reason: `schema ${name} is of type ${known.schemaType}, not ${wanted}` }
+  if (version === undefined) return withheldBytes(registry, frame, how.mayRead) ?? { pointer: '', reason: `schema ${name} is of type ${known.schemaType}, not ${wanted}` }
   const codec = registry.payloadCodec(version.id, contextOf(version.subject))
-  if (codec instanceof InvalidSchema) return withheld(registry, frame, how.mayRead) ?? { pointer: '', reason: `schema ${name} cannot be used: ${codec.message}` }
-  const { bytes, from } = payloadOf(frame)
-  return codec.decode(bytes, from, how)
+  if (codec instanceof InvalidSchema) return withheldBytes(registry, frame, how.mayRead) ?? { pointer: '', reason: `schema ${name} cannot be used: ${codec.message}` }
+  const payload = payloadOf(frame, registry.parsed(version))
+  if ('reason' in payload) return withheldBytes(registry, frame, how.mayRead) ?? payload
+  return codec.decode(payload.bytes, payload.from, how)
 }
 
-/** Why bytes may not be shown as they are. */
-function withheld(registry: Registry, frame: Frame, mayRead: MayRead): Withheld | null {
+/** Why bytes may not be shown as they are to whom `mayRead` tells of: their schema has fields that are masked for him, or they break its rules of reading. */
+export function withheldBytes(registry: Registry, frame: Frame, mayRead: MayRead): Withheld | null {
   for (const version of versionsOf(registry, frame.schema)) {
     const codec = registry.payloadCodec(version.id, contextOf(version.subject))
     if (codec instanceof InvalidSchema) {
@@ -75,8 +77,8 @@ function withheld(registry: Registry, frame: Frame, mayRead: MayRead): Withheld 
       if (hasTags) return new Withheld('', `schema ${version.id} has tags and cannot be read: ${codec.message}`)
       continue
     }
-    const { bytes, from } = payloadOf(frame)
-    const reason = codec.withholds(bytes, from, mayRead)
+    const payload = payloadOf(frame, registry.parsed(version))
+    const reason = codec.withholds(...'reason' in payload ? [frame.bytes, frame.from] as const : [payload.bytes, payload.from] as const, mayRead)
     if (reason !== null) return reason
   }
   return null
@@ -96,11 +98,6 @@ function versionsOf(registry: Registry, schema: SchemaName): readonly SchemaVers
       return version === undefined ? [] : [version]
     }
   }
-}
-
-/** Message indexes that came in a header stand before the payload for the codec. */
-function payloadOf({ bytes, from, indexes }: Frame): { bytes: Buffer; from: number } {
-  return indexes === undefined ? { bytes, from } : { bytes: Buffer.concat([indexes, bytes.subarray(from)]), from: 0 }
 }
 
 /** The bytes themselves where they are JSON, numbers in full precision. */

@@ -1,0 +1,58 @@
+// The two views of the same data, and the bridge between them, in the OpenAPI document.
+import { boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, ref, text, time } from './json-schema.ts'
+import { type Family, flag, json, ok, pages, parameter } from './operation.ts'
+
+const replicaLists = { replicas: ids, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids }
+const offsets = { logStartOffset: integer, lastStableOffset: integer, highWatermark: integer, logEndOffset: integer }
+const used = object({ Used: number, Limit: nullable(number) })
+const partitionView = oneOf(
+  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...offsets }),
+  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, error: text }),
+)
+const topicView = { name: text, id: text, internal: boolean, createdAt: time, partitions: list(partitionView) }
+
+export const viewsFamily: Family = {
+  tag: 'Both views',
+  description: 'The same data in Kafka\'s words and in AWS\'s, and the same position under its two names.',
+  schemas: {
+    KafkaTopicView: object(topicView),
+    StreamView: object({
+      StreamName: text, StreamARN: text, StreamStatus: text, StreamModeDetails: object({ StreamMode: text }), StreamCreationTimestamp: number, RetentionPeriodHours: number,
+      OpenShardCount: integer, Shards: list(object({
+        ShardId: text, HashKeyRange: object({ StartingHashKey: text, EndingHashKey: text }),
+        SequenceNumberRange: object({ StartingSequenceNumber: text }, { EndingSequenceNumber: text }),
+        LatestSequenceNumber: nullable(text), ThroughputWithinLastSecond: object({ WriteBytes: used, WriteRecords: used, ReadBytes: used, ReadCalls: used }),
+      }, { ParentShardId: text, AdjacentParentShardId: text })),
+    }),
+  },
+  paths: {
+    '/kafka/topics': {
+      get: {
+        summary: 'Topics in Kafka\'s words', description: 'Those that the caller may DESCRIBE.', query: { ...pages, internal: flag('Internal topics too.') },
+        answers: ok('A page.', json(object({ cluster: ref('ClusterState'), topics: list(ref('KafkaTopicView')), next: nullable(text) }))),
+      },
+    },
+    '/kafka/topics/{topic}': {
+      get: {
+        summary: 'A topic in Kafka\'s words', description: 'DESCRIBE on the topic; the configs are null without DESCRIBE_CONFIGS.',
+        answers: ok('The topic.', json(object({ ...topicView, brokers: list(ref('ClusterBroker')), configs: nullable(mapOf(object({ value: nullable(text), source: text }))) }))),
+      },
+    },
+    '/kinesis/streams': {
+      get: { summary: 'Streams in AWS\'s words', query: pages, answers: ok('A page.', json(object({ Streams: list(ref('StreamView')), Next: nullable(text) }))) },
+    },
+    '/kinesis/streams/{stream}': { get: { summary: 'A stream in AWS\'s words', answers: ok('The stream.', json(ref('StreamView'))) } },
+    '/bridge/positions': {
+      get: {
+        summary: 'A position under both its names', description: 'DESCRIBE on the topic. An offset of a partition, or a sequence number of a shard.',
+        query: {
+          topic: parameter('Name of the topic.'), stream: parameter('The same, as AWS says it.'), partition: parameter('Number of the partition.', integer), shard: parameter('Id of the shard.'),
+          offset: parameter('An offset.', integer), sequence: parameter('A sequence number.'),
+        },
+        answers: ok('The position.', json(object({
+          topic: text, partition: integer, offset: integer, stream: text, shardId: text, sequenceNumber: text, timestamp: time, timestampMs: integer,
+        }))),
+      },
+    },
+  },
+}
