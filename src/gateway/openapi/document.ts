@@ -1,6 +1,7 @@
 // The OpenAPI 3.1 document of the whole gateway: every path of every family, and what they share. A test holds it against the routes that are mounted, and the other
 // tests of the gateway hold each request and answer against it.
 import { adminFamily } from './admin.ts'
+import { associationFamily } from './associations.ts'
 import { doorFamily } from './door.ts'
 import { integer, list, object, ref, type Schema, text } from './json-schema.ts'
 import { type Family, type Method, type Operation, operationObject } from './operation.ts'
@@ -9,7 +10,7 @@ import { consumerFamily, restFamily } from './rest.ts'
 import { restV3Family } from './rest-v3.ts'
 import { viewsFamily } from './views.ts'
 
-export const families: readonly Family[] = [restFamily, consumerFamily, restV3Family, registryFamily, viewsFamily, adminFamily, doorFamily]
+export const families: readonly Family[] = [restFamily, consumerFamily, restV3Family, registryFamily, associationFamily, viewsFamily, adminFamily, doorFamily]
 
 /** What says no: the same for all APIs of ours, with more members where a request was refused for its records. */
 const problem: Schema = object({ error_code: integer, message: text }, {

@@ -2,14 +2,14 @@
 import { about, boolean, integer, list, mapOf, nullable, object, openObject, ref, type Schema, text, words } from './json-schema.ts'
 import { type Content, type Family, flag, ok, type Operation, type Operations, parameter } from './operation.ts'
 
-const types = ['application/vnd.schemaregistry.v1+json', 'application/vnd.schemaregistry+json', 'application/json'] as const
+export const registryTypes = ['application/vnd.schemaregistry.v1+json', 'application/vnd.schemaregistry+json', 'application/json'] as const
 
-function answer(schema: Schema): Content {
-  return Object.fromEntries(types.map(type => [type, schema]))
+export function registryAnswer(schema: Schema): Content {
+  return Object.fromEntries(registryTypes.map(type => [type, schema]))
 }
 
-function body(schema: Schema): Content {
-  return { ...answer(schema), 'application/octet-stream': schema }
+export function registryBody(schema: Schema): Content {
+  return { ...registryAnswer(schema), 'application/octet-stream': schema }
 }
 
 const levels = words('NONE', 'BACKWARD', 'BACKWARD_TRANSITIVE', 'FORWARD', 'FORWARD_TRANSITIVE', 'FULL', 'FULL_TRANSITIVE')
@@ -61,7 +61,7 @@ const schemas = {
     ruleSet: nullable(ref('RuleSetRequest')), rulesToMerge: nullable(ref('RuleSetRequest')), rulesToRemove: nullable(list(text)),
   }),
   RegisteredSchema: object({ id: integer, version: integer, schema: text }, content),
-  SchemaVersion: object({ subject: text, version: integer, id: integer, schema: text }, { ...content, aliases: list(text) }),
+  SchemaVersion: object({ subject: text, version: integer, id: integer, schema: text }, { ...content, aliases: list(text), associations: list(ref('Association')) }),
   SchemaOfId: object({ schema: text }, { ...content, subject: text, version: integer, maxId: integer }),
   SubjectVersion: object({ subject: text, version: integer }),
   RegistryConfig: object({}, { ...settings, compatibilityLevel: levels }),
@@ -73,25 +73,25 @@ const schemas = {
 }
 
 function read(summary: string, schema: Schema, query: Operation['query'] = {}): Operation {
-  return { summary, query, answers: ok('Found.', answer(schema)) }
+  return { summary, query, answers: ok('Found.', registryAnswer(schema)) }
 }
 
 function configs(what: string): Operations {
   return {
-    get: { summary: `Settings of ${what}`, description: 'DESCRIBE_CONFIGS on it.', query: { defaultToGlobal: flag('What holds, with what is inherited.') }, answers: ok('The settings.', answer(ref('RegistryConfig'))) },
+    get: { summary: `Settings of ${what}`, description: 'DESCRIBE_CONFIGS on it.', query: { defaultToGlobal: flag('What holds, with what is inherited.') }, answers: ok('The settings.', registryAnswer(ref('RegistryConfig'))) },
     put: {
-      summary: `Changes settings of ${what}`, description: 'ALTER_CONFIGS on it. What is left out stays, null takes a setting back.', body: body(ref('RegistryConfigUpdate')),
-      answers: ok('What was asked for; GET calls the level `compatibilityLevel`.', answer(ref('RegistryConfigUpdated'))),
+      summary: `Changes settings of ${what}`, description: 'ALTER_CONFIGS on it. What is left out stays, null takes a setting back.', body: registryBody(ref('RegistryConfigUpdate')),
+      answers: ok('What was asked for; GET calls the level `compatibilityLevel`.', registryAnswer(ref('RegistryConfigUpdated'))),
     },
-    delete: { summary: `Takes the settings of ${what} back`, description: 'ALTER_CONFIGS on it.', answers: ok('The settings that went.', answer(ref('RegistryConfig'))) },
+    delete: { summary: `Takes the settings of ${what} back`, description: 'ALTER_CONFIGS on it.', answers: ok('The settings that went.', registryAnswer(ref('RegistryConfig'))) },
   }
 }
 
 function modes(what: string): Operations {
-  const mode = answer(ref('RegistryMode'))
+  const mode = registryAnswer(ref('RegistryMode'))
   return {
     get: { summary: `Mode of ${what}`, query: { defaultToGlobal: flag('What holds, with what is inherited.') }, answers: ok('The mode.', mode) },
-    put: { summary: `Sets the mode of ${what}`, query: { force: flag('IMPORT even where there are schemas.') }, body: body(openObject({ mode: text })), answers: ok('The mode.', mode) },
+    put: { summary: `Sets the mode of ${what}`, query: { force: flag('IMPORT even where there are schemas.') }, body: registryBody(openObject({ mode: text })), answers: ok('The mode.', mode) },
     delete: { summary: `Takes the mode of ${what} back`, query: { recursive: flag('Those of its subjects too.') }, answers: ok('The mode that went.', mode) },
   }
 }
@@ -100,18 +100,18 @@ function compatibility(against: string): Operations {
   return {
     post: {
       summary: `Whether a schema is compatible with ${against}`, description: 'READ on the subject.', query: { normalize, verbose: flag('Says what stands in the way.') },
-      body: body(ref('SchemaRequest')), answers: ok('The verdict.', answer(ref('CompatibilityVerdict'))),
+      body: registryBody(ref('SchemaRequest')), answers: ok('The verdict.', registryAnswer(ref('CompatibilityVerdict'))),
     },
   }
 }
 
-const alive: Operation = { summary: 'Whether the registry answers', answers: ok('It does.', { ...answer(object({})), 'application/x-amz-json-1.1': {} }) }
+const alive: Operation = { summary: 'Whether the registry answers', answers: ok('It does.', { ...registryAnswer(object({})), 'application/x-amz-json-1.1': {} }) }
 
 export const registryFamily: Family = {
   tag: 'Schema registry',
   description: 'The API of Confluent\'s schema registry. New clients send `Confluent-Accept-Unknown-Properties: true` and get `guid`, `schemaType`, `ts` and `deleted` as well.',
   inContexts: true,
-  types,
+  types: registryTypes,
   schemas,
   paths: {
     '/': {
@@ -123,10 +123,10 @@ export const registryFamily: Family = {
     },
     '/subjects/{subject}': {
       post: {
-        summary: 'The version of a subject that has a schema', description: 'READ on the subject.', query: { normalize, deleted, ...ofContent }, body: body(ref('SchemaRequest')),
-        answers: ok('The version.', answer(ref('SchemaVersion'))),
+        summary: 'The version of a subject that has a schema', description: 'READ on the subject.', query: { normalize, deleted, ...ofContent }, body: registryBody(ref('SchemaRequest')),
+        answers: ok('The version.', registryAnswer(ref('SchemaVersion'))),
       },
-      delete: { summary: 'Deletes a subject', description: 'DELETE on the subject.', query: { permanent: flag('For good; it must be soft-deleted first.') }, answers: ok('The versions that went.', answer(list(integer))) },
+      delete: { summary: 'Deletes a subject', description: 'DELETE on the subject.', query: { permanent: flag('For good; it must be soft-deleted first.') }, answers: ok('The versions that went.', registryAnswer(list(integer))) },
     },
     '/subjects/{subject}/metadata': {
       get: read('The latest version with certain metadata', ref('SchemaVersion'), {
@@ -138,22 +138,23 @@ export const registryFamily: Family = {
       get: read('Versions of a subject', list(integer), { deleted, deletedOnly, deletedAsNegative: flag('Soft-deleted ones as negative numbers.'), ...pages }),
       post: {
         summary: 'Registers a schema', description: 'WRITE on the subject. The same content gets the same id, in any subject of the context. Rules are checked: 42210 for one that cannot be carried out.',
-        query: { normalize, force: flag('Without the compatibility check.'), ...ofContent }, body: body(ref('SchemaRequest')), answers: ok('The version, new or known.', answer(ref('RegisteredSchema'))),
+        query: { normalize, force: flag('Without the compatibility check.'), ...ofContent }, body: registryBody(ref('SchemaRequest')), answers: ok('The version, new or known.', registryAnswer(ref('RegisteredSchema'))),
       },
     },
     '/subjects/{subject}/versions/{version}': {
       get: read('A version of a subject', ref('SchemaVersion'), { deleted, ...ofContent }),
-      delete: { summary: 'Deletes a version', description: 'DELETE on the subject.', query: { permanent: flag('For good; it must be soft-deleted first.') }, answers: ok('Its number.', answer(integer)) },
+      delete: { summary: 'Deletes a version', description: 'DELETE on the subject.', query: { permanent: flag('For good; it must be soft-deleted first.') }, answers: ok('Its number.', registryAnswer(integer)) },
     },
     '/subjects/{subject}/versions/{version}/schema': { get: read('The text of a version', ref('SchemaText'), { deleted, format }) },
     '/subjects/{subject}/versions/{version}/referencedby': { get: read('Ids of the schemas that refer to a version', list(integer), { deleted, ...pages }) },
     '/subjects/{subject}/versions/{version}/tags': {
-      post: { summary: 'Makes a version anew with other tags, metadata or rules', query: { ...ofContent }, body: body(ref('TagRequest')), answers: ok('The new version.', answer(ref('RegisteredSchema'))) },
+      post: { summary: 'Makes a version anew with other tags, metadata or rules', query: { ...ofContent }, body: registryBody(ref('TagRequest')), answers: ok('The new version.', registryAnswer(ref('RegisteredSchema'))) },
     },
     '/schemas': {
       get: read('All versions of all subjects', list(ref('SchemaVersion')), {
         subjectPrefix: parameter('What their subjects begin with.'), aliases: flag('With the aliases of the subjects.'), deleted, latestOnly: flag('Only the latest version of each subject.'),
-        ruleType: parameter('Only those with a rule of this type.'), ...ofContent, ...pages,
+        ruleType: parameter('Only those with a rule of this type.'), resourceType: parameter('Only of subjects that are associated with a resource of this type.'),
+        associationType: parameter('Only of subjects that are associated so.', text, { repeated: true }), lifecycle: parameter('Only with this lifecycle.'), ...ofContent, ...pages,
       }),
     },
     '/schemas/types': { get: read('Languages of schemas', list(text)) },
