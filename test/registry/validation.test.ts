@@ -4,6 +4,7 @@ import type { RecordFault, Topic } from '../../src/ports.ts'
 import { framePrefix } from '../../src/registry/framing.ts'
 import { RegistryRefusal } from '../../src/registry/errors.ts'
 import { InvalidSchema } from '../../src/registry/errors.ts'
+import { buildBatch } from '../../src/wire/batch.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { parseStrategy } from '../../src/registry/subjects.ts'
 import type { SchemaValidation } from '../../src/registry/validation.ts'
@@ -98,6 +99,36 @@ describe('by id', () => {
     expect(await verdict(registry, strict, framePrefix(ids[subject]!))).toBeNull()
     expect(parseStrategy('NoSuchStrategy')).toBeUndefined()
   })
+})
+
+test('by an association where the topic has one, else by its name', async () => {
+  const { registry, ids } = await registered({ 'orders-value': { schema: avro }, 'shared-orders': { schema: json, schemaType: 'JSON' } })
+  const strict = topic({ 'confluent.value.schema.validation': 'true', 'confluent.value.subject.name.strategy': 'io.confluent.kafka.serializers.subject.AssociatedNameStrategy' })
+  const [named, shared] = [framePrefix(ids['orders-value']!), framePrefix(ids['shared-orders']!)]
+  expect(await verdict(registry, strict, named)).toBeNull()
+  expect(await verdict(registry, strict, shared)).toMatchObject({ reason: `schema ${ids['shared-orders']} does not belong to subject 'orders-value'` })
+  const wanted = [{ subject: 'shared-orders', associationType: 'value', lifecycle: 'WEAK', frozen: undefined, schema: undefined, normalize: undefined }] as const
+  const resource = { resourceName: 'orders', resourceNamespace: registry.clusterId, resourceId: 'orders-id' }
+  expect(await registry.associate(resource, wanted, { create: true, contextPrefix: '', dryRun: false, guid: () => '00000000-0000-4000-8000-00000000000a' })).toHaveLength(1)
+  expect(await verdict(registry, strict, shared)).toBeNull()
+  expect(await verdict(registry, strict, named)).toMatchObject({ reason: `schema ${ids['orders-value']} does not belong to subject 'shared-orders'` })
+})
+
+test('by the batch it says the same as by the record', async () => {
+  const { registry, ids } = await registered({ 'orders-key': { schema: '"string"' }, 'orders-value': { schema: avro } })
+  const both = topic({ 'confluent.value.schema.validation': 'true', 'confluent.key.schema.validation': 'true', 'sluice.validation.mode': 'payload' })
+  const [key, value] = [encoded(registry, ids['orders-key']!, 'k'), encoded(registry, ids['orders-value']!, { id: 'a', n: 1 })]
+  const headers = [{ key: '__value_schema_id', value: Buffer.from('01', 'hex') }]
+  const records = [{ key, value }, { key: value, value }, { key: null, value: null }, { key, value: Buffer.from('x') }, { key, value, headers }, { key, value }, { key: Buffer.alloc(0), value: Buffer.alloc(0) }]
+  for (const codec of ['none', 'zstd'] as const) {
+    for (const of of [both, byId, byPayload]) {
+      const validation = validationOf(registry)
+      const byRecord = (await validation.check(of, records, 'kafka')).flatMap((fault, index) => (fault === null ? [] : [{ index, fault }]))
+      expect(await validation.checkBatch(of, buildBatch(records, { timestampMs: 0, codec }), 'kafka')).toEqual(byRecord)
+      expect(byRecord.length).toBeGreaterThan(1)
+      expect(validation.counts.get('orders kafka rejected')).toBe(2 * byRecord.length)
+    }
+  }
 })
 
 describe('by payload', () => {
