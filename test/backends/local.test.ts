@@ -2,7 +2,7 @@
 // in a random way, a new engine opens what is left, and everything that had been acknowledged must be there.
 import { describe, expect, it } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
-import { type AclBinding, type Backend, Refusal } from '../../src/ports.ts'
+import { type AclBinding, type Backend, Refusal, registryTopics } from '../../src/ports.ts'
 import { buildBatch } from '../../src/wire/batch.ts'
 import type { SimDisk } from '../sim/disk.ts'
 import { append, openEngineWorld, valuesOf } from '../support/engine-world.ts'
@@ -55,20 +55,20 @@ describe('after a power cut', () => {
   })
 })
 
-describe('the topic of the schema registry', () => {
-  it('is written by the registry alone, and cannot be cut, changed, grown or deleted', async () => {
+describe('a topic of the schema registry', () => {
+  it.each([...registryTopics])('%s is written by the registry alone, and cannot be cut, changed, grown or deleted', async topic => {
     const { backend: { admin, logs } } = await openEngineWorld({ seed: 1 })
-    const made = await admin.createTopic({ name: '_schemas', partitions: 1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
+    const made = await admin.createTopic({ name: topic, partitions: 1, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
     expect(made).not.toBeInstanceOf(Refusal)
-    const at = { topic: '_schemas', partition: 0 }
+    const at = { topic, partition: 0 }
     const batch = () => buildBatch([{ key: null, value: Buffer.from('{}') }], { timestampMs: 0 })
     expect(await logs.append(at, batch(), { acks: 'all', timeoutMs: 1000 })).toMatchObject({ code: 'invalid-topic' })
     expect(await logs.append(at, batch(), { acks: 'all', timeoutMs: 1000, internal: true })).toMatchObject({ baseOffset: 0 })
     expect(await admin.deleteRecords(at, -1)).toMatchObject({ code: 'policy-violation' })
     const change = [{ name: 'retention.ms', operation: 'set', value: '1' }] as const
-    expect(await admin.alterConfigs({ type: 'topic', name: '_schemas' }, change, { validateOnly: false })).toMatchObject({ code: 'policy-violation' })
-    expect(await admin.createPartitions('_schemas', 2, { validateOnly: false })).toMatchObject({ code: 'invalid-request' })
-    expect(await admin.deleteTopic('_schemas')).toMatchObject({ code: 'invalid-topic' })
+    expect(await admin.alterConfigs({ type: 'topic', name: topic }, change, { validateOnly: false })).toMatchObject({ code: 'policy-violation' })
+    expect(await admin.createPartitions(topic, 2, { validateOnly: false })).toMatchObject({ code: 'invalid-request' })
+    expect(await admin.deleteTopic(topic)).toMatchObject({ code: 'invalid-topic' })
   })
 })
 

@@ -125,6 +125,18 @@ describe('schemas through Glue', () => {
     expect(await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: withoutOne }))).toMatchObject({ VersionNumber: 3, Status: 'AVAILABLE' })
   })
 
+  test('DISABLED lets the first version in, and none after it', async () => {
+    const { glue } = await start()
+    await glue.send(new CreateSchemaCommand({ SchemaName: 'orders-value', DataFormat: 'AVRO', Compatibility: 'DISABLED' }))
+    expect(await glue.send(new GetSchemaCommand({ SchemaId: orders }))).toMatchObject({ Compatibility: 'DISABLED', NextSchemaVersion: 1 })
+    expect(await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('id') }))).toMatchObject({ VersionNumber: 1, Status: 'AVAILABLE' })
+    expect(await refusalOf(glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('other') })))).toContain('DISABLED does not allow versioning')
+    expect(await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('id') }))).toMatchObject({ VersionNumber: 1 })
+    expect(await glue.send(new DeleteSchemaCommand({ SchemaId: orders }))).toMatchObject({ Status: 'DELETING' })
+    // Nothing of it is left: it may be made anew, with other rules.
+    expect(await glue.send(new CreateSchemaCommand({ SchemaName: 'orders-value', DataFormat: 'AVRO', SchemaDefinition: record('new') }))).toMatchObject({ LatestSchemaVersion: 1, Compatibility: 'BACKWARD' })
+  })
+
   test('a schema is one, whether Glue or Confluent\'s API made it', async () => {
     const { glue, gateway } = await start()
     const confluent = gateway.as(admin)
@@ -193,7 +205,7 @@ describe('schemas through Glue', () => {
   test('a restart keeps what only Glue knows', async () => {
     const { glue, restart } = await start()
     await glue.send(new CreateRegistryCommand({ RegistryName: 'empty', Description: 'nothing in it', Tags: { a: '1', b: '2' } }))
-    await glue.send(new CreateSchemaCommand({ RegistryId: { RegistryName: 'empty' }, SchemaName: 'later', DataFormat: 'PROTOBUF', Description: 'to come' }))
+    await glue.send(new CreateSchemaCommand({ RegistryId: { RegistryName: 'empty' }, SchemaName: 'later', DataFormat: 'PROTOBUF', Compatibility: 'NONE', Description: 'to come' }))
     const created = await glue.send(new CreateSchemaCommand({ SchemaName: 'orders-value', DataFormat: 'AVRO', Compatibility: 'FULL', SchemaDefinition: record('a') }))
     const failed = await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('b') }))
     await glue.send(new PutSchemaVersionMetadataCommand({ SchemaVersionId: created.SchemaVersionId, MetadataKeyValue: { MetadataKey: 'k', MetadataValue: 'v' } }))
@@ -212,9 +224,13 @@ describe('schemas through Glue', () => {
     expect(await again.send(new GetSchemaVersionCommand({ SchemaVersionId: created.SchemaVersionId }))).toMatchObject({ Status: 'AVAILABLE' })
     expect(await again.send(new GetSchemaVersionCommand({ SchemaVersionId: failed.SchemaVersionId }))).toMatchObject({ Status: 'FAILURE' })
     expect((await again.send(new QuerySchemaVersionMetadataCommand({ SchemaVersionId: created.SchemaVersionId }))).MetadataInfoMap).toMatchObject({ k: { MetadataValue: 'v' } })
+    await again.send(new UpdateSchemaCommand({ SchemaId: later, Description: 'still to come' }))
+    expect(await again.send(new GetSchemaCommand({ SchemaId: later }))).toMatchObject({ Description: 'still to come', Compatibility: 'NONE' })
     await again.send(new DeleteRegistryCommand({ RegistryId: { RegistryName: 'empty' } }))
     expect(await refusalOf(again.send(new GetRegistryCommand({ RegistryId: { RegistryName: 'empty' } })))).toBe('EntityNotFoundException: Registry is not found. RegistryName: empty')
     expect(await refusalOf(again.send(new GetSchemaCommand({ SchemaId: later })))).toContain('Schema is not found.')
+    await again.send(new CreateRegistryCommand({ RegistryName: 'empty' }))
+    expect(await again.send(new CreateSchemaCommand({ RegistryId: { RegistryName: 'empty' }, SchemaName: 'later', DataFormat: 'AVRO' }))).toMatchObject({ Compatibility: 'BACKWARD' })
   })
 
   test('definitions are checked without a schema; names and limits are AWS\'s', async () => {
@@ -254,6 +270,8 @@ describe('schemas through Glue', () => {
       `EntityNotFoundException: Schema version is not found. SchemaVersionId: ${SchemaVersionId}`,
     )
     expect((await bob.send(new ListSchemasCommand({}))).Schemas).toEqual([])
+    expect((await bob.send(new ListSchemasCommand({ RegistryId: { RegistryName: 'no-such-one' } }))).Schemas).toEqual([])
+    expect(await refusalOf(glue.send(new ListSchemasCommand({ RegistryId: { RegistryName: 'no-such-one' } })))).toContain('Registry is not found.')
     await gateway.allow('bob', 'read', 'subject', 'orders-value')
     expect(await bob.send(new GetSchemaVersionCommand({ SchemaVersionId }))).toMatchObject({ VersionNumber: 1 })
     expect((await bob.send(new ListSchemasCommand({}))).Schemas).toHaveLength(1)

@@ -7,7 +7,8 @@ import { integer, list, long, operation, structure, text, textMap } from '../../
 import { type Context, judge, serve } from '../context.ts'
 import { errors, GlueError, toGlueError } from '../errors.ts'
 import {
-  defaultRegistry, faultOfDescription, faultOfName, readRegistryId, readSchemaId, registryArn, registryIdShape, schemaArn, schemaIdShape, type SchemaName, subjectOfSchema,
+  defaultRegistry, faultOfDescription, faultOfName, readRegistryId, readSchemaId, registryArn, registryIdShape, schemaArn, schemaIdShape, type SchemaName, scopeOfRegistry,
+  subjectOfSchema,
 } from '../names.ts'
 import { pageOf } from '../pages.ts'
 import {
@@ -93,7 +94,9 @@ export const listSchemas = serve(operation({
 }), (input, context) => {
   const registry = input.RegistryId === undefined ? undefined : readRegistryId(input.RegistryId)
   if (registry instanceof GlueError) return registry
-  if (registry !== undefined && !hasRegistry(registry, context)) return errors.registryNotFound('RegistryName', registry)
+  // Who may not describe the registry is not told whether there is one: it looks empty.
+  const mayKnow = registry !== undefined && context.access.wouldAllow(context.caller, 'describe', 'subject', scopeOfRegistry(registry))
+  if (mayKnow && !hasRegistry(registry, context)) return errors.registryNotFound('RegistryName', registry)
   const visible = allSchemas(registry, context).filter(each => context.access.wouldAllow(context.caller, 'describe', 'subject', each.subject))
   const page = pageOf(visible, each => each.subject, input)
   if (page instanceof GlueError) return page
@@ -178,6 +181,9 @@ export async function removeSchema(schema: FoundSchema, write: WriteNotes, conte
     if (mode !== undefined) await registry.updateMode(subject, mode, { force: true })
     return deleted
   }
+  // With its last version a subject's settings go; one that never had any keeps them.
+  const unset = registry.store.config(subject) === undefined ? null : await registry.deleteConfig(subject)
+  if (unset instanceof RegistryRefusal) return unset
   const metadata = all.map(versionIdOf).filter(id => notes.metadata(id).length > 0)
   const changes: GlueChange[] = [
     { type: 'schema', subject, value: null },

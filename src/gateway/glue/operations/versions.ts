@@ -39,9 +39,16 @@ export const registerSchemaVersion = serve(operation({
     const request = { schema: definition, schemaType }
     const same = registry.lookup(subject, request, { normalize: undefined, deleted: false })
     if (!(same instanceof RegistryRefusal)) return same
-    if (compatibilityOf(subject, context) === 'DISABLED') return errors.disabled(input.SchemaId)
+    const isDisabled = compatibilityOf(subject, context) === 'DISABLED'
+    // DISABLED lets the first version in, and none after it.
+    const isFirst = found.versions.length === 0 && registry.store.mode(subject) === 'READONLY'
+    if (isDisabled && !isFirst) return errors.disabled(input.SchemaId)
+    const lifted = isFirst ? await registry.deleteMode(subject) : undefined
+    if (lifted instanceof RegistryRefusal) return lifted
     const checkpoint = found.note?.checkpoint
     const made = await registry.register(subject, request, { normalize: undefined, ...checkpoint !== undefined && { comparedFrom: checkpoint } })
+    const disabled = isFirst ? await registry.updateMode(subject, 'READONLY') : undefined
+    if (disabled instanceof RegistryRefusal) return disabled
     if (made instanceof RegistryRefusal && made.code !== incompatibleCode) return made
     if (!(made instanceof RegistryRefusal)) {
       const { note } = found
