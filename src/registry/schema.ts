@@ -96,19 +96,21 @@ function takeDocuments(references: readonly ResolvedReference[], known: Map<stri
   }
 }
 
-function parseProtobufSchema(text: string, references: readonly ResolvedReference[], { normalize }: ParseOptions): ProtobufSchema {
+function parseProtobufSchema(text: string, references: readonly ResolvedReference[], options: ParseOptions): ProtobufSchema {
   const known = new Map<string, ProtobufDocument>()
   takeFiles(references, known)
-  const document = parseProtobuf(text, known, { normalize })
+  const document = parseProtobuf(text, known, options)
   return { type: 'PROTOBUF', text: document.text, references, recordName: document.recordName, document }
 }
 
-/** By the path that imports name them by. */
+/** By the path that imports name them by; where two schemas have one path, the one that is referred to more directly counts. */
 function takeFiles(references: readonly ResolvedReference[], known: Map<string, ProtobufDocument>): void {
+  const taken: Schema[] = []
   for (const { name, subject, version, schema } of references) {
     if (schema.type !== 'PROTOBUF') throw new InvalidSchema(`reference to ${subject} version ${version}, which is not a Protobuf schema`)
     if (known.has(name)) continue
     known.set(name, schema.document)
-    takeFiles(schema.references, known)
+    taken.push(schema)
   }
+  for (const schema of taken) takeFiles(schema.references, known)
 }

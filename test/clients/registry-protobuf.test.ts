@@ -1,10 +1,13 @@
-// Confluent's own JavaScript client with Protobuf: it registers descriptors in base64 and reads schemas as such. There is no generated code here; the messages
-// are of descriptors made at run time.
+// The JavaScript clients with Protobuf. Confluent's registers descriptors in base64 and reads schemas as such; there is no generated code here, its messages are of
+// descriptors made at run time. KafkaJS's goes by text.
 import { create, createFileRegistry, createMutableRegistry, type DescMessage, fromBinary } from '@bufbuild/protobuf'
 import { FileDescriptorProtoSchema, type FileDescriptorProto, FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt'
 import { ProtobufDeserializer, ProtobufSerializer, RestError, SchemaRegistryClient, SerdeType } from '@confluentinc/schemaregistry'
+import { SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { framePrefix } from '../../src/registry/framing.ts'
 import { parseProtobuf } from '../../src/registry/protobuf/document.ts'
+import { compileProtobuf } from '../../src/registry/protobuf/payload.ts'
 import { listening, registryApp } from '../support/registry-app.ts'
 
 let url: string
@@ -24,12 +27,12 @@ const order = `syntax = "proto3"; package shop; import "address.proto"; import "
 
 /** The files as a code generator would hand them to a program. */
 function types(): (name: string) => DescMessage {
-  const known = new Map([['address.proto', parseProtobuf(address, new Map(), { normalize: false })]])
+  const known = new Map([['address.proto', parseProtobuf(address, new Map(), { normalize: false, strict: true })]])
   const file = (name: string, text: string): FileDescriptorProto => {
-    const bytes = Buffer.from(parseProtobuf(text, known, { normalize: false }).formatted('serialized'), 'base64')
+    const bytes = Buffer.from(parseProtobuf(text, known, { normalize: false, strict: true }).formatted('serialized'), 'base64')
     return Object.assign(fromBinary(FileDescriptorProtoSchema, bytes), { name })
   }
-  const timestamp = [...parseProtobuf('syntax = "proto3"; import "google/protobuf/timestamp.proto";', new Map(), { normalize: false }).registry.files].find(each => each.proto.name.includes('timestamp'))!
+  const timestamp = [...parseProtobuf('syntax = "proto3"; import "google/protobuf/timestamp.proto";', new Map(), { normalize: false, strict: true }).registry.files].find(each => each.proto.name.includes('timestamp'))!
   const registry = createFileRegistry(create(FileDescriptorSetSchema, { file: [timestamp.proto, file('address.proto', address), file('order.proto', order)] }))
   return name => registry.getMessage(name)!
 }
@@ -58,10 +61,24 @@ test('its serializer registers a schema and its reference, and its deserializer 
 })
 
 test('text and descriptor of a schema are one when normalised', async () => {
-  const descriptor = parseProtobuf(address, new Map(), { normalize: false }).formatted('serialized')
+  const descriptor = parseProtobuf(address, new Map(), { normalize: false, strict: true }).formatted('serialized')
   const id = await client().register('same', { schema: address, schemaType: 'PROTOBUF' }, true)
   expect(await client().register('same', { schema: descriptor, schemaType: 'PROTOBUF' }, true)).toBe(id)
   expect(await client().getVersion('same', { schema: descriptor, schemaType: 'PROTOBUF' }, true)).toBe(1)
+})
+
+test('the registry client of KafkaJS registers text and reads what is written here', async () => {
+  const registry = new SchemaRegistry({ host: url })
+  const schema = 'syntax = "proto3"; package shop; message Parcel { string id = 1; repeated int32 weights = 2; State state = 3; enum State { SENT = 0; LOST = 1; } }'
+  const { id } = await registry.register({ type: SchemaType.PROTOBUF, schema }, { subject: 'parcels-value' })
+  const codec = compileProtobuf(parseProtobuf(schema, new Map(), { normalize: false, strict: true }))
+  const value = { id: 'p-2', weights: [3, 200], state: 'LOST' }
+  const body = codec.encode(value, Buffer.from(JSON.stringify(value))) as Buffer
+  expect(await registry.decode(Buffer.concat([framePrefix(id), body]))).toMatchObject({ id: 'p-2', weights: [3, 200], state: 1 })
+  // What it writes itself lacks the message indexes that Confluent's framing has, and so is not taken for a message.
+  const theirs = await registry.encode(id, { id: 'p-2', weights: [3, 200], state: 1 })
+  expect(theirs.subarray(5)).toEqual(body.subarray(1))
+  expect(codec.check(theirs, 5)).toEqual({ pointer: '', reason: 'has no message indexes before the message' })
 })
 
 test('texts are registered with references, compared and refused in Confluent\'s words', async () => {

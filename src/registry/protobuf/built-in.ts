@@ -85,7 +85,7 @@ export function builtInFile(path: string): Linked | undefined {
   if (known !== undefined) return known
   const proto = google.get(path)
   const text = texts.get(path)
-  const file = proto !== undefined ? { proto, names: namesOf(proto) } : text !== undefined ? link(parseProto(text).proto, builtInFile) : undefined
+  const file = proto !== undefined ? { proto, names: namesOf(proto) } : text !== undefined ? link(parseProto(text).proto, builtInFile, { strict: true }) : undefined
   if (file === undefined) return undefined
   file.proto.name = path
   linked.set(path, file)

@@ -86,16 +86,22 @@ export class ProtobufDocument implements Linked {
   }
 }
 
-/** Throws InvalidSchema. */
-export function parseProtobuf(text: string, known: KnownFiles, { normalize }: { normalize: boolean }): ProtobufDocument {
-  if (isBase64(text)) return parseProtobuf(textOfDescriptor(text, known), known, { normalize })
-  const written = parseProto(text)
-  const document = documentOf(written, known)
-  return normalize ? documentOf(normalized(written.proto, document.proto, document.registry), known) : document
+export interface ProtobufParsing {
+  readonly normalize: boolean
+  /** New schemas are held to every rule; stored ones must stay readable. */
+  readonly strict: boolean
 }
 
-function documentOf(written: WrittenFile, known: KnownFiles): ProtobufDocument {
-  const linked = link(written.proto, path => builtInFile(path) ?? known.get(path))
+/** Throws InvalidSchema. */
+export function parseProtobuf(text: string, known: KnownFiles, { normalize, strict }: ProtobufParsing): ProtobufDocument {
+  if (isBase64(text)) return parseProtobuf(textOfDescriptor(text, known), known, { normalize, strict })
+  const written = parseProto(text)
+  const document = documentOf(written, known, strict)
+  return normalize ? documentOf(normalized(written.proto, document.proto, document.registry), known, strict) : document
+}
+
+function documentOf(written: WrittenFile, known: KnownFiles, strict: boolean): ProtobufDocument {
+  const linked = link(written.proto, path => builtInFile(path) ?? known.get(path), { strict })
   linked.proto.name = ownName
   const document = new ProtobufDocument(written, linked, known)
   if (Buffer.byteLength(document.text) > schemaBytesMax) throw new InvalidSchema(`the canonical text is longer than ${schemaBytesMax} bytes`)
@@ -107,7 +113,7 @@ function documentOf(written: WrittenFile, known: KnownFiles): ProtobufDocument {
 /** Options that the descriptor's extensions define, or those of its imports, can only be read once it is linked. */
 function textOfDescriptor(text: string, known: KnownFiles): string {
   const plain = printProto(writtenFrom(descriptorIn(text)))
-  const { registry } = parseProtobuf(plain, known, { normalize: false })
+  const { registry } = parseProtobuf(plain, known, { normalize: false, strict: false })
   return printProto(writtenFrom(descriptorIn(text), registry))
 }
 

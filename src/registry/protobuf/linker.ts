@@ -29,12 +29,16 @@ const mapKeys: ReadonlySet<string> = new Set([
   'int32', 'int64', 'uint32', 'uint64', 'sint32', 'sint64', 'fixed32', 'fixed64', 'sfixed32', 'sfixed64', 'bool', 'string',
 ])
 
-/** `imported` has the files that are imported, by path. `written` stays as it is. Throws InvalidSchema. */
-export function link(written: FileDescriptorProto, imported: (path: string) => Linked | undefined): Linked {
+/**
+ * `imported` has the files that are imported, by path. `written` stays as it is. Numbers and names that get into each other's way are refused if `strict`, and
+ * names that lead nowhere always. Throws InvalidSchema.
+ */
+export function link(written: FileDescriptorProto, imported: (path: string) => Linked | undefined, { strict }: { strict: boolean }): Linked {
   const proto = clone(FileDescriptorProtoSchema, written)
   const linker = new Linker(proto)
   linker.takeImports(imported)
   linker.link()
+  if (strict) linker.check()
   return { proto, names: linker.own }
 }
 
@@ -78,7 +82,6 @@ class Linker {
     for (const message of file.messageType) this.#expandMessage(message)
     this.define()
     for (const message of file.messageType) this.#linkMessage(message, joined(scope, message.name))
-    for (const type of file.enumType) this.#checkEnum(type, joined(scope, type.name))
     for (const extension of file.extension) this.#linkExtension(extension, scope)
     for (const service of file.service) {
       const full = joined(scope, service.name)
@@ -89,7 +92,12 @@ class Linker {
       }
     }
     applyStandardOptions(file)
-    for (const message of file.messageType) this.#checkMessage(message, joined(scope, message.name))
+  }
+
+  check(): void {
+    const { package: scope, messageType, enumType } = this.#file
+    for (const message of messageType) this.#checkMessage(message, joined(scope, message.name))
+    for (const type of enumType) this.#checkEnum(type, joined(scope, type.name))
   }
 
   define(): void {
@@ -125,7 +133,9 @@ class Linker {
 
   /** As in C++, whose rules these are, the values of an enum are siblings of it. */
   #defineEnum(type: EnumDescriptorProto, scope: string): void {
-    this.#define(joined(scope, type.name), 'enum')
+    const full = joined(scope, type.name)
+    if (type.value.length === 0) throw new InvalidSchema(`enum "${full}" has no values`)
+    this.#define(full, 'enum')
     for (const value of type.value) this.#define(joined(scope, value.name), 'other')
   }
 
@@ -145,7 +155,6 @@ class Linker {
 
   #linkMessage(message: DescriptorProto, full: string): void {
     for (const nested of message.nestedType) this.#linkMessage(nested, joined(full, nested.name))
-    for (const type of message.enumType) this.#checkEnum(type, joined(full, type.name))
     for (const field of message.field) this.#linkField(field, full)
     for (const extension of message.extension) this.#linkExtension(extension, full)
   }
@@ -188,10 +197,8 @@ class Linker {
   }
 
   #checkEnum(type: EnumDescriptorProto, full: string): void {
-    if (type.value.length === 0) throw new InvalidSchema(`enum "${full}" has no values`)
     if (this.#file.syntax === 'proto3' && type.value[0]!.number !== 0) throw new InvalidSchema(`the first value of enum "${full}" is not 0, which proto3 wants it to be`)
-    const hasAlias = type.options?.uninterpretedOption.some(({ name, identifierValue }) => name[0]?.namePart === 'allow_alias' && identifierValue === 'true')
-    if (hasAlias !== true && type.options?.allowAlias !== true) {
+    if (type.options?.allowAlias !== true) {
       refuseTwins(type.value.map(value => value.number), number => `enum "${full}" has two values ${number} and no option allow_alias`)
     }
     const reservedNames = new Set(type.reservedName)
@@ -214,6 +221,7 @@ class Linker {
       if (!members.has(index)) throw new InvalidSchema(`oneof "${full}.${oneof.name}" has no fields`)
     })
     for (const nested of message.nestedType) this.#checkMessage(nested, joined(full, nested.name))
+    for (const type of message.enumType) this.#checkEnum(type, joined(full, type.name))
   }
 }
 

@@ -15,7 +15,7 @@ const modules = ['confluent', 'confluent/types', 'google/type'].flatMap(folder =
 const theirs = modules.flatMap(path => Object.values(require(path) as object).filter((each: { kind?: string }): each is DescFile => each.kind === 'file'))
 
 test.each(theirs.map(file => [file.proto.name, file] as const))('%s', (path, expected) => {
-  const { registry } = parseProtobuf(`syntax = "proto3"; import "${path}";`, new Map(), { normalize: false })
+  const { registry } = parseProtobuf(`syntax = "proto3"; import "${path}";`, new Map(), { normalize: false, strict: true })
   const file = registry.getFile(path)!
   expect(shape(file)).toEqual(shape(expected))
 })

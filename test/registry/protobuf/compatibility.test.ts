@@ -8,7 +8,7 @@ import { mutatedProto, randomMessage, randomProto, protoText } from '../../suppo
 import { seed } from '../../support/seed.ts'
 
 const parse = (text: string, known: Record<string, ProtobufDocument> = {}): ProtobufDocument =>
-  parseProtobuf(/^(syntax|edition)/.test(text) ? text : `syntax = "proto3"; ${text}`, new Map(Object.entries(known)), { normalize: false })
+  parseProtobuf(/^(syntax|edition)/.test(text) ? text : `syntax = "proto3"; ${text}`, new Map(Object.entries(known)), { normalize: false, strict: true })
 const differences = (original: string, update: string): readonly string[] => protobufDifferences(parse(original), parse(update))
 const proto2 = (text: string): string => `syntax = "proto2"; ${text}`
 

@@ -10,7 +10,7 @@ import { compileProtobuf, type ProtobufCodec } from '../../../src/registry/proto
 import { protoText, randomMessage, randomProto } from '../../support/random-protobuf.ts'
 import { seed } from '../../support/seed.ts'
 
-const codecOf = (text: string): ProtobufCodec => compileProtobuf(parseProtobuf(text, new Map(), { normalize: false }))
+const codecOf = (text: string): ProtobufCodec => compileProtobuf(parseProtobuf(text, new Map(), { normalize: false, strict: true }))
 const encode = (codec: ProtobufCodec, json: string): Buffer | SchemaFault => codec.encode(JSON.parse(json), Buffer.from(json))
 
 const shop = codecOf(`syntax = "proto3"; package shop;
@@ -48,7 +48,7 @@ describe('ProtoJSON', () => {
   test('is what the library makes of random messages', () => {
     const random = new Prng(seed)
     for (let count = 0; count < 200; count++) {
-      const document = parseProtobuf(protoText(randomProto(random)), new Map(), { normalize: false })
+      const document = parseProtobuf(protoText(randomProto(random)), new Map(), { normalize: false, strict: true })
       const codec = compileProtobuf(document)
       const type = document.file.messages[0]!
       const value = randomMessage(random, type)
@@ -117,7 +117,7 @@ describe('message indexes', () => {
   })
 
   test('lead to nested messages, and back', () => {
-    const { file } = parseProtobuf('syntax = "proto3"; message A { map<string, int32> m = 1; message B { message C {} } message D {} } message E {}', new Map(), { normalize: false })
+    const { file } = parseProtobuf('syntax = "proto3"; message A { map<string, int32> m = 1; message B { message C {} } message D {} } message E {}', new Map(), { normalize: false, strict: true })
     for (const [indexes, name] of [[[0], 'A'], [[0, 0], 'A.B'], [[0, 0, 0], 'A.B.C'], [[0, 1], 'A.D'], [[1], 'E']] as const) {
       expect(messageAt(file, indexes)!.typeName).toBe(name)
       expect(indexesOf(messageAt(file, indexes)!)).toEqual(indexes)
@@ -126,7 +126,7 @@ describe('message indexes', () => {
   })
 
   test('count the entries of maps where a descriptor has them, as its clients do', () => {
-    const { file } = parseProtobuf('syntax = "proto3"; message A { repeated MEntry m = 1; message MEntry { option map_entry = true; string key = 1; int32 value = 2; } message B {} }', new Map(), { normalize: false })
+    const { file } = parseProtobuf('syntax = "proto3"; message A { repeated MEntry m = 1; message MEntry { option map_entry = true; string key = 1; int32 value = 2; } message B {} }', new Map(), { normalize: false, strict: true })
     expect(file.messages[0]!.fields[0]!.fieldKind).toBe('map')
     expect(messageAt(file, [0, 1])!.typeName).toBe('A.B')
     expect(messageAt(file, [0, 0])).toBeUndefined()
@@ -190,7 +190,7 @@ describe('hostile bytes', () => {
 })
 
 test('a descriptor as clients build it at run time writes what the codec reads', () => {
-  const document = parseProtobuf('syntax = "proto3"; package a; message M { string s = 1; map<string, int32> m = 2; optional int32 o = 3; }', new Map(), { normalize: false })
+  const document = parseProtobuf('syntax = "proto3"; package a; message M { string s = 1; map<string, int32> m = 2; optional int32 o = 3; }', new Map(), { normalize: false, strict: true })
   const proto = fromBinary(FileDescriptorProtoSchema, Buffer.from(document.formatted('serialized'), 'base64'))
   const type = createFileRegistry(create(FileDescriptorSetSchema, { file: [proto] })).getMessage('a.M')!
   const bytes = Buffer.concat([Buffer.of(0), toBinary(type, create(type, { s: 'x', m: { y: 1 }, o: 0 }))])

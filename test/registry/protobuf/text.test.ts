@@ -9,8 +9,8 @@ import { parseProtobuf, type ProtobufDocument } from '../../../src/registry/prot
 import { mutatedProto, protoText, randomProto } from '../../support/random-protobuf.ts'
 import { seed } from '../../support/seed.ts'
 
-const parse = (text: string, { normalize = false, known = {} }: { normalize?: boolean; known?: Record<string, ProtobufDocument> } = {}): ProtobufDocument =>
-  parseProtobuf(text, new Map(Object.entries(known)), { normalize })
+const parse = (text: string, { normalize = false, strict = true, known = {} }: { normalize?: boolean; strict?: boolean; known?: Record<string, ProtobufDocument> } = {}): ProtobufDocument =>
+  parseProtobuf(text, new Map(Object.entries(known)), { normalize, strict })
 const base64 = (descriptor: FileDescriptorProto): string => Buffer.from(toBinary(FileDescriptorProtoSchema, descriptor)).toString('base64')
 
 describe('canonical text', () => {
@@ -248,6 +248,13 @@ describe('refused, with the place', () => {
     expect(() => parse(text)).toThrow(reason)
     expect(() => parse(text)).toThrow(InvalidSchema)
   })
+})
+
+test('a stored schema stays readable, whatever is wrong with its numbers', () => {
+  for (const text of ['message A { reserved 1; optional string a = 1; }', 'syntax = "proto3"; enum E { A = 1; B = 1; }', 'message A { oneof o {} }']) {
+    expect(() => parse(text)).toThrow(InvalidSchema)
+    expect(parse(text, { strict: false }).text).not.toBe('')
+  }
 })
 
 describe('hostile', () => {
