@@ -77,7 +77,7 @@ test('the registry client of KafkaJS registers text and reads what is written he
   expect(await registry.decode(Buffer.concat([framePrefix(id), body]))).toMatchObject({ id: 'p-2', weights: [3, 200], state: 1 })
   // What it writes itself lacks the message indexes that Confluent's framing has, and so is not taken for a message.
   const theirs = await registry.encode(id, { id: 'p-2', weights: [3, 200], state: 1 })
-  expect(theirs.subarray(5)).toEqual(body.subarray(1))
+  expect(codec.decode(Buffer.concat([Buffer.of(0), theirs.subarray(5)]), 0)).toBe(JSON.stringify(value))
   expect(codec.check(theirs, 5)).toEqual({ pointer: '', reason: 'has no message indexes before the message' })
 })
 
