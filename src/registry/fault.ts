@@ -11,6 +11,20 @@ export interface SchemaFault {
 /** Of one value; whoever wrote it mends that many at a time. */
 export const faultsMax = 20
 
+const undecided = new WeakSet<SchemaFault>()
+
+/** Of a validation that was given up on the event loop, where it may not take long: a workshop that has more time may find that the value fits. */
+export function undecidedFault(reason: string): SchemaFault {
+  const fault: SchemaFault = { pointer: '', reason }
+  undecided.add(fault)
+  return fault
+}
+
+/** Whether a fault only says that a validation was given up. Of the fault itself: a copy of it is as good as decided. */
+export function isUndecided(fault: SchemaFault): boolean {
+  return undecided.has(fault)
+}
+
 /** The first of the faults with the others in `more`. Undefined where there are none. */
 export function asOneFault(faults: readonly SchemaFault[]): SchemaFault | undefined {
   const [first, ...others] = faults

@@ -10,6 +10,7 @@ import { Comparisons, type CompatibilityVerdict } from './comparisons.ts'
 import type { Config, ConfigUpdate, EffectiveConfig } from './configs.ts'
 import { besideSubject, contextOf, contextPrefix, defaultContext } from './contexts.ts'
 import { InvalidSchema, refusals, RegistryRefusal } from './errors.ts'
+import type { SchemaFault } from './fault.ts'
 import { GlueVersionIds } from './glue/version-ids.ts'
 import { ChangeLog } from './log.ts'
 import { isReadOnly, type Mode } from './modes.ts'
@@ -89,6 +90,11 @@ export class Registry {
   /** What writes, reads and checks payloads of a schema id that exists, or why nothing can. */
   payloadCodec(id: number, context = defaultContext): ContractCodec | InvalidSchema {
     return this.#schemas.payloadCodec(id, context)
+  }
+
+  /** What becomes of a payload, without its frame, that a codec gave up on (`isUndecided`): decided beside the event loop, by the schema alone. */
+  async checkBeside(schema: Schema, payload: Buffer): Promise<SchemaFault | null> {
+    return await this.#schemas.checkBeside(schema, payload)
   }
 
   /**

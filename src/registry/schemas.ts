@@ -4,6 +4,7 @@ import { assert } from '../base/assert.ts'
 import { Lru } from '../base/lru.ts'
 import { besideSubject, contextOf, defaultContext } from './contexts.ts'
 import { InvalidSchema } from './errors.ts'
+import type { SchemaFault } from './fault.ts'
 import { compilePayload } from './payload.ts'
 import { type ContractCodec, contractCodec } from './rules/contract.ts'
 import { parseSchema, type Reference, type ResolvedReference, type Schema, type SchemaType, schemaTypes } from './schema.ts'
@@ -60,6 +61,16 @@ export class Schemas {
     if (outcome !== null) return new InvalidSchema(outcome.invalid)
     this.#examined.set(key, true)
     return null
+  }
+
+  /**
+   * What the workshop says of a payload that a validation on the event loop gave up on (`isUndecided`): null where it fits. What takes too long there too, does
+   * not fit. Of the schema alone: who has rules on top asks those himself.
+   */
+  async checkBeside(schema: Schema, payload: Buffer): Promise<SchemaFault | null> {
+    const outcome = await this.#workshop.run('check', { source: sourceOf(schema), payloads: [new Uint8Array(payload)] })
+    if (outcome instanceof TooMuch) return { pointer: '', reason: `is too complex to be validated against this schema: that ${outcome.reason}` }
+    return 'invalid' in outcome ? { pointer: '', reason: outcome.invalid } : outcome[0] ?? null
   }
 
   /** The reasons why a large schema does not go with its history, found beside the event loop; undefined where the schemas are small, and the loop finds them soon. */

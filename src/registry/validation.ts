@@ -1,11 +1,13 @@
 // The validation policy, the same for every way in. A topic says which of its parts are validated, by which subject, and how far: 'id' wants a schema that
 // belongs to the subject; 'payload' wants the bytes to fit that schema too. A null key or value always passes, as in Confluent.
 // The registry that is asked is the one of this process, which every change goes through: nothing here can lag behind it, and an id that it does not know does not exist.
+import { Turn } from '../base/turn.ts'
 import type { Batch } from '../wire/batch.ts'
 import { RecordSpans } from '../wire/record-spans.ts'
 import type { DeadLetter, LetterOrigin, LetterPosition, RecordFault, RecordParts, Refusal, Topic, Validation, WayIn } from '../ports.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InvalidSchema } from './errors.ts'
+import { isUndecided } from './fault.ts'
 import { idsOf, payloadOf } from './named-schemas.ts'
 import { frameBytes, framesId, readFrame, schemaText, type SchemaName } from './framing.ts'
 import type { PayloadCodec } from './payload.ts'
@@ -15,7 +17,12 @@ import type { SubjectNameStrategy } from './subjects.ts'
 import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
 /** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
-type Verdict = { readonly codec: PayloadCodec; readonly schema: Schema | InvalidSchema } | null | string
+type Verdict = {
+  readonly codec: PayloadCodec
+  readonly schema: Schema | InvalidSchema
+  /** No rules belong to it. */
+  readonly isAlone: boolean
+} | null | string
 
 interface PartChecker {
   readonly part: 'key' | 'value'
@@ -33,6 +40,8 @@ export class SchemaValidation implements Validation {
   readonly #deadLetters: DeadLetters
   /** Records that did not fit, by `topic way outcome`; the outcome is 'rejected' or 'dead-lettered'. */
   readonly counts = new Map<string, number>()
+  /** Payloads whose validation was given up, by the fault that says so. */
+  readonly #undecided = new WeakMap<RecordFault, { readonly schema: Schema; readonly payload: Buffer }>()
 
   constructor(registry: Registry, deadLetters: DeadLetters) {
     this.#registry = registry
@@ -50,14 +59,20 @@ export class SchemaValidation implements Validation {
   async check(topic: Topic, records: readonly RecordParts[], wayIn: WayIn): Promise<readonly (RecordFault | null)[]> {
     const policy = policyOf(topic)
     const checkers = policy.parts.map(one => this.#checker(topic, one, policy))
-    const faults = records.map(record => {
+    const faults: (RecordFault | null)[] = []
+    const turn = new Turn()
+    for (const record of records) {
+      if ((faults.length & 15) === 15 && turn.isOver) await turn.end()
+      let fault: RecordFault | null = null
       for (const { part, check } of checkers) {
         const bytes = record[part]
-        const fault = bytes === null ? null : check(bytes, record.headers)
-        if (fault !== null) return fault
+        if (bytes === null) continue
+        fault = check(bytes, record.headers)
+        if (fault !== null) fault = await this.#decided(fault, turn)
+        if (fault !== null) break
       }
-      return null
-    })
+      faults.push(fault)
+    }
     this.#countRejected(topic, wayIn, faults.filter(fault => fault !== null).length)
     return faults
   }
@@ -68,14 +83,17 @@ export class SchemaValidation implements Validation {
     const records = RecordSpans.of(batch)
     const { body, count } = records
     const found: { readonly index: number; readonly fault: RecordFault }[] = []
+    const turn = new Turn()
     for (let index = 0; index < count; index++) {
+      if ((index & 15) === 15 && turn.isOver) await turn.end()
       for (const { part, check, passes } of checkers) {
         const start = records.start(index, part)
         if (start < 0) continue
         const end = records.end(index, part)
         const hasHeaders = records.hasHeaders(index)
         if (!hasHeaders && passes(body, start, end)) continue
-        const fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
+        let fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
+        if (fault !== null) fault = await this.#decided(fault, turn)
         if (fault === null) continue
         found.push({ index, fault })
         break
@@ -89,6 +107,16 @@ export class SchemaValidation implements Validation {
     const put = await this.#deadLetters.put(topic, origin, letters)
     if (Array.isArray(put)) this.#count(topic, origin.wayIn, 'dead-lettered', letters.length)
     return put
+  }
+
+  /** The fault itself, or what the workshop makes of a payload that takes long; the event loop is for others meanwhile. */
+  async #decided(fault: RecordFault, turn: Turn): Promise<RecordFault | null> {
+    const job = this.#undecided.get(fault)
+    if (job === undefined) return fault
+    await turn.end()
+    const decided = await this.#registry.checkBeside(job.schema, job.payload)
+    if (decided === null) return null
+    return { part: fault.part, ...decided, ...fault.schema !== undefined && { schema: fault.schema } }
   }
 
   #count(topic: Topic, wayIn: WayIn, outcome: 'rejected' | 'dead-lettered', count: number): void {
@@ -120,7 +148,12 @@ export class SchemaValidation implements Validation {
       if (typeof verdict === 'string') return { part, pointer: '', reason: verdict, schema: schemaText(schema) }
       const payload = payloadOf(frame, verdict.schema)
       const fault = 'reason' in payload ? payload : verdict.codec.check(payload.bytes, payload.from)
-      return fault === null ? null : { part, ...fault, schema: schemaText(schema) }
+      if (fault === null) return null
+      const told: RecordFault = { part, ...fault, schema: schemaText(schema) }
+      if (!('reason' in payload) && isUndecided(fault) && verdict.isAlone && !(verdict.schema instanceof InvalidSchema)) {
+        this.#undecided.set(told, { schema: verdict.schema, payload: payload.bytes.subarray(payload.from) })
+      }
+      return told
     }
     return { part, check, passes: (body, start, end) => passingId !== undefined && end - start >= frameBytes && framesId(body, start, passingId) }
   }
@@ -139,7 +172,9 @@ export class SchemaValidation implements Validation {
       }
       if (policy.mode === 'id') return null
       const codec = this.#registry.payloadCodec(id)
-      return codec instanceof InvalidSchema ? `schema ${id} cannot be read: ${codec.message}` : { codec, schema: this.#registry.parsed(this.#registry.store.withId(id)[0]!) }
+      if (codec instanceof InvalidSchema) return `schema ${id} cannot be read: ${codec.message}`
+      const version = this.#registry.store.withId(id)[0]!
+      return { codec, schema: this.#registry.parsed(version), isAlone: version.ruleSet === undefined }
     }
     return reason!
   }

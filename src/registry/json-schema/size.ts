@@ -12,7 +12,7 @@ export function sizeOf(root: unknown): number {
   let nodes = 0
   let patternCost = 0
   const pattern = (text: string): void => {
-    patternCost += text.length * Math.max(1, ...[...text.matchAll(/\{(?:\d+,)?(\d+)\}/g)].map(([, times]) => Number(times)))
+    patternCost += costOfPattern(text)
     if (patternCost > patternCostMax) throw new InvalidSchema(`the patterns of the schema take more than ${patternCostMax} steps together`)
   }
   const visit = (value: unknown): void => {
@@ -26,4 +26,9 @@ export function sizeOf(root: unknown): number {
   }
   visit(root)
   return nodes
+}
+
+/** Characters of a pattern times the largest count it repeats by: what it compiles to, and what each character of a text is held against at worst. */
+export function costOfPattern(pattern: string): number {
+  return pattern.length * Math.max(1, ...[...pattern.matchAll(/\{(?:\d+,)?(\d+)\}/g)].map(([, times]) => Number(times)))
 }

@@ -5,10 +5,10 @@ import { RE2JS } from 're2js'
 import { addFormatsTo, ajvFor } from './ajv.ts'
 import { InvalidSchema } from '../errors.ts'
 import { isObject } from '../exact-json.ts'
-import { asOneFault, faultsMax, pointerToken, type SchemaFault } from '../fault.ts'
+import { asOneFault, faultsMax, pointerToken, type SchemaFault, undecidedFault } from '../fault.ts'
 import type { JsonDocument } from './document.ts'
 import { schemaMaps, valueKeywords } from './drafts.ts'
-import { sizeOf } from './size.ts'
+import { costOfPattern, sizeOf } from './size.ts'
 import { tellApartInOnePass } from './unique-items.ts'
 
 /** The fault of a value that was `bytes` long as text; null where it fits. */
@@ -22,7 +22,7 @@ const costPerByteMax = 80
 const costFreeCount = 20_000
 /** One look at every node is always allowed, and so are a few. */
 const passesFreeCount = 4
-const costMax = 40_000_000
+const costMax = 20_000_000
 const referenceCost = 20
 /** Parts of a schema up to this size are not counted: most schemas are not larger, and cost nothing more. */
 const uncountedMax = 50
@@ -30,11 +30,41 @@ const uncountedMax = 50
 const thoroughWorkMax = 2_000_000
 /** A keyword of ours beside references and in large parts, which counts. */
 const counter = '$sluiceCounted'
+/**
+ * Time in a linear-time engine is still the length of the text times what the pattern compiles to, at worst: `([a-z][a-y]?){900}` takes a millisecond for each
+ * character. One text may be that large, and all texts of one validation may take that long together; what is small is not timed.
+ */
+const patternStepsMax = 3_000_000
+const patternMsMax = 200
+const patternStepsTimed = 20_000
+
+/** Whether somebody else sees to it that nothing takes too long. */
+let hasTime = false
+
+/** For workers, which are stopped when their time is up: validations then take as long as they take. */
+export function takeTime(): void {
+  hasTime = true
+}
+
+/** Of the validation that is going on: there is one at a time. */
+let patternMsLeft = 0
+
 /** ajv's hook for another engine; `code` is only used where it writes modules, which nothing here does. */
 const linearPattern = Object.assign(
   (pattern: string, _flags: string) => {
     const compiled = RE2JS.compile(RE2JS.translateRegExp(pattern))
-    return { test: (text: string): boolean => compiled.test(text) }
+    const cost = costOfPattern(pattern)
+    return {
+      test(text: string): boolean {
+        const steps = cost * text.length
+        if (steps <= patternStepsTimed) return compiled.test(text)
+        if ((steps > patternStepsMax && !hasTime) || patternMsLeft <= 0) throw new TooComplex()
+        const started = performance.now()
+        const verdict = compiled.test(text)
+        patternMsLeft -= performance.now() - started
+        return verdict
+      },
+    }
   },
   { code: 'RE2JS' },
 )
@@ -59,8 +89,9 @@ function compile(document: JsonDocument): JsonValidator {
   return (value, bytes) => {
     const errors = validate(value, bytes)
     if (errors === null) return null
+    if (errors === tooComplex) return undecidedFault('is too complex to be validated against this schema')
     const first = asFault(telling(errors))
-    if (nodeCount * bytes > thoroughWorkMax || errors === tooComplex) return first
+    if (nodeCount * bytes > thoroughWorkMax) return first
     // ajv stops at the first fault: what else there is, is asked of a second form, which only faulty values pay for.
     thorough ??= compiled(document, { allErrors: true, nodeCount })
     const all = thorough(value, bytes)
@@ -99,7 +130,8 @@ function compiled(document: JsonDocument, { allErrors, nodeCount }: { allErrors:
     throw new InvalidSchema(error instanceof RangeError ? 'the schema is too large to be compiled' : (error as Error).message.slice(0, 1000))
   }
   return (value, bytes) => {
-    budget.left = Math.min(costMax, costFreeCount + passesFreeCount * nodeCount + costPerByteMax * bytes)
+    patternMsLeft = hasTime ? Infinity : patternMsMax
+    budget.left = hasTime ? Infinity : Math.min(costMax, costFreeCount + passesFreeCount * nodeCount + costPerByteMax * bytes)
     try {
       return validate(value) ? null : validate.errors ?? []
     } catch (error) {
@@ -164,7 +196,7 @@ function isSum({ keyword }: ErrorObject): boolean {
 }
 
 function asFault(error: ErrorObject | undefined): SchemaFault {
-  if (error === undefined) return { pointer: '', reason: 'is too complex to be validated against this schema' }
+  if (error === undefined) return { pointer: '', reason: 'does not fit' }
   const extra: unknown = error.params['additionalProperty'] ?? error.params['unevaluatedProperty'] ?? error.params['propertyName']
   return { pointer: typeof extra === 'string' ? error.instancePath + pointerToken(extra) : error.instancePath, reason: reasonOf(error) }
 }

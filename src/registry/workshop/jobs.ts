@@ -1,8 +1,6 @@
 // What can be asked of a worker: each job by its name, as a function of plain data. Runs in the workers; nothing here knows of threads.
-import { parseJsonText } from '../../base/json.ts'
 import { type CompatibilityOptions, incompatibilities } from '../compatibility.ts'
 import { InvalidSchema } from '../errors.ts'
-import { depthOf, schemaDepthMax } from '../exact-json.ts'
 import type { SchemaFault } from '../fault.ts'
 import { compilePayload, type PayloadCodec } from '../payload.ts'
 import { parseSource, type SchemaSource } from './source.ts'
@@ -22,12 +20,8 @@ export interface CompareJob {
 
 export interface PayloadJob {
   readonly source: SchemaSource
-  /** JSON text to encode, or payloads to check or decode, without their frames. */
+  /** Without their frames. */
   readonly payloads: readonly Uint8Array[]
-}
-
-export interface DecodeJob extends PayloadJob {
-  readonly tagged: boolean
 }
 
 export interface Invalid {
@@ -50,14 +44,6 @@ export const jobs = {
     const codec = codecOf(source)
     return payloads.map(payload => codec.check(asBuffer(payload), 0))
   }),
-  encode: ({ source, payloads }: PayloadJob): readonly (Uint8Array | SchemaFault)[] | Invalid => orInvalid(() => {
-    const codec = codecOf(source)
-    return payloads.map(payload => exactly(encode(codec, asBuffer(payload))))
-  }),
-  decode: ({ source, payloads, tagged }: DecodeJob): readonly (string | SchemaFault)[] | Invalid => orInvalid(() => {
-    const codec = codecOf(source)
-    return payloads.map(payload => codec.decode(asBuffer(payload), 0, { tagged }))
-  }),
 } as const
 
 export type JobName = keyof typeof jobs
@@ -71,23 +57,6 @@ function codecOf(source: SchemaSource): PayloadCodec {
   const key = JSON.stringify(source)
   if (last?.key !== key) last = { key, codec: compilePayload(parseSource(source, { strict: false, normalize: false })) }
   return last.codec
-}
-
-function encode(codec: PayloadCodec, json: Buffer): Buffer | SchemaFault {
-  const text = json.toString()
-  if (depthOf(text) > schemaDepthMax) return { pointer: '', reason: `is nested more than ${schemaDepthMax} deep` }
-  let value: unknown
-  try {
-    value = parseJsonText(text)
-  } catch {
-    return { pointer: '', reason: 'is not JSON' }
-  }
-  return codec.encode(value, json)
-}
-
-/** Bytes of their own: a view of a pool would take the whole pool along. */
-function exactly(outcome: Buffer | SchemaFault): Uint8Array | SchemaFault {
-  return Buffer.isBuffer(outcome) ? new Uint8Array(outcome) : outcome
 }
 
 /** Structured cloning makes plain byte arrays of buffers. */
