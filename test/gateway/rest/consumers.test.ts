@@ -363,6 +363,8 @@ describe('a consumer instance', () => {
     await using d = await desk()
     const send = async (type: string, body: string): Promise<number> => (await d.ask(d.gateway.as(admin).post('/consumers/readers').type(type).send(body))).status
     expect([await send('text/plain', '{}'), await send(json, '{}'), await send(v2, '{'), await send(v2, '{}'), await send('application/json', '{}')]).toEqual([415, 415, 400, 200, 200])
+    expect((await d.ask(d.gateway.as(admin).post('/consumers/readers'))).status).toBe(415)
+    expect((await d.ask(d.gateway.as(admin).post('/consumers/readers').set('content-type', v2))).status).toBe(200)
     expect((await d.ask(d.gateway.as(admin).post('/consumers/readers').set('accept', 'text/html'))).status).toBe(406)
     expect((await d.ask(d.gateway.as(admin).put('/consumers/readers'))).headers['allow']).toBe('POST')
   })

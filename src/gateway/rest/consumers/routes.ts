@@ -45,6 +45,8 @@ export function consumerRoutes(parts: ConsumerParts): Router {
       const { group } = request.params
       const caller = readerOf(parts.access, response, group)
       response.type(plainAnswerType(request as Request))
+      // Also without a body: a browser sends a request without a content type anywhere, which with dev would let every page make instances.
+      expectPlainBody(request as Request)
       const config = parseInstanceConfig(await bodyOf(parts, request as Request, response) ?? {})
       const { name } = consumers.create(group, config, caller)
       response.send(JSON.stringify({ instance_id: name, base_uri: `${originOf(request as Request)}/consumers/${encodeURIComponent(group)}/instances/${encodeURIComponent(name)}` }))
