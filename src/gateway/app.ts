@@ -71,7 +71,7 @@ export interface GatewayParts {
   /** Of Sluice itself; the registry's clients ask for it. */
   readonly version: string
   readonly observe?: Observe
-  /** What all request bodies in flight may take together; those of `/kinesis` may take as much again, and so may answers with records. */
+  /** What all request bodies in flight may take together; those of `/kinesis` may take as much again, and so may answers with records, and event streams. */
   readonly bodyBytesInFlightMax?: number
   /** Of produce as a stream; each has a default. */
   readonly streamLimits?: Partial<StreamLimits>
@@ -103,7 +103,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   const payloads = new Payloads(parts)
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
   // Before the reads of a partition, whose path it shares where a stream is asked for.
-  app.use(eventRoutes({ ...parts, payloads, rateLimits }))
+  app.use(eventRoutes({ ...parts, payloads, rateLimits, budget: new BodyBudget(bodyBytesMax) }))
   app.use(recordRoutes({ ...parts, payloads, answers }))
   app.use(v3Routes({ ...parts, budget }))
   app.use(consumerRoutes({ ...parts, payloads, budget, answers }))

@@ -1,7 +1,7 @@
 // How stored records are shown: `{topic, key, value, partition, offset, timestamp, headers}` as JSON text in an embedded format, as Confluent's REST proxy
 // has it, with time and headers besides. The same for stateless reads, consumer instances and event streams.
 import type { PartitionRef, Slice, Topic } from '../../ports.ts'
-import type { RecordView } from '../../wire/batch.ts'
+import type { Batch, RecordView } from '../../wire/batch.ts'
 import { Withheld } from '../../registry/fault.ts'
 import type { PartReader, Shown } from './part-reader.ts'
 import type { Payloads } from './payload.ts'
@@ -15,8 +15,8 @@ export function recordPrinter(payloads: Payloads, topic: Topic, shown: Shown): R
 }
 
 /** The records from `from` on that clients may see, in order. */
-export function* recordsFrom(slice: Slice, from: number): Generator<RecordView> {
-  for (const batch of slice.batches) {
+export function* recordsFrom(batches: readonly Batch[], from: number): Generator<RecordView> {
+  for (const batch of batches) {
     if (batch.isControl) continue
     for (const record of batch.recordsOrNone()) if (record.offset >= from) yield record
   }

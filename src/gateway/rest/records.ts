@@ -50,7 +50,7 @@ export function recordRoutes(parts: Parts): Router {
       const print = recordPrinter(parts.payloads, topic, { format, avro, caller: callerOf(response) })
       const shown: string[] = []
       let characters = 0
-      for (const record of recordsFrom(slice, from)) {
+      for (const record of recordsFrom(slice.batches, from)) {
         const text = print(at.partition, record)
         shown.push(text)
         characters += text.length

@@ -121,7 +121,7 @@ export class HeldPartitions {
       const { slice, from } = found
       let position = endOf(slice, from)
       const before = records.length
-      for (const record of recordsFrom(slice, from)) {
+      for (const record of recordsFrom(slice.batches, from)) {
         if (characters >= how.charactersMax) {
           position = record.offset
           break

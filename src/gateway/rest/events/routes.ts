@@ -3,6 +3,7 @@
 import { Router, type Request, type Response } from 'express'
 import type { Access, Admin, Caller, Logs, Topic } from '../../../ports.ts'
 import type { Clock } from '../../../world/world.ts'
+import type { BodyBudget } from '../../body.ts'
 import { callerOf, partitionOf, reauthenticate, topicFor } from '../../callers.ts'
 import { allowOnly, Problem } from '../../problem.ts'
 import { badParameter, choiceParameter } from '../../query.ts'
@@ -24,6 +25,8 @@ export interface EventParts {
   readonly payloads: Payloads
   readonly streams: EventStreams
   readonly rateLimits: RateLimits
+  /** Of what all streams hold for clients that are slow. */
+  readonly budget: BodyBudget
 }
 
 /** Each event names the positions of all partitions, so that there may not be too many. */
@@ -71,7 +74,7 @@ async function stream(parts: EventParts, request: Request, response: Response, t
   const signal = parts.streams.open(caller, response)
   parts.rateLimits.countsItself(response)
   await tail(response, {
-    logs: parts.logs, clock: parts.clock, topic: topic.name, cursor, follows, signal,
+    logs: parts.logs, clock: parts.clock, budget: parts.budget, topic: topic.name, cursor, follows, signal,
     spend: async bytes => await parts.rateLimits.spend(caller, 'bytesOut', bytes),
     async reopen() {
       reauthenticate(response)

@@ -2,7 +2,9 @@
 // take what was written. Nothing is read ahead of the client, so a slow one costs no more memory than a fast one.
 import type { Response } from 'express'
 import { Refusal, type Logs, type Seen, type Slice, type Topic } from '../../../ports.ts'
+import type { RecordView } from '../../../wire/batch.ts'
 import type { Clock } from '../../../world/world.ts'
+import type { BodyBudget } from '../../body.ts'
 import { Problem } from '../../problem.ts'
 import { problemOf } from '../../refusals.ts'
 import { endOf, type RecordPrinter, recordsFrom } from '../record-view.ts'
@@ -20,6 +22,8 @@ export interface TailOptions {
   readonly follows: 'topic' | 'partition'
   /** Counts what was written; how long to wait before more is, in ms. */
   readonly spend: (bytes: number) => Promise<number>
+  /** Of what streams hold for clients that have not taken it yet; where it has no room, a stream ends, and its client comes back. */
+  readonly budget: BodyBudget
   /** The client is gone, or the server stops. */
   readonly signal: AbortSignal
 }
@@ -67,7 +71,7 @@ export async function tail(response: Response, options: TailOptions): Promise<vo
  * what was written.
  */
 async function round(
-  out: EventWriter, print: RecordPrinter, { logs, topic, cursor, signal }: TailOptions, { turn, isDue }: { turn: number; isDue: () => boolean },
+  out: EventWriter, print: RecordPrinter, { logs, topic, cursor, signal, budget }: TailOptions, { turn, isDue }: { turn: number; isDue: () => boolean },
 ): Promise<{ seen: readonly Seen[]; count: number }> {
   const isOver = (): boolean => signal.aborted || isDue()
   const partitions = [...cursor.keys()]
@@ -82,15 +86,27 @@ async function round(
       continue
     }
     seen.push({ topic, partition, highWatermark: slice.highWatermark })
-    for (const record of recordsFrom(slice, from)) {
-      if (isOver()) return { seen, count }
-      cursor.set(partition, record.offset + 1)
-      await out.write(`id: ${formatCursor(cursor)}\ndata: ${print(partition, record).replaceAll('\n', '\ndata: ').replaceAll('\r', ' ')}\n\n`)
-      count++
+    for (const batch of slice.batches) {
+      const records = [...recordsFrom([batch], from)]
+      using _held = hold(budget, records)
+      for (const record of records) {
+        if (isOver()) return { seen, count }
+        cursor.set(partition, record.offset + 1)
+        await out.write(`id: ${formatCursor(cursor)}\ndata: ${print(partition, record).replaceAll('\n', '\ndata: ').replaceAll('\r', ' ')}\n\n`)
+        count++
+      }
     }
     cursor.set(partition, Math.max(cursor.get(partition)!, endOf(slice, from)))
   }
   return { seen, count }
+}
+
+/** A batch may open to a hundred times its size, and stays open until its client has taken it: any number of slow clients must not fill the memory. */
+function hold(budget: BodyBudget, records: readonly RecordView[]): Disposable {
+  // The records and, of one at a time, the text.
+  const bytes = 2 * records.reduce((sum, { key, value }) => sum + (key?.length ?? 0) + (value?.length ?? 0), 0)
+  if (!budget.lease(bytes)) throw new Problem(503, 'HTTP 503 Service Unavailable: too many answer bytes in flight')
+  return { [Symbol.dispose]: () => budget.release(bytes) }
 }
 
 /** Where retention was quicker than the client, the stream says so and goes on with what there is; undefined then, until the next round. */
