@@ -3,7 +3,7 @@ import { avroDifferences } from './avro/compatibility.ts'
 import { jsonDifferences } from './json-schema/compatibility.ts'
 import { protobufDifferences } from './protobuf/compatibility.ts'
 import type { Schema } from './schema.ts'
-import type { CompatibilityLevel, CompatibilityPolicy } from './store.ts'
+import type { CompatibilityLevel, CompatibilityPolicy } from './configs.ts'
 
 export interface EarlierVersion {
   readonly version: number

@@ -112,7 +112,7 @@ export class Registry {
     const subject = this.subjectBy(strategy, topic, part, schema?.recordName, context)
     if (subject === undefined) return { reason: `schema ${id} has no record name, which the strategy ${strategy} needs` }
     if (typeof subject !== 'string') return subject
-    return versions.some(version => version.subject === subject) ? subject : { reason: `schema ${id} does not belong to subject '${subject}'` }
+    return this.store.versions(subject, 'all').some(version => version.id === id) ? subject : { reason: `schema ${id} does not belong to subject '${subject}'` }
   }
 
   /** The name that a schema text gives its values, which some strategies make a subject of. */

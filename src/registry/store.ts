@@ -7,9 +7,6 @@ import { besideSubject, contextOf, defaultContext, everyContext, isScopeOfContex
 import type { Mode } from './modes.ts'
 import type { Metadata, Reference, RuleSet } from './schema.ts'
 
-export { compatibilityLevels, type CompatibilityLevel, type CompatibilityPolicy, type Config } from './configs.ts'
-export type { Mode } from './modes.ts'
-
 /** One version of a subject, as its record has it. Another registry may have written languages that this one does not read. */
 export interface SchemaVersion {
   readonly subject: string
@@ -53,12 +50,37 @@ interface Versions {
 
 /** Ids belong to a context. */
 class ContextIds {
-  /** All versions of any of its subjects that have the id, deleted ones too, by `versionKey`. */
-  readonly byId = new Map<number, Map<string, SchemaVersion>>()
+  /** All versions of any of its subjects that have the id, deleted ones too. */
+  readonly byId = new Map<number, VersionSet>()
   /** By guid and type: the guid leaves the type out, and a text may be a schema in two languages. */
   readonly byContent = new Map<string, number>()
   /** Never falls, not even where what had the id is gone for good. */
   highest = 0
+}
+
+/** Versions of many subjects, each in the place where it first came; thousands may share an id, and are asked for more often than they change. */
+class VersionSet {
+  readonly #versions = new Map<string, SchemaVersion>()
+  #list: readonly SchemaVersion[] | undefined
+
+  get size(): number {
+    return this.#versions.size
+  }
+
+  get list(): readonly SchemaVersion[] {
+    this.#list ??= [...this.#versions.values()]
+    return this.#list
+  }
+
+  put(version: SchemaVersion): void {
+    this.#versions.set(versionKey(version.subject, version.version), version)
+    this.#list = undefined
+  }
+
+  remove(version: SchemaVersion): void {
+    this.#versions.delete(versionKey(version.subject, version.version))
+    this.#list = undefined
+  }
 }
 
 const noVersions: Versions = { all: [], live: [], deleted: [] }
@@ -70,7 +92,7 @@ export class Store {
   readonly #names: string[] = []
   readonly #ids = new Map<string, ContextIds>()
   /** The versions that refer to a version of a subject, by `versionKey`. */
-  readonly #referrers = new Map<string, Map<string, SchemaVersion>>()
+  readonly #referrers = new Map<string, VersionSet>()
   readonly #contexts = new Set<string>()
   readonly #configs = new Map<string | null, Config>()
   readonly #modes = new Map<string | null, Mode>()
@@ -143,7 +165,7 @@ export class Store {
 
   /** Every version of any subject of the context with this id, deleted ones too: what was written with it must stay readable. */
   withId(id: number, context = defaultContext): readonly SchemaVersion[] {
-    return [...this.#ids.get(context)?.byId.get(id)?.values() ?? []]
+    return this.#ids.get(context)?.byId.get(id)?.list ?? []
   }
 
   idOf(guid: string, schemaType: string, context = defaultContext): number | undefined {
@@ -151,8 +173,8 @@ export class Store {
   }
 
   /** Versions that refer to a version of a subject. */
-  referrers(subject: string, version: number, which: 'live' | 'all'): SchemaVersion[] {
-    const found = [...this.#referrers.get(versionKey(subject, version))?.values() ?? []]
+  referrers(subject: string, version: number, which: 'live' | 'all'): readonly SchemaVersion[] {
+    const found = this.#referrers.get(versionKey(subject, version))?.list ?? []
     return which === 'all' ? found : found.filter(each => !each.deleted)
   }
 
@@ -236,16 +258,16 @@ function referredKey(from: SchemaVersion, reference: Reference): string {
   return versionKey(besideSubject(from.subject, reference.subject), reference.version)
 }
 
-function addTo<K>(index: Map<K, Map<string, SchemaVersion>>, key: K, version: SchemaVersion): void {
+function addTo<K>(index: Map<K, VersionSet>, key: K, version: SchemaVersion): void {
   let versions = index.get(key)
-  if (versions === undefined) index.set(key, versions = new Map())
-  versions.set(versionKey(version.subject, version.version), version)
+  if (versions === undefined) index.set(key, versions = new VersionSet())
+  versions.put(version)
 }
 
 /** Whether nothing is left under the key. */
-function takeFrom<K>(index: Map<K, Map<string, SchemaVersion>>, key: K, version: SchemaVersion): boolean {
+function takeFrom<K>(index: Map<K, VersionSet>, key: K, version: SchemaVersion): boolean {
   const versions = index.get(key)
-  versions?.delete(versionKey(version.subject, version.version))
+  versions?.remove(version)
   if (versions?.size !== 0) return false
   index.delete(key)
   return true

@@ -80,7 +80,10 @@ export function schemaRoutes(desk: RegistryDesk): Router {
     for (const [alias] of store.configured()) {
       if (alias === null || !isBelow(alias)) continue
       const target = registry.aliased(alias)
-      if (target !== alias) found.set(target, [...found.get(target) ?? [], alias])
+      if (target === alias) continue
+      const others = found.get(target)
+      if (others === undefined) found.set(target, [alias])
+      else others.push(alias)
     }
     return found
   }

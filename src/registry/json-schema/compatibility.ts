@@ -2,7 +2,7 @@
 // by one (they all have to hold), subschemas by recursion, oneOf and its kin by matching. Stays on the safe side: what it cannot prove, it reports. As in
 // Confluent, the parts of a oneOf are taken to exclude each other, a default is taken to fill in what is missing, and neither annotations nor `format` count.
 import { isDeepStrictEqual } from 'node:util'
-import type { CompatibilityPolicy } from '../store.ts'
+import type { CompatibilityPolicy } from '../configs.ts'
 import { compareArrays } from './array-rules.ts'
 import { differenceText, type JsonDifference, lenientDifferences, tooComplexText } from './differences.ts'
 import type { JsonDocument } from './document.ts'
