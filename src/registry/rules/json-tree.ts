@@ -16,8 +16,14 @@ const int64 = { min: -(2n ** 63n), max: 2n ** 63n - 1n }
 
 export function compileJsonTree(document: JsonDocument, paths: TaggedPaths, allTags: readonly string[]): TreeReader {
   const places = new Places(document, allTags)
-  return (bytes, from) => new TreeBuilder(places, paths).build(parseJsonText(bytes.toString('utf8', from, bytes.length), keepNumber), places.root, '$')
+  return (bytes, from) => {
+    const text = bytes.toString('utf8', from, bytes.length)
+    return new TreeBuilder(places, paths).build(parseJsonText(text, inexact.test(text) ? keepNumber : undefined), places.root, '$')
+  }
 }
+
+/** Some number in the text may print otherwise than it is written: only then is it worth the time to keep how each is. */
+const inexact = /\d[eE]|\d[\d.]{15}|\.\d*0(?!\d)|\.0{6}|-0/
 
 /** Every tag that stands in the document or one it refers to. */
 export function tagsInJson(document: JsonDocument): readonly string[] {

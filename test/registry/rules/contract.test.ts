@@ -1,11 +1,13 @@
 // Data contracts at the codec: which rules run on which way, what CEL_FIELD sees, actions, and what is refused at registration.
 import { describe, expect, it } from 'vitest'
+import { Prng } from '../../../src/base/prng.ts'
 import { Withheld } from '../../../src/registry/fault.ts'
 import { compilePayload } from '../../../src/registry/payload.ts'
 import { type ContractCodec, contractCodec } from '../../../src/registry/rules/contract.ts'
 import { readRuleSet, type RuleSet } from '../../../src/registry/rule-set.ts'
 import { faultOfRuleSet } from '../../../src/registry/rules/conditions.ts'
 import { type Metadata, parseSchema } from '../../../src/registry/schema.ts'
+import { seed } from '../../support/seed.ts'
 
 const avro = JSON.stringify({
   type: 'record', name: 'Order', namespace: 'shop',
@@ -201,6 +203,16 @@ describe('tags', () => {
     const bytes = bytesOf(of, value)
     expect(shown(of, bytes)).toEqual(JSON.parse(JSON.stringify(value).replaceAll('"x"', '"***"')))
     expect(shown(of, bytes, 'T')).toEqual(value)
+  })
+
+  it('leave numbers beside what they hide as they were written', () => {
+    const of = codec('JSON', '{"properties":{"t":{"confluent:tags":["T"]}}}', {})
+    const prng = new Prng(seed)
+    const digits = (max: number): string => Array.from({ length: prng.below(max) + 1 }, () => prng.below(10)).join('')
+    for (let round = 0; round < 5_000; round++) {
+      const number = `${prng.chance(0.2) ? '-' : ''}${String(BigInt(digits(20)))}${prng.chance(0.5) ? `.${prng.chance(0.2) ? '000000' : ''}${digits(18)}` : ''}${prng.chance(0.2) ? `e${digits(2)}` : ''}`
+      expect(of.decode(Buffer.from(`{"n": ${number}, "t": "x"}`), 0, { tagged: false })).toBe(`{"n":${number},"t":"***"}`)
+    }
   })
 
   it('withhold the bytes from who may not see all of them', () => {
