@@ -6,8 +6,10 @@ import { WireError } from '../wire/bytes.ts'
 import { thinned } from '../wire/thinning.ts'
 import type { Context } from './context.ts'
 
-/** Records that are named with their reason; further ones with their index only. A batch may hold a hundred thousand. */
-const reasonsMax = 10_000
+/** Of one record. Names of members are part of it, and the protocol's texts end at 32,767 bytes. */
+const reasonCharactersMax = 1_000
+/** Of all records together; those that come later are named by their index only. A batch may hold a hundred thousand. */
+const reasonsCharactersMax = 1_048_576
 const errorsShown = 3
 
 export interface FitBatch {
@@ -46,7 +48,12 @@ export async function fitBatch(topic: Topic, partition: number, batch: Batch, co
 
 /** In Kafka's words for a batch of which it refuses records. */
 function rejected(bad: readonly { readonly index: number; readonly fault: RecordFault }[]): Refusal {
-  const errors = bad.map(({ index, fault }, nth): RecordError => ({ index, message: nth < reasonsMax ? textOf(fault) : '' }))
+  let left = reasonsCharactersMax
+  const errors = bad.map(({ index, fault }): RecordError => {
+    const message = left > 0 ? textOf(fault).slice(0, reasonCharactersMax) : ''
+    left -= message.length
+    return { index, message }
+  })
   const shown = errors.slice(0, errorsShown).map(({ index, message }) => `RecordError(batchIndex=${index}, message='${message}')`).join(', ')
   const message = `One or more records have been rejected due to ${errors.length} record errors in total, and only showing the first three errors at most: [${shown}]`
   return new Refusal('invalid-record', message, errors)

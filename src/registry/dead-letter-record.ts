@@ -7,7 +7,8 @@ import type { Header, RecordDraft, RecordView } from '../wire/batch.ts'
 const prefix = 'sluice.dlq.'
 /** Ours begin with this one; a record may have had such headers before, as a letter that was produced again. */
 const first = `${prefix}reason`
-const reasonCharactersMax = 1_000
+/** Of what a producer can make as long as it likes. */
+const charactersMax = 1_000
 
 /** What a letter says of itself. */
 export interface LetterNote {
@@ -38,9 +39,9 @@ export function letterRecord(letter: DeadLetter, origin: LetterOrigin, timeMs: n
   const { fault } = letter
   const { producer } = origin
   const note: readonly (readonly [string, string | number | null | undefined])[] = [
-    ['reason', fault.reason.slice(0, reasonCharactersMax)], ['part', fault.part], ['pointer', fault.pointer],
+    ['reason', fault.reason.slice(0, charactersMax)], ['part', fault.part], ['pointer', fault.pointer.slice(0, charactersMax)],
     ['topic', origin.topic], ['partition', origin.partition], ['index', letter.index], ['timestamp', letter.timestampMs],
-    ['schema', fault.schema], ['principal', formatPrincipal(origin.caller.principal)], ['client.id', origin.clientId], ['way.in', origin.wayIn],
+    ['schema', fault.schema], ['principal', formatPrincipal(origin.caller.principal)], ['client.id', origin.clientId?.slice(0, charactersMax)], ['way.in', origin.wayIn],
     ['batch', producer && `${producer.id}:${producer.epoch}:${producer.baseSequence}`], ['time', timeMs],
   ]
   const headers: Header[] = [...letter.headers ?? []]

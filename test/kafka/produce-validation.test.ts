@@ -170,6 +170,14 @@ describe('records that are refused', () => {
     expect([await read('orders', 0), await read('orders', 1), await read('orders', 2)]).toEqual([['0 good', '1 good'], [], []])
   })
 
+  it('are named in texts that the protocol can carry, however long names in them are', async () => {
+    const { send } = await connect(() => rejecting(() => ({ part: 'value', pointer: `/${'n'.repeat(100_000)}`, reason: 'must be number' })))
+    const [answer] = await send(batchOf(Array.from({ length: 3_000 }, () => 'x'), { codec: 'gzip' }))
+    expect(answer!.errorCode).toBe(87)
+    expect(answer!.recordErrors).toHaveLength(3_000)
+    expect(JSON.stringify(answer).length).toBeLessThan(2 * 1024 * 1024)
+  })
+
   it('do not move their producer\'s sequence', async () => {
     const { send } = await connect(refusing)
     const from = (baseSequence: number, values: readonly string[]): Buffer => batchOf(values, { producer: { id: 8, epoch: 0, baseSequence } })

@@ -23,7 +23,8 @@ export const validatesNothing: Validation = { ...rejecting(() => null), appliesT
 /** What the server has, over a backend. */
 export function schemaValidation(registry: Registry, { logs, admin }: Pick<Backend, 'logs' | 'admin'>, now: () => number = Date.now): SchemaValidation {
   const silent = (): void => {}
-  return new SchemaValidation(registry, new DeadLetters({ logs, admin, clock: { now }, logger: { debug: silent, info: silent, warn: silent, error: silent } }))
+  const letters = new DeadLetters({ logs, admin, clock: { now }, logger: { debug: silent, info: silent, warn: silent, error: silent } })
+  return new SchemaValidation(registry, letters)
 }
 
 /** Finds fault with the value `bad`, and keeps the records in the topic's dead-letter topic as the server does. */
