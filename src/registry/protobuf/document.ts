@@ -104,6 +104,8 @@ function documentOf(written: WrittenFile, known: KnownFiles, strict: boolean): P
   const linked = link(written.proto, path => builtInFile(path) ?? known.get(path), { strict })
   linked.proto.name = ownName
   const document = new ProtobufDocument(written, linked, known)
+  // An empty text stands for that of the latest version.
+  if (document.text === '') throw new InvalidSchema('the schema is empty')
   if (Buffer.byteLength(document.text) > schemaBytesMax) throw new InvalidSchema(`the canonical text is longer than ${schemaBytesMax} bytes`)
   // Now, so that what does not fit together is found before the first record.
   applyCustomOptions(linked.proto, document.registry)

@@ -93,6 +93,14 @@ describe('faults say where and what is wanted', () => {
     expect(encode(required, json)).toEqual({ pointer, reason: 'is required and missing' })
   })
 
+  test('extensions of proto2 go by their full names in brackets', () => {
+    const codec = codecOf('syntax = "proto2"; package a; message M { extensions 10 to 20; } extend M { optional int32 more = 10; }')
+    const encoded = encode(codec, '{"[a.more]":5}') as Buffer
+    expect(encoded.toString('hex')).toBe('005005')
+    expect(codec.decode(encoded, 0)).toBe('{"[a.more]":5}')
+    expect(encode(codec, '{"[a.less]":5}')).toEqual({ pointer: '/[a.less]', reason: 'is not a field of message a.M' })
+  })
+
   test('required fields are missed in bytes', () => {
     expect(required.check(Buffer.from('00', 'hex'), 0)).toEqual({ pointer: '/id', reason: 'is required and missing' })
     expect(required.check(Buffer.from('0008011200', 'hex'), 0)).toEqual({ pointer: '/a/id', reason: 'is required and missing' })

@@ -222,6 +222,7 @@ describe('refused, with the place', () => {
     ['an open string', 'syntax = "proto3', 'Syntax error in 1:10: the string does not end'],
     ['a bad escape', 'syntax = "\\q";', 'Syntax error in 1:11: the string has an escape that is none'],
     ['a strange character', 'message A { # }', 'Syntax error in 1:13: unexpected character \'#\''],
+    ['nothing but comments', ' // nothing', 'the schema is empty'],
     ['an unknown syntax', 'syntax = "proto4";', 'the syntax is neither "proto2" nor "proto3"'],
     ['what is not Protobuf', '{"type":"string"}', 'Syntax error in 1:1: expected a message, enum, service, extend, import, package or option, found \'{\''],
     ['base64 of something else', 'AAAA', 'neither a .proto file nor a FileDescriptorProto in base64'],
