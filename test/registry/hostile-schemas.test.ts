@@ -1,9 +1,17 @@
-// Schemas that nobody vouches for: each is refused with a reason, soon, and nothing outside is asked.
+// Schemas and payloads that nobody vouches for: each is refused with a reason, soon, nothing outside is asked, and the event loop goes on meanwhile.
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import type { Express } from 'express'
+import request, { type Response } from 'supertest'
 import { describe, expect, test } from 'vitest'
+import type { Topic } from '../../src/ports.ts'
 import { InvalidSchema } from '../../src/registry/errors.ts'
+import { framePrefix } from '../../src/registry/framing.ts'
+import type { SchemaValidation } from '../../src/registry/validation.ts'
 import { parseSchema, type SchemaType } from '../../src/registry/schema.ts'
+import { withoutBlocking } from '../support/event-loop.ts'
+import { registryApp } from '../support/registry-app.ts'
+import { schemaValidation } from '../support/validation.ts'
 
 const parse = (type: SchemaType, text: string): unknown => parseSchema(type, text, [], { strict: true, normalize: false })
 
@@ -92,5 +100,68 @@ describe('JSON Schema', () => {
 
   test.each(['$ref', 'const', 'enum', '$schema', 'pattern'])('a property may be called %s', name => {
     expect(refusal('JSON', { type: 'object', properties: { [name]: { type: 'string' }, other: { const: { $ref: '#/none' } } } })).toBe('none')
+  })
+})
+
+describe('the event loop goes on while the registry is handed', () => {
+  const post = (app: Express, schemaType: SchemaType, schema: unknown, path = '/subjects/s/versions'): Promise<Response> =>
+    withoutBlocking(request(app).post(path).send({ schemaType, schema: typeof schema === 'string' ? schema : JSON.stringify(schema) }).then(answer => answer))
+  const object = (count: number, type = 'string'): object => ({ type: 'object', properties: Object.fromEntries(times(count, index => [`p${index}`, { type, maxLength: 5 }])) })
+  const union = (depth: number): unknown => (depth === 0 ? { type: 'string' } : { anyOf: ['a', 'b'].map(name => ({ type: 'object', properties: { [name]: union(depth - 1) } })) })
+
+  test.each<[string, SchemaType, () => unknown, number, RegExp]>([
+    ['1,000 properties', 'JSON', () => object(1_000), 200, /^$/],
+    ['6,000 properties', 'JSON', () => object(6_000), 422, /too large to be compiled|more than 20000 nodes|cannot be examined/],
+    ['sums within sums', 'JSON', () => union(10), 200, /^$/],
+    ['an allOf 3,000 deep', 'JSON', () => `${'{"allOf":['.repeat(3_000)}{}${']}'.repeat(3_000)}`, 422, /nested 600\d deep/],
+    ['a chain of references', 'JSON', () => ({ $ref: '#/definitions/a0', definitions: Object.fromEntries(times(3_000, index => [`a${index}`, { $ref: `#/definitions/a${(index + 1) % 3_000}` }])) }), 422, /too large to be compiled|cannot be examined/],
+    ['20,000 fields', 'AVRO', () => ({ type: 'record', name: 'R', fields: times(20_000, index => ({ name: `f${index}`, type: ['null', 'string'], default: null })) }), 422, /longer than 1048576 bytes|too large/],
+    ['10,000 fields', 'AVRO', () => ({ type: 'record', name: 'R', fields: times(10_000, index => ({ name: `f${index}`, type: ['null', 'string'], default: null })) }), 200, /^$/],
+    ['a record nested 20,000 deep', 'AVRO', () => `${'{"type":"array","items":'.repeat(20_000)}"int"${'}'.repeat(20_000)}`, 422, /nested 20000 deep/],
+  ])('%s in %s', async (_what, schemaType, make, status, message) => {
+    const { app } = await registryApp()
+    const answer = await post(app, schemaType, make())
+    expect([answer.status, String((answer.body as { message?: string }).message ?? '').match(message) !== null], JSON.stringify(answer.body).slice(0, 300)).toEqual([status, true])
+  })
+
+  test('two schemas of which a comparison takes long', async () => {
+    const deep = (leaf: string): object => ({
+      definitions: Object.fromEntries(times(60, level => [`d${level}`, level === 0 ? { type: leaf } : { oneOf: times(6, index => ({ type: 'object', properties: { [`x${index}`]: { $ref: `#/definitions/d${level - 1}` }, y: { $ref: `#/definitions/d${(level * 7 + index) % level}` } } })) }])),
+      $ref: '#/definitions/d59',
+    })
+    const { app } = await registryApp()
+    expect((await post(app, 'JSON', deep('string'))).status).toBe(200)
+    const verdict = await post(app, 'JSON', deep('number'), '/compatibility/subjects/s/versions?verbose=true')
+    expect(verdict.body).toMatchObject({ is_compatible: false })
+    expect((await post(app, 'JSON', deep('number'))).status).toBe(409)
+  })
+})
+
+describe('the event loop goes on while payloads are checked', () => {
+  const topic = (name: string): Topic => ({ name, internal: false, partitions: [], configs: new Map([['confluent.value.schema.validation', 'true'], ['sluice.validation.mode', 'payload']]) }) as unknown as Topic
+  const register = async (schema: object): Promise<SchemaValidation> => {
+    const { registry, backend } = await registryApp()
+    const version = await registry.register('t-value', { schemaType: 'JSON', schema: JSON.stringify(schema) }, { normalize: undefined })
+    expect(version).toMatchObject({ id: 1 })
+    return schemaValidation(registry, backend)
+  }
+  const framed = (value: unknown): { key: null; value: Buffer } => ({ key: null, value: Buffer.concat([framePrefix(1), Buffer.from(JSON.stringify(value))]) })
+
+  test('a pattern that takes a millisecond for each character', async () => {
+    const validation = await register({ type: 'string', pattern: '([a-z][a-y]?){900}[0-9]' })
+    const faults = await withoutBlocking(validation.check(topic('t'), [framed('a'.repeat(50_000)), framed('x')], 'kafka'))
+    expect(faults).toMatchObject([{ reason: expect.stringMatching(/too complex to be validated against this schema: that takes longer than 2000 ms|must match pattern/) as string }, { reason: expect.stringMatching(/must match pattern/) as string }])
+  })
+
+  test('what is only given up on the loop is found to fit beside it', async () => {
+    const validation = await register({ type: 'string', pattern: '^[a-z]{1,1000}$' })
+    expect(await withoutBlocking(validation.check(topic('t'), [framed('a'.repeat(1_000)), framed('A'.repeat(1_000))], 'kafka'))).toMatchObject([null, { reason: expect.stringMatching(/must match pattern/) as string }])
+  })
+
+  test('a value that branches 2^60 times', async () => {
+    const branch = (maxProperties: number): object => ({ type: 'object', maxProperties, properties: { a: { $ref: '#' } } })
+    const validation = await register({ anyOf: [branch(2), branch(3)] })
+    const bomb = { key: null, value: Buffer.concat([framePrefix(1), Buffer.from(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`)]) }
+    expect(await withoutBlocking(validation.check(topic('t'), [bomb, framed({})], 'kafka'))).toMatchObject([{ reason: expect.stringMatching(/too complex/) as string }, null])
   })
 })

@@ -19,6 +19,8 @@ export interface PartCodec {
   /** The schema that was used; null without one. */
   readonly version: SchemaVersion | null
   encode(part: Part): Buffer | SchemaFault
+  /** What becomes of a part that `encode` gave up on (`isUndecided`), decided beside the event loop. */
+  encodeBeside?(part: Part): Promise<Buffer | SchemaFault>
 }
 
 export interface CodecRequest extends ChoiceOf {
@@ -72,7 +74,7 @@ export class Payloads {
     if (wanted !== undefined && version.schemaType !== wanted) throw unusable(`${named} is of type ${version.schemaType}, not ${wanted}`)
     const codec = this.#registry.payloadCodec(version.id)
     if (codec instanceof InvalidSchema) throw unusable(`${named} cannot be used: ${codec.message}`)
-    return framedCodec(version, codec)
+    return framedCodec(version, codec, this.#registry)
   }
 }
 
@@ -104,10 +106,15 @@ const schemalessCodecs: Partial<Record<EmbeddedFormat | 'auto', PartCodec>> = { 
 /** A key that is a text is stored as that text, as every Kafka client would and as a Kinesis partition key shows it; anything else as its JSON. */
 const plainKeyCodec: PartCodec = { version: null, encode: ({ value, json }) => (typeof value === 'string' ? Buffer.from(value) : json) }
 
-function framedCodec(version: SchemaVersion, codec: PayloadCodec): PartCodec {
+function framedCodec(version: SchemaVersion, codec: PayloadCodec, registry: Registry): PartCodec {
   const prefix = framePrefix(version.id)
+  const schema = registry.parsed(version)
   return {
     version,
+    // Only JSON payloads are ever given up on, and those are the JSON itself. Rules that belong to a schema are not known there.
+    ...version.ruleSet === undefined && !(schema instanceof InvalidSchema) && {
+      encodeBeside: async part => await registry.checkBeside(schema, part.json) ?? part.framed(prefix),
+    },
     encode(part) {
       const { json } = part
       const payload = codec.encode(part.value, json)

@@ -3,6 +3,8 @@
 // acknowledged when durable.
 import type { Request, RequestHandler, Response } from 'express'
 import { clusterResource, Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
+import { Turn } from '../../base/turn.ts'
+import { isUndecided, type SchemaFault } from '../../registry/fault.ts'
 import type { RecordDraft } from '../../wire/batch.ts'
 import type { Clock } from '../../world/world.ts'
 import { readBody, type BodyBudget } from '../body.ts'
@@ -50,7 +52,7 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
       key: await codecFor('key', body.keySchema),
       value: await codecFor('value', body.valueSchema),
     }
-    const { drafts, faults } = encode(body, codecs)
+    const { drafts, faults } = await encode(body, codecs)
     const assigned = assign({ body, drafts, topic, pinned, sticky: () => partitioner.sticky(name, topic.partitions.length) })
     const outcome = await appendRecords(parts, { topic, caller, drafts, assigned, faults })
     answer(response, assigned, outcome, { key_schema_id: codecs.key.version?.id ?? null, value_schema_id: codecs.value.version?.id ?? null })
@@ -73,20 +75,36 @@ export async function createIfAllowed(parts: Pick<ProduceParts, 'admin' | 'acces
 }
 
 /** The records as they will be stored, and by index what is wrong with those that cannot be: a part that does not fit stays the JSON that came. */
-function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): { drafts: RecordDraft[]; faults: Map<number, RecordFault> } {
+async function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): Promise<{ drafts: RecordDraft[]; faults: Map<number, RecordFault> }> {
   const faults = new Map<number, RecordFault>()
-  const encodePart = (index: number, part: 'key' | 'value', given: Part | undefined): Buffer | null => {
+  const turn = new Turn()
+  const encodePart = (index: number, part: 'key' | 'value', given: Part | undefined): Buffer | null | Promise<Buffer> => {
     if (given === undefined) return null
     const encoded = given.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codecs[part].encode(given)
     if (Buffer.isBuffer(encoded)) return encoded
-    if (!faults.has(index)) faults.set(index, { part, ...encoded })
+    return isUndecided(encoded) ? encodeBeside(index, part, given, encoded) : refuse(index, part, given, encoded)
+  }
+  const encodeBeside = async (index: number, part: 'key' | 'value', given: Part, undecided: SchemaFault): Promise<Buffer> => {
+    await turn.end()
+    const encoded = await codecs[part].encodeBeside?.(given) ?? undecided
+    return Buffer.isBuffer(encoded) ? encoded : refuse(index, part, given, encoded)
+  }
+  const refuse = (index: number, part: 'key' | 'value', given: Part, fault: SchemaFault): Buffer => {
+    if (!faults.has(index)) faults.set(index, { part, ...fault })
     return given.json
   }
-  const drafts = body.records.map((record, index): RecordDraft => {
-    const draft: RecordDraft = { key: encodePart(index, 'key', record.key), value: encodePart(index, 'value', record.value), headers: record.headers }
+  const drafts: RecordDraft[] = []
+  for (const [index, record] of body.records.entries()) {
+    if ((index & 15) === 15 && turn.isOver) await turn.end()
+    // Awaited only where there is something to wait for: a turn of the loop for every record would be most of the work.
+    let key = encodePart(index, 'key', record.key)
+    if (key instanceof Promise) key = await key
+    let value = encodePart(index, 'value', record.value)
+    if (value instanceof Promise) value = await value
+    const draft: RecordDraft = { key, value, headers: record.headers }
     if (record.timestampMs !== undefined) draft.timestampMs = record.timestampMs
-    return draft
-  })
+    drafts.push(draft)
+  }
   return { drafts, faults }
 }
 
