@@ -75,10 +75,14 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
   return {
     encode(value, json) {
       const payload = plain.encode(value, json)
-      if (writing.length === 0 || !Buffer.isBuffer(payload)) return payload
-      return written(payload, 0) ?? payload
+      if (!Buffer.isBuffer(payload)) return tags.length === 0 ? payload : withoutValues(payload)
+      return writing.length === 0 ? payload : written(payload, 0) ?? payload
     },
-    check: (bytes, from) => plain.check(bytes, from) ?? (checksServer ? written(bytes, from) : null),
+    check(bytes, from) {
+      const fault = plain.check(bytes, from)
+      if (fault !== null) return tags.length === 0 ? fault : withoutValues(fault)
+      return checksServer ? written(bytes, from) : null
+    },
     decode: shown,
     withholds(bytes, from, mayRead) {
       const hidden = tags.filter(tag => !mayRead(tag))
@@ -87,6 +91,13 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
       const json = shown(bytes, from, { tagged: true, mayRead })
       return json instanceof Withheld ? json : null
     },
+  }
+}
+
+/** Reasons that quote what does not fit stand in dead letters, which others read. */
+function withoutValues({ pointer, reason, more }: SchemaFault): SchemaFault {
+  return {
+    pointer, reason: reason.replace(/(?:, not |\]: )(?!a text of |an (?:array|object)$|null$).*$/s, ', not what it is'), ...more !== undefined && { more: more.map(withoutValues) },
   }
 }
 

@@ -215,6 +215,15 @@ describe('tags', () => {
     }
   })
 
+  it('keep what does not fit out of the reason, which dead letters show to others', () => {
+    const of = codec('AVRO', avro, {})
+    const reasonOf = (value: object): string => (encode(of, value) as { reason: string }).reason
+    expect(reasonOf({ id: 'my number', price: 1 })).toBe('must be long (64 bits), not what it is')
+    expect(reasonOf({ id: 1, price: 1, note: 123_456 })).not.toContain('123456')
+    expect(reasonOf({ id: null, price: 1 })).toBe('must be long (64 bits), not null')
+    expect(reasonOf({ id: 1, price: {} })).toBe('must be double, not an object')
+  })
+
   it('withhold the bytes from who may not see all of them', () => {
     const of = codec('AVRO', avro, { metadata: { tags: { '**.photo': ['PHOTO'] } } })
     const bytes = bytesOf(of, { id: 1, price: 1 })
