@@ -1,7 +1,7 @@
 // A data contract: the codec of a schema together with the rules and tags that belong to it. Since an id stands for schema, metadata and rule set, whoever
 // writes, checks or shows payloads by an id goes through here: rules of writing when JSON is encoded (GATEWAY and SERVER) and when bytes are checked
 // (SERVER), rules of reading when bytes are shown, masks over the fields whose tags the reader may not see.
-import { type SchemaFault, Withheld } from '../fault.ts'
+import { isUndecided, type SchemaFault, Withheld } from '../fault.ts'
 import type { PayloadCodec } from '../payload.ts'
 import type { Metadata, RuleSet, Schema } from '../schema.ts'
 import { compileAvroTree, tagsInAvro } from './avro-tree.ts'
@@ -95,7 +95,10 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
 }
 
 /** Reasons that quote what does not fit stand in dead letters, which others read. */
-function withoutValues({ pointer, reason, more }: SchemaFault): SchemaFault {
+function withoutValues(fault: SchemaFault): SchemaFault {
+  // A copy would be as good as decided.
+  if (isUndecided(fault)) return fault
+  const { pointer, reason, more } = fault
   return {
     pointer, reason: reason.replace(/(?:, not |\]: )(?!a text of |an (?:array|object)$|null$).*$/s, ', not what it is'), ...more !== undefined && { more: more.map(withoutValues) },
   }
