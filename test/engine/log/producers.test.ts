@@ -51,3 +51,19 @@ test('a producer nobody knows, or no longer, may begin anywhere', () => {
   expect([answer(producers, sent(99)), producers.size]).toEqual(['in turn', 1])
   expect(answer(producers, sent(99, { id: 8 }))).toBe('out-of-order-sequence-number')
 })
+
+test('in any order, all that is asked is whether the batch is there', () => {
+  const producers = new Producers()
+  for (const sequence of [20, 0, 10]) producers.note(sent(sequence, { count: 2, at: 100 + sequence }), 0)
+  const known = (sequence: number, count = 2): number | undefined => (producers.check(sent(sequence, { count }), { inAnyOrder: true }) as { baseOffset: number } | undefined)?.baseOffset
+  expect([20, 0, 10].map(sequence => known(sequence))).toEqual([120, 100, 110])
+  expect([known(5), known(30), known(20, 1)]).toEqual([undefined, undefined, undefined])
+})
+
+test('a control batch that has a sequence carries it on, a marker of a transaction does not', () => {
+  const producers = new Producers()
+  producers.note(batchOf(['v'], 1, { producer: { id: 7, epoch: 0, baseSequence: 0 }, isControl: true }), 0)
+  expect(answer(producers, sent(1))).toBe('in turn')
+  producers.note(batchOf(['v'], 1, { producer: { id: 8, epoch: 0, baseSequence: -1 }, isControl: true }), 0)
+  expect(producers.size).toBe(1)
+})
