@@ -135,7 +135,8 @@ function compiled(document: JsonDocument, { allErrors, nodeCount }: { allErrors:
     try {
       return validate(value) ? null : validate.errors ?? []
     } catch (error) {
-      if (error instanceof TooComplex || error instanceof RangeError) return tooComplex
+      // The TypeErrors are ajv's: what it writes for unevaluatedProperties behind references sometimes sets a member of nothing.
+      if (error instanceof TooComplex || error instanceof RangeError || error instanceof TypeError) return tooComplex
       throw error
     }
   }

@@ -1,5 +1,5 @@
 // The JSON Schema comparison: the rules of Confluent's content models by example, and, on random pairs, that what it calls compatible is so by ajv's own verdicts.
-import { Ajv, type AnySchema } from 'ajv'
+import { Ajv, type AnySchema, type ValidateFunction } from 'ajv'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, test } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
@@ -105,18 +105,19 @@ describe('what it calls compatible accepts every value the earlier schema accept
     for (let pair = 0; pair < pairsWanted; pair += updatesPerOriginal) {
       ajv.removeSchema()
       const original = randomJsonSchema(random, how)
-      const before = ajv.compile(original as AnySchema)
+      const before = verdictOf(ajv.compile(original as AnySchema))
       const fitting = Array.from({ length: 20 }, () => randomJsonValue(random, original)).filter(value => before(value))
       for (let count = 0; count < updatesPerOriginal; count++) {
         const update = random.chance(0.1) ? randomJsonSchema(random, how) : mutatedJsonSchema(random, original, how)
         if (jsonDifferences(uncompiled(original), uncompiled(update), 'STRICT').length > 0) continue
         compatible++
-        const after = ajv.compile(update as AnySchema)
+        const compiled = ajv.compile(update as AnySchema)
+        const after = verdictOf(compiled)
         const own = Array.from({ length: 4 }, () => randomJsonValue(random, update)).filter(value => before(value))
         for (const value of [...fitting, ...own]) {
           values++
-          if (after(value)) continue
-          expect.fail(`seed ${seed}\noriginal ${JSON.stringify(original)}\nupdate ${JSON.stringify(update)}\nvalue ${JSON.stringify(value)}\n${ajv.errorsText(after.errors)}`)
+          if (after(value) !== false) continue
+          expect.fail(`seed ${seed}\noriginal ${JSON.stringify(original)}\nupdate ${JSON.stringify(update)}\nvalue ${JSON.stringify(value)}\n${ajv.errorsText(compiled.errors)}`)
         }
       }
     }
@@ -125,3 +126,14 @@ describe('what it calls compatible accepts every value the earlier schema accept
     expect(values).toBeGreaterThan(pairsWanted / 10)
   }, 600_000)
 })
+
+/** ajv's verdict; undefined where what it wrote breaks down, as it does for some of what is unevaluated behind references. */
+function verdictOf(validate: ValidateFunction): (value: unknown) => boolean | undefined {
+  return value => {
+    try {
+      return validate(value) as boolean
+    } catch {
+      return undefined
+    }
+  }
+}
