@@ -52,8 +52,8 @@ interface Versions {
 class ContextIds {
   /** All versions of any of its subjects that have the id, deleted ones too. */
   readonly byId = new Map<number, VersionSet>()
-  /** By guid and type: the guid leaves the type out, and a text may be a schema in two languages. */
-  readonly byContent = new Map<string, number>()
+  /** By guid and type: the guid leaves the type out, and a text may be a schema in two languages. Imported, the same content may have several ids, the latest last. */
+  readonly byContent = new Map<string, readonly number[]>()
   /** Never falls, not even where what had the id is gone for good. */
   highest = 0
 }
@@ -169,7 +169,12 @@ export class Store {
   }
 
   idOf(guid: string, schemaType: string, context = defaultContext): number | undefined {
-    return this.#ids.get(context)?.byContent.get(`${schemaType} ${guid}`)
+    return this.idsOf(guid, schemaType, context).at(-1)
+  }
+
+  /** All ids of a content in a context; more than one only where they were imported. */
+  idsOf(guid: string, schemaType: string, context = defaultContext): readonly number[] {
+    return this.#ids.get(context)?.byContent.get(`${schemaType} ${guid}`) ?? []
   }
 
   /** Versions that refer to a version of a subject. */
@@ -214,7 +219,9 @@ export class Store {
     let ids = this.#ids.get(context)
     if (ids === undefined) this.#ids.set(context, ids = new ContextIds())
     addTo(ids.byId, version.id, version)
-    ids.byContent.set(`${version.schemaType} ${version.guid}`, version.id)
+    const content = `${version.schemaType} ${version.guid}`
+    const known = ids.byContent.get(content) ?? []
+    if (!known.includes(version.id)) ids.byContent.set(content, [...known, version.id])
     ids.highest = Math.max(ids.highest, version.id)
     for (const reference of version.references) addTo(this.#referrers, referredKey(version, reference), version)
   }
@@ -231,9 +238,11 @@ export class Store {
     for (const reference of gone.references) takeFrom(this.#referrers, referredKey(gone, reference), gone)
     if (successor?.id === gone.id && successor.guid === gone.guid && successor.schemaType === gone.schemaType) return
     const ids = this.#ids.get(contextOf(gone.subject))!
-    if (takeFrom(ids.byId, gone.id, gone) && ids.byContent.get(`${gone.schemaType} ${gone.guid}`) === gone.id) {
-      ids.byContent.delete(`${gone.schemaType} ${gone.guid}`)
-    }
+    const content = `${gone.schemaType} ${gone.guid}`
+    if (!takeFrom(ids.byId, gone.id, gone)) return
+    const others = (ids.byContent.get(content) ?? []).filter(id => id !== gone.id)
+    if (others.length > 0) ids.byContent.set(content, others)
+    else ids.byContent.delete(content)
   }
 
   #place(subject: string, versions: readonly SchemaVersion[]): void {

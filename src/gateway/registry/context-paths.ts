@@ -29,8 +29,9 @@ function pathIn(segments: readonly string[], prefix: string): string {
   const [resource, scope] = segments
   const isSettings = resource === 'config' || resource === 'mode'
   if (isSettings && (scope === undefined || scope === '')) return prefix === '' ? `/${resource}` : `/${resource}/${encodeURIComponent(prefix)}`
-  const isSubject = (at: number): boolean => segments[at - 1] === 'subjects' || (isSettings && at === 1)
-  return `/${segments.map((segment, at) => (segment !== '' && isSubject(at) ? qualified(segment, prefix) : segment)).join('/')}`
+  // A subject may itself be called `subjects`: it stands behind the first one only.
+  const subjectAt = isSettings || resource === 'subjects' ? 1 : (resource === 'compatibility' || resource === 'associations') && scope === 'subjects' ? 2 : -1
+  return `/${segments.map((segment, at) => (segment !== '' && at === subjectAt ? qualified(segment, prefix) : segment)).join('/')}`
 }
 
 function queryIn(path: string, query: string | undefined, prefix: string): string {

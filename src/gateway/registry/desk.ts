@@ -68,13 +68,16 @@ export class RegistryDesk {
 
   /**
    * The subject itself, and where it is of the default context also those of the same name in other contexts, as far as the caller may read them: a client that
-   * knows nothing of contexts finds what is in one.
+   * knows nothing of contexts finds what is in one. One after the other, as there may be many contexts and the subject itself mostly is what was meant.
    */
-  sameName(response: Response, subject: string): string[] {
-    if (contextOf(subject) !== defaultContext) return [subject]
+  *sameName(response: Response, subject: string): Generator<string, void> {
+    yield subject
+    if (contextOf(subject) !== defaultContext) return
     const { store } = this.registry
-    const others = store.contexts().filter(context => context !== defaultContext).map(context => contextPrefix(context) + subject)
-    return [subject, ...others.filter(other => store.versions(other, 'all').length > 0 && this.may(response, 'read', other))]
+    for (const context of store.contexts()) {
+      const other = contextPrefix(context) + subject
+      if (context !== defaultContext && store.versions(other, 'all').length > 0 && this.may(response, 'read', other)) yield other
+    }
   }
 
   async json(request: Request, response: Response): Promise<unknown> {

@@ -42,8 +42,8 @@ export function schemaRoutes(desk: RegistryDesk): Router {
     const isElsewhere = subject !== '' && named === undefined && context !== defaultContext
     if (versions.length === 0 || isElsewhere) throw problemOf(refusals.schemaNotFound(idText.slice(0, 64)))
     const readable = versions.filter(each => desk.mayRead(response, each))
-    // One refusal for the audit log, of the subject that was meant.
-    if (readable.length === 0) desk.expect(response, 'read', named ?? versions[0]!.subject)
+    // One refusal for the audit log, of the subject that was meant; its name is told only to who said it.
+    if (readable.length === 0) desk.expect(response, 'read', named ?? versions[0]!.subject, named === undefined ? `of schema ${id}` : text(request, 'subject'))
     return { readable, chosen: readable.find(each => each.subject === named) ?? readable[0]! }
   }
   /** Of the versions that share the id, those that are asked for. */
@@ -112,9 +112,7 @@ export function schemaRoutes(desk: RegistryDesk): Router {
   const withGuid = (request: Request, response: Response): readonly SchemaVersion[] => {
     const guid = request.params['guid'] as string
     const versions = store.contexts().flatMap(context => schemaTypes.flatMap(type => {
-      const id = store.idOf(guid, type, context)
-      const readable = id === undefined ? undefined : store.withId(id, context).find(each => desk.mayRead(response, each))
-      return readable === undefined ? [] : [readable]
+      return store.idsOf(guid, type, context).flatMap(id => store.withId(id, context).find(each => desk.mayRead(response, each)) ?? [])
     }))
     if (versions.length === 0) throw problemOf(refusals.schemaNotFound(guid.slice(0, 64)))
     return versions

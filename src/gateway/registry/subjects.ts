@@ -27,7 +27,7 @@ export function subjectRoutes(desk: RegistryDesk): Router {
     const how = { normalize: normalizeIn(request), deleted: flag(request, 'deleted') }
     const found = registry.lookup(subject, schema, how)
     if (!(found instanceof RegistryRefusal) || found.status !== 404) return void response.json(versionAnswer(registry, answered(found), request))
-    for (const other of desk.sameName(response, subject).slice(1)) {
+    for (const other of desk.sameName(response, subject).drop(1)) {
       const elsewhere = registry.lookup(other, schema, how)
       if (!(elsewhere instanceof RegistryRefusal)) return void response.json(versionAnswer(registry, elsewhere, request))
     }

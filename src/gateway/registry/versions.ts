@@ -19,10 +19,14 @@ export function versionRoutes(desk: RegistryDesk): Router {
   /** The version of the path, whichever context it is in. */
   const found = (request: Request, response: Response): SchemaVersion => {
     const subject = desk.subject(request, response, 'read')
-    const version = versionOf(request)
-    const [own, ...others] = desk.sameName(response, subject).map(name => registry.find(name, version, { deleted: flag(request, 'deleted') }))
-    const elsewhere = own instanceof RegistryRefusal ? others.find(each => !(each instanceof RegistryRefusal)) : undefined
-    return answered(elsewhere ?? own!)
+    const spec = versionOf(request)
+    let refusal: RegistryRefusal | undefined
+    for (const name of desk.sameName(response, subject)) {
+      const version = registry.find(name, spec, { deleted: flag(request, 'deleted') })
+      if (!(version instanceof RegistryRefusal)) return version
+      refusal ??= version
+    }
+    throw problemOf(refusal!)
   }
 
   router.route('/subjects/:subject/versions').get((request, response) => {

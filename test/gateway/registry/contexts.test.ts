@@ -54,6 +54,16 @@ describe('a context', () => {
   test.each([
     ['/contexts/.c/subjects/a%2Fb/versions?deleted=true', '/subjects/%3A.c%3Aa%2Fb/versions?deleted=true'],
     ['/contexts/.c/subjects/:.d:s', '/subjects/:.d:s'],
+    ['/contexts/.c/subjects/subjects/versions/1', '/subjects/%3A.c%3Asubjects/versions/1'],
+    ['/contexts/.c/subjects/config/versions', '/subjects/%3A.c%3Aconfig/versions'],
+    ['/contexts/.c/config/subjects', '/config/%3A.c%3Asubjects'],
+    ['/contexts/.c/compatibility/subjects/subjects/versions/latest', '/compatibility/subjects/%3A.c%3Asubjects/versions/latest'],
+    ['/contexts/.c/associations/subjects/s', '/associations/subjects/%3A.c%3As?context=%3A.c%3A'],
+    ['/contexts/.c/associations/resources/subjects/s', '/associations/resources/subjects/s?context=%3A.c%3A'],
+    ['/contexts/.c/subjects/%3A.d%3As', '/subjects/%3A.d%3As'],
+    ['/contexts/.c/subjects/%253A.d%253As', '/subjects/%3A.c%3A%253A.d%253As'],
+    ['/contexts/%2Ec/subjects/s', '/subjects/%3A.c%3As'],
+    ['/contexts//subjects/s', '/subjects/s'],
     ['/contexts/.c/subjects', '/subjects?subjectPrefix=%3A.c%3A'],
     ['/contexts/.c/subjects?subjectPrefix=x', '/subjects?subjectPrefix=%3A.c%3Ax'],
     ['/contexts/.c/schemas?subjectPrefix=:*:', '/schemas?subjectPrefix=%3A*%3A'],
@@ -172,4 +182,22 @@ test('an alias is judged by the subject it means, and the refusal does not say w
   await registry.updateConfig('short', { alias: 'secret' })
   const refused = await request(app).get('/subjects/short/versions')
   expect([refused.status, refused.body.message]).toEqual([403, 'User is denied operation read on Subject: short'])
+})
+
+test('who may not read a schema by its id is not told whose it is, nor what an alias means', async () => {
+  const { app, registry } = await registryApp({ access: accessBy((_operation, _type, name) => name === 'short') })
+  await registry.register('secret', { schema: '"int"' }, { normalize: undefined })
+  await registry.updateConfig('short', { alias: 'secret' })
+  for (const [query, name] of [['', 'of schema 1'], ['?subject=short', 'short'], ['?subject=none', 'of schema 1'], ['?subject=secret', 'secret']]) {
+    const refused = await request(app).get(`/schemas/ids/1${query}`)
+    expect([query, refused.status, refused.body]).toEqual([query, 403, { error_code: 40301, message: `User is denied operation read on Subject: ${name}` }])
+  }
+})
+
+test('subjects of a context may be called like parts of paths', async () => {
+  const { app } = await registryApp()
+  for (const subject of ['subjects', 'versions', 'config', 'latest']) {
+    await request(app).post(`/contexts/.c/subjects/${subject}/versions`).send({ schema: '"int"' }).expect(200)
+    expect((await request(app).get(`/contexts/.c/subjects/${subject}/versions/latest`)).body).toMatchObject({ subject: `:.c:${subject}` })
+  }
 })

@@ -93,6 +93,21 @@ describe('an import', () => {
     expect((await post(app, 's', { schema: '"int"', id: 1 })).body).toMatchObject({ id: 1, version: 1 })
   })
 
+  test('may give one content several ids: each leads to it until it goes, and the guid to those that are left', async () => {
+    const { app } = await registryApp()
+    await post(app, 'first', { schema: '"int"' }).expect(200)
+    await put(app, '/mode/s', 'IMPORT').expect(200)
+    await post(app, 's', { schema: '"int"', id: 9 }).expect(200)
+    await put(app, '/mode/s', 'READWRITE').expect(200)
+    const { body: { guid } } = await request(app).get('/schemas/ids/1').set('confluent-accept-unknown-properties', 'true')
+    expect((await request(app).get(`/schemas/guids/${guid}/ids`)).body).toEqual([{ context: '.', id: 1 }, { context: '.', id: 9 }])
+    await request(app).delete('/subjects/s').expect(200)
+    await request(app).delete('/subjects/s?permanent=true').expect(200)
+    expect((await request(app).get(`/schemas/guids/${guid}/ids`)).body).toEqual([{ context: '.', id: 1 }])
+    expect((await post(app, 'other', { schema: '"int"' })).body).toMatchObject({ id: 1 })
+    expect((await post(app, 'another', { schema: '"long"' })).body).toMatchObject({ id: 10 })
+  })
+
   test('may take the last number there is, behind which nothing more is registered', async () => {
     const { app } = await registryApp()
     await put(app, '/mode/s', 'IMPORT').expect(200)
