@@ -70,33 +70,49 @@ export class Registrations {
     if (found !== undefined) return found
     const forbidden = this.#forbidden(subject, request)
     if (forbidden !== null) return forbidden
-    const isCompared = how.force !== true && !takesIds(this.#settings.mode(subject))
-    const refused = await this.#comparisons.examine(subject, request) ?? (isCompared ? await this.#comparisons.compareBeside(subject, request, how) : null)
+    const tagged = this.#candidates.tagged(request)
+    const whole = tagged instanceof RegistryRefusal ? tagged : this.#candidates.propagated(tagged, this.#store.latest(subject))
+    const refused = whole instanceof RegistryRefusal ? whole : await this.#examined(subject, whole, how)
     if (refused !== null) return refused
     return this.#queue.exclusively(() => this.registerNow(subject, request, how))
   }
 
+  /** Why a schema that is large is refused, found beside the event loop before its turn comes; null where nothing stands against it so far. */
+  async #examined(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<RegistryRefusal | null> {
+    const isCompared = how.force !== true && !takesIds(this.#settings.mode(subject))
+    return await this.#comparisons.examine(subject, request) ?? (isCompared ? await this.#comparisons.compareBeside(subject, request, how) : null)
+  }
+
   /** A new version that has the tags, metadata and rules that are asked for, made of the one that is found. It says its number in its metadata. */
   async tag(find: () => SchemaVersion | RegistryRefusal, request: TagRequest): Promise<SchemaVersion | RegistryRefusal> {
+    const how = { normalize: false }
+    const now = find()
+    if (now instanceof RegistryRefusal) return now
+    const first = this.#tagged(now, request)
+    const refused = first instanceof RegistryRefusal ? first : this.#forbidden(now.subject, first) ?? await this.#examined(now.subject, first, how)
+    if (refused !== null) return refused
     return this.#queue.exclusively(async () => {
       const found = find()
       if (found instanceof RegistryRefusal) return found
-      const { subject } = found
-      const { newVersion = 0, metadata = found.metadata, rulesToMerge, rulesToRemove } = request
-      const schema = retagged(found.schemaType, found.schema, { add: request.tagsToAdd ?? [], remove: request.tagsToRemove ?? [] })
-      if (typeof schema !== 'string') return refusals.noSuchEntity(schema.missing)
-      let { ruleSet } = request
-      if (rulesToMerge !== undefined || rulesToRemove !== undefined) {
-        const before = newVersion > 0 ? this.#store.version(subject, newVersion - 1) : this.#store.latest(subject)
-        const merged = mergedRuleSets(before?.ruleSet, rulesToMerge)
-        ruleSet = merged && withoutRules(merged, new Set(rulesToRemove))
-      }
-      const whole: SchemaRequest = {
-        schema, schemaType: found.schemaType, references: found.references, version: newVersion, metadata: withConfluentVersion(metadata, newVersion),
-        ...ruleSet !== undefined && { ruleSet },
-      }
-      return await this.registerNow(subject, whole, { normalize: false })
+      const whole = this.#tagged(found, request)
+      return whole instanceof RegistryRefusal ? whole : await this.registerNow(found.subject, whole, how)
     })
+  }
+
+  #tagged(found: SchemaVersion, request: TagRequest): SchemaRequest | RegistryRefusal {
+    const { newVersion = 0, metadata = found.metadata, rulesToMerge, rulesToRemove } = request
+    const schema = retagged(found.schemaType, found.schema, { add: request.tagsToAdd ?? [], remove: request.tagsToRemove ?? [] })
+    if (typeof schema !== 'string') return refusals.noSuchEntity(schema.missing)
+    let { ruleSet } = request
+    if (rulesToMerge !== undefined || rulesToRemove !== undefined) {
+      const before = newVersion > 0 ? this.#store.version(found.subject, newVersion - 1) : this.#store.latest(found.subject)
+      const merged = mergedRuleSets(before?.ruleSet, rulesToMerge)
+      ruleSet = merged && withoutRules(merged, new Set(rulesToRemove))
+    }
+    return {
+      schema, schemaType: found.schemaType, references: found.references, version: newVersion, metadata: withConfluentVersion(metadata, newVersion),
+      ...ruleSet !== undefined && { ruleSet },
+    }
   }
 
   /** The same, for the one whose turn in the queue it is. */
