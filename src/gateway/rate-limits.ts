@@ -127,8 +127,9 @@ async function waitOf(limiter: RateLimiterMemory, principal: string): Promise<nu
   return known !== null && known.consumedPoints >= limiter.points ? Math.max(1, known.msBeforeNext) : 0
 }
 
-/** What is more than a second's worth makes the second longer. */
+/** What is more than a second's worth makes the second longer, by as much as it is more: what is left of the second itself stays what it was. */
 async function charge(limiter: RateLimiterMemory, principal: string, amount: number): Promise<void> {
-  const { consumedPoints } = await limiter.penalty(principal, amount)
-  if (consumedPoints > limiter.points) await limiter.set(principal, consumedPoints, consumedPoints / limiter.points)
+  const { consumedPoints, msBeforeNext } = await limiter.penalty(principal, amount)
+  const over = Math.min(amount, consumedPoints - limiter.points)
+  if (over > 0) await limiter.set(principal, consumedPoints, msBeforeNext / 1000 + over / limiter.points)
 }

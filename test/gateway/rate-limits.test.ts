@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { RateLimits } from '../../src/gateway/rate-limits.ts'
 import type { Caller } from '../../src/ports.ts'
 import { admin, testGateway } from '../support/gateway.ts'
@@ -74,6 +74,25 @@ describe('a limit of bytes', () => {
     const waitMs = await limits.spend(caller('bob'), 'bytesOut', 2_100)
     expect(waitMs).toBeGreaterThan(2_000)
     expect(waitMs).toBeLessThanOrEqual(3_000)
+  })
+})
+
+describe('what is more than a second may have', () => {
+  afterEach(() => { vi.useRealTimers() })
+
+  it('is waited for, and not the whole second again: whoever always has more gets as much as the limit says', async () => {
+    vi.useFakeTimers()
+    const limits = new RateLimits({ ...off, bytesOut: 1_000 })
+    let sent = 0
+    const start = Date.now()
+    while (Date.now() - start < 60_000) {
+      const waitMs = await limits.spend(caller('bob'), 'bytesOut', 300)
+      sent += 300
+      // They take a while to be written, too.
+      await vi.advanceTimersByTimeAsync(Math.max(waitMs, 290))
+    }
+    expect(sent).toBeGreaterThan(55_000)
+    expect(sent).toBeLessThan(66_000)
   })
 })
 
