@@ -164,7 +164,8 @@ describe('the token endpoint', () => {
 describe('the listener', () => {
   it('ends connections that dribble a head, or never finish a body', async () => {
     const identity = { cert: await readFile(join(directory, 'alice.pem')), key: await readFile(join(directory, 'alice.key')), ca: await readFile(certificates.paths.ca) }
-    for (const start of ['GET /topics HTTP/1.1\r\nhost: x\r\nx-sl', `POST /topics/orders HTTP/1.1\r\nhost: x\r\ncontent-type: ${json}\r\ncontent-length: 1000\r\n\r\n{"rec`]) {
+    const starts = ['GET /topics HTTP/1.1\r\nhost: x\r\nx-sl', `POST /topics/orders HTTP/1.1\r\nhost: x\r\ncontent-type: ${json}\r\ncontent-length: 1000\r\n\r\n{"rec`]
+    await Promise.all(starts.map(async start => {
       const socket = connectTls({ host: 'localhost', port: server.port, ...identity })
       await once(socket, 'secureConnect')
       let received = ''
@@ -172,7 +173,7 @@ describe('the listener', () => {
       socket.write(start)
       await once(socket, 'close')
       expect(received).toMatch(/^HTTP\/1\.1 408 /)
-    }
+    }))
   })
 
   it('survives garbage, plain HTTP and smuggling attempts, and serves others meanwhile', async () => {

@@ -36,8 +36,15 @@ export class JsonDocuments {
     return this.#size
   }
 
-  /** The documents that end in `chunk`; those that lie in it whole are views of it. */
+  /** The documents that end in `chunk`; those that lie in it whole are views of it, where they are most of it. */
   push(chunk: Buffer): Buffer[] {
+    const documents = this.#cut(chunk)
+    const bytes = documents.reduce((sum, document) => sum + document.length, 0)
+    // A view keeps the whole chunk: of a chunk of white space with one short document in it, that would be held uncounted.
+    return 2 * bytes < chunk.length ? documents.map(document => (document.buffer === chunk.buffer ? Buffer.from(document) : document)) : documents
+  }
+
+  #cut(chunk: Buffer): Buffer[] {
     const documents: Buffer[] = []
     const { length } = chunk
     let depth = this.#depth

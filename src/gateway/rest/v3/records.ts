@@ -23,7 +23,7 @@ import { placeOf } from './resource.ts'
 export interface StreamLimits {
   /** Of one document. */
   readonly documentBytesMax: number
-  /** Documents that wait for those before them to be stored; a longer one still waits alone. */
+  /** Documents that wait for those before them to be stored, with what each takes besides its text; a longer one still waits alone. */
   readonly waitingBytesMax: number
   /** Records that are stored together. */
   readonly togetherMax: number
@@ -41,8 +41,11 @@ const defaults: StreamLimits = {
   idleMsMax: 50_000,
 }
 
+/** What a document that waits takes besides its text, about: many that are empty are not nothing. */
+const documentOverheadBytes = 128
+
 /** What a report takes, about: room for those of one delivery is kept before anything is stored, because what is stored must be told. */
-const reportBytesExpected = 400
+export const reportBytesExpected = 400
 
 /** What a client may still send after its last report, until its connection ends; in ms. */
 const lingerMs = 2_000
@@ -185,7 +188,7 @@ class RecordStream {
     this.#lastByteAtMs = this.#parts.clock.monotonic()
     for (const document of this.#documents.push(chunk)) {
       this.#waiting.push(document)
-      this.#waitingBytes += document.length
+      this.#waitingBytes += document.length + documentOverheadBytes
     }
     const { broken } = this.#documents
     if (broken === 'malformed') this.#last = new Problem(400, 'HTTP 400 Bad Request: malformed JSON: a record must be an object, and nothing may stand between records')
@@ -197,7 +200,7 @@ class RecordStream {
   async #deliver(documents: readonly Buffer[]): Promise<void> {
     this.#delivering = true
     try {
-      const bytes = documents.reduce((sum, document) => sum + document.length, 0)
+      const bytes = documents.reduce((sum, document) => sum + document.length + documentOverheadBytes, 0)
       this.#waitingBytes -= bytes
       this.#deliveringBytes = bytes
       const outcomes = await this.#parts.delivery.deliver(await this.#within(documents, this.#parsed(documents)))
@@ -259,14 +262,14 @@ class RecordStream {
   /** Writes what is to be told, and waits until the client has read enough of it, and may have more by its principal's limit. */
   async #send(): Promise<void> {
     const response = this.#response
-    const { clock, caller, rateLimits } = this.#parts
+    const { caller, rateLimits } = this.#parts
     const text = this.#text
     this.#text = ''
     if (text === '' || response.destroyed) return
     if (!response.headersSent) response.status(200).type('application/json')
     const mayGoOn = response.write(text)
     const owedMs = rateLimits.has('bytesOut') ? await rateLimits.spend(caller, 'bytesOut', Buffer.byteLength(text)) : 0
-    if (owedMs > 0) await new Promise<void>(resolve => { clock.after(owedMs, resolve) })
+    if (owedMs > 0) await this.#pause(owedMs)
     if (mayGoOn || !response.writableNeedDrain) return
     await new Promise<void>(resolve => {
       const done = (): void => {
@@ -277,6 +280,20 @@ class RecordStream {
       response.on('drain', done)
       response.on('close', done)
     })
+  }
+
+  /** Shorter where the client goes away or the server stops. */
+  async #pause(ms: number): Promise<void> {
+    const { clock, stopping } = this.#parts
+    if (stopping.aborted || this.#response.destroyed) return
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const end = (): void => resolve()
+    using _timer = clock.after(ms, end)
+    this.#response.once('close', end)
+    stopping.addEventListener('abort', end)
+    await promise
+    this.#response.off('close', end)
+    stopping.removeEventListener('abort', end)
   }
 
   /** The last report, and the end of the answer. */

@@ -17,6 +17,12 @@ describe('documents', () => {
     expect([documents.broken, documents.bytesHeld]).toEqual([undefined, 0])
   })
 
+  it('do not keep a chunk of which they are little', () => {
+    const [document] = new JsonDocuments(100).push(Buffer.from(`{}${' '.repeat(100_000)}`))
+    expect(String(document)).toBe('{}')
+    expect(document!.buffer.byteLength).toBeLessThan(100_000)
+  })
+
   it('are the same however they are cut into chunks', () => {
     fc.assert(fc.property(fc.array(fc.dictionary(fc.string(), fc.jsonValue()), { maxLength: 6 }), fc.array(fc.nat(40), { minLength: 1, maxLength: 30 }), (values, sizes) => {
       const texts = values.map(value => JSON.stringify(value))

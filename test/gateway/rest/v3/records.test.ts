@@ -1,9 +1,11 @@
 // Produce over the REST API v3: streams over real connections, batches, and every way a key or value may say what it is.
 import { once } from 'node:events'
-import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage, request as httpRequest, type RequestListener, type ServerResponse } from 'node:http'
+import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it, vi } from 'vitest'
 import { createGateway, type GatewayParts } from '../../../../src/gateway/app.ts'
 import type { StreamLimits } from '../../../../src/gateway/rest/v3/records.ts'
+import { EventStreams } from '../../../../src/gateway/rest/events/event-streams.ts'
 import { RateLimits } from '../../../../src/gateway/rate-limits.ts'
 import { type GatewayLimits, startGateway } from '../../../../src/gateway/server.ts'
 import { type DeadLetter, type RecordFault, type RecordParts, Refusal, type Topic, type Validation } from '../../../../src/ports.ts'
@@ -33,13 +35,27 @@ const realClock: Clock = {
   },
 }
 
+interface Listening extends AsyncDisposable {
+  readonly gateway: TestGateway
+  readonly port: number
+  readonly base: string
+  /** What came so far, as the server has it. */
+  readonly exchanges: readonly { readonly request: IncomingMessage; readonly response: ServerResponse }[]
+}
+
 /** A gateway on a port of its own; everybody is the super user, for want of a door. */
-async function listening(overrides: Partial<GatewayParts> = {}, limits: Partial<GatewayLimits> = {}): Promise<AsyncDisposable & { gateway: TestGateway; port: number; base: string }> {
+async function listening(overrides: Partial<GatewayParts> = {}, limits: Partial<GatewayLimits> = {}): Promise<Listening> {
   const gateway = await testGateway(overrides)
   const parts = { ...gateway.parts, access: { ...gateway.parts.access, allows: () => true, allowsAny: () => true, wouldAllow: () => true } }
-  const server = await startGateway({ app: createGateway(parts), host: '127.0.0.1', port: 0, limits })
+  const app = createGateway(parts)
+  const exchanges: Listening['exchanges'][number][] = []
+  const listener: RequestListener = (request, response) => {
+    exchanges.push({ request, response })
+    app(request, response)
+  }
+  const server = await startGateway({ app: listener, host: '127.0.0.1', port: 0, limits })
   const { id } = await gateway.parts.admin.cluster()
-  return { gateway, port: server.port, base: `/v3/clusters/${id}`, [Symbol.asyncDispose]: () => server.close() }
+  return { gateway, port: server.port, base: `/v3/clusters/${id}`, exchanges, [Symbol.asyncDispose]: () => server.close() }
 }
 
 function open(port: number, path: string, headers: Record<string, string> = {}): { client: ClientRequest; answer: Promise<IncomingMessage> } {
@@ -231,17 +247,18 @@ describe('a stream', () => {
     await server.gateway.createTopic('orders')
     const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
     client.on('error', () => {})
-    const record = `{"value":{"type":"STRING","data":"${'x'.repeat(20)}"}}\n`.repeat(200)
-    // Until nothing moves any more: the kernel's buffers are full both ways.
+    const record = `{"value":{"type":"STRING","data":"${'x'.repeat(100)}"}}\n`.repeat(200)
+    // Until the server neither writes nor reads any more, and has found nothing else to do when it has answered somebody else.
+    const isStalled = (): boolean => server.exchanges.some(({ request, response }) => response.writableNeedDrain && request.readableLength >= request.readableHighWaterMark)
     let written = 0
-    for (let stalled = false; !stalled;) {
-      if (client.write(record)) {
+    for (let stalledFor = 0; stalledFor < 20; stalledFor = isStalled() ? stalledFor + 1 : 0) {
+      if (!client.writableNeedDrain && stalledFor === 0) {
+        client.write(record)
         written += record.length
-        continue
+        expect(written).toBeLessThan(200_000_000)
       }
-      written += record.length
-      stalled = await Promise.race([once(client, 'drain').then(() => false), new Promise<boolean>(resolve => { setTimeout(resolve, 1_500, true) })])
-      expect(written).toBeLessThan(200_000_000)
+      if (stalledFor === 0) await setImmediate()
+      else await fetch(`http://127.0.0.1:${server.port}/topics`)
     }
     const storedBefore = (await server.gateway.values('orders')).length
     expect(storedBefore).toBeLessThan(written / (record.length / 200))
@@ -264,6 +281,41 @@ describe('a stream', () => {
     expect([stored!.length + refused!.length, refused!.length > 0]).toEqual([500, true])
     expect(refused![0]!.message).toMatch(/^HTTP 429 Too Many Requests: .* may have 3 requests per second$/)
     expect(await server.gateway.values('orders')).toHaveLength(stored!.length)
+  }, 30_000)
+
+  it('that waits for its principal\'s next second of answers ends when the server stops', async () => {
+    const streams = new EventStreams()
+    await using server = await listening({ streams, rateLimits: new RateLimits({ requests: 0, bytesIn: 0, bytesOut: 1 }) })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    client.write('{}')
+    const reports = reportsOf(await answer)
+    expect((await reports.next()).value).toMatchObject({ error_code: 200 })
+    // What was answered is hundreds of seconds' worth.
+    streams[Symbol.dispose]()
+    expect((await reports.next()).value).toMatchObject({ error_code: 503 })
+    client.end()
+  }, 30_000)
+
+  it('of many documents that are nearly nothing is counted as more than their text', async () => {
+    const { logs } = (await testGateway()).parts
+    const stopped = new AbortController()
+    const append: typeof logs.append = async () => {
+      await once(stopped.signal, 'abort')
+      return { baseOffset: 0, logAppendTimeMs: -1, logStartOffset: 0 }
+    }
+    await using server = await listening({ logs: { ...logs, append } })
+    await server.gateway.createTopic('orders')
+    const { client, answer } = open(server.port, `${server.base}/topics/orders/records`)
+    const count = 200_000
+    client.end('{}'.repeat(count))
+    // Their text alone would fit twice over.
+    await vi.waitFor(() => expect(server.exchanges[0]!.request.readableLength).toBeGreaterThan(0), { timeout: 20_000 })
+    await fetch(`http://127.0.0.1:${server.port}/topics`)
+    expect(server.exchanges[0]!.request.readableEnded).toBe(false)
+    stopped.abort()
+    client.destroy()
+    await answer.catch(() => {})
   }, 30_000)
 
   it('has as many bytes as its principal may have', async () => {
