@@ -4,7 +4,7 @@ import { parseJsonText } from '../base/json.ts'
 import { compileAvroReader } from './avro/reader.ts'
 import { compileAvroWriter } from './avro/writer.ts'
 import { depthOf, schemaDepthMax } from './exact-json.ts'
-import type { SchemaFault } from './fault.ts'
+import { isUndecided, type SchemaFault } from './fault.ts'
 import type { JsonDocument } from './json-schema/document.ts'
 import { compileJsonSchema } from './json-schema/validator.ts'
 import { compileProtobuf } from './protobuf/payload.ts'
@@ -52,7 +52,11 @@ function jsonPayload(document: JsonDocument): PayloadCodec {
   return {
     encode: (value, json) => validate(value, json.length) ?? json,
     check,
-    decode: (bytes, from) => check(bytes, from) ?? bytes.toString('utf8', from, bytes.length),
+    decode(bytes, from) {
+      const fault = check(bytes, from)
+      // What was decided beside the event loop when it was written is JSON, and needs no other decision to be shown.
+      return fault === null || isUndecided(fault) ? bytes.toString('utf8', from, bytes.length) : fault
+    },
   }
 }
 

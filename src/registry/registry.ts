@@ -92,7 +92,7 @@ export class Registry {
     return this.#schemas.payloadCodec(id, context)
   }
 
-  /** What becomes of a payload, without its frame, that a codec gave up on (`isUndecided`): decided beside the event loop, by the schema alone. */
+  /** What becomes of a payload, without its frame, that a codec gave up on (`isUndecided`): decided beside the event loop, by the schema alone: its rules (`breaks`) are asked here. */
   async checkBeside(schema: Schema, payload: Buffer): Promise<SchemaFault | null> {
     return await this.#schemas.checkBeside(schema, payload)
   }

@@ -10,18 +10,16 @@ import { InvalidSchema } from './errors.ts'
 import { isUndecided } from './fault.ts'
 import { idsOf, payloadOf } from './named-schemas.ts'
 import { frameBytes, framesId, readFrame, schemaText, type SchemaName } from './framing.ts'
-import type { PayloadCodec } from './payload.ts'
 import type { Registry } from './registry.ts'
+import type { ContractCodec } from './rules/contract.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectNameStrategy } from './subjects.ts'
 import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
 /** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
 type Verdict = {
-  readonly codec: PayloadCodec
+  readonly codec: ContractCodec
   readonly schema: Schema | InvalidSchema
-  /** No rules belong to it. */
-  readonly isAlone: boolean
 } | null | string
 
 interface PartChecker {
@@ -41,7 +39,7 @@ export class SchemaValidation implements Validation {
   /** Records that did not fit, by `topic way outcome`; the outcome is 'rejected' or 'dead-lettered'. */
   readonly counts = new Map<string, number>()
   /** Payloads whose validation was given up, by the fault that says so. */
-  readonly #undecided = new WeakMap<RecordFault, { readonly schema: Schema; readonly payload: Buffer }>()
+  readonly #undecided = new WeakMap<RecordFault, { readonly schema: Schema; readonly codec: ContractCodec; readonly payload: Buffer }>()
 
   constructor(registry: Registry, deadLetters: DeadLetters) {
     this.#registry = registry
@@ -114,7 +112,7 @@ export class SchemaValidation implements Validation {
     const job = this.#undecided.get(fault)
     if (job === undefined) return fault
     await turn.end()
-    const decided = await this.#registry.checkBeside(job.schema, job.payload)
+    const decided = await this.#registry.checkBeside(job.schema, job.payload) ?? job.codec.breaks(job.payload, 0, 'SERVER')
     if (decided === null) return null
     return { part: fault.part, ...decided, ...fault.schema !== undefined && { schema: fault.schema } }
   }
@@ -150,8 +148,8 @@ export class SchemaValidation implements Validation {
       const fault = 'reason' in payload ? payload : verdict.codec.check(payload.bytes, payload.from)
       if (fault === null) return null
       const told: RecordFault = { part, ...fault, schema: schemaText(schema) }
-      if (!('reason' in payload) && isUndecided(fault) && verdict.isAlone && !(verdict.schema instanceof InvalidSchema)) {
-        this.#undecided.set(told, { schema: verdict.schema, payload: payload.bytes.subarray(payload.from) })
+      if (!('reason' in payload) && isUndecided(fault) && !(verdict.schema instanceof InvalidSchema)) {
+        this.#undecided.set(told, { schema: verdict.schema, codec: verdict.codec, payload: payload.bytes.subarray(payload.from) })
       }
       return told
     }
@@ -174,7 +172,7 @@ export class SchemaValidation implements Validation {
       const codec = this.#registry.payloadCodec(id)
       if (codec instanceof InvalidSchema) return `schema ${id} cannot be read: ${codec.message}`
       const version = this.#registry.store.withId(id)[0]!
-      return { codec, schema: this.#registry.parsed(version), isAlone: version.ruleSet === undefined }
+      return { codec, schema: this.#registry.parsed(version) }
     }
     return reason!
   }

@@ -5,8 +5,8 @@ import type { Access, Admin, Topic } from '../../ports.ts'
 import { InvalidSchema } from '../../registry/errors.ts'
 import type { SchemaFault } from '../../registry/fault.ts'
 import { frameBytes, framePrefix } from '../../registry/framing.ts'
-import type { PayloadCodec } from '../../registry/payload.ts'
 import type { Registry } from '../../registry/registry.ts'
+import type { ContractCodec } from '../../registry/rules/contract.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { Problem } from '../problem.ts'
 import { type EmbeddedFormat, typeOfFormat } from './media-types.ts'
@@ -19,7 +19,7 @@ export interface PartCodec {
   /** The schema that was used; null without one. */
   readonly version: SchemaVersion | null
   encode(part: Part): Buffer | SchemaFault
-  /** What becomes of a part that `encode` gave up on (`isUndecided`), decided beside the event loop. */
+  /** What becomes of a part that `encode` gave up on (`isUndecided`), the schema asked beside the event loop. */
   encodeBeside?(part: Part): Promise<Buffer | SchemaFault>
 }
 
@@ -106,14 +106,14 @@ const schemalessCodecs: Partial<Record<EmbeddedFormat | 'auto', PartCodec>> = { 
 /** A key that is a text is stored as that text, as every Kafka client would and as a Kinesis partition key shows it; anything else as its JSON. */
 const plainKeyCodec: PartCodec = { version: null, encode: ({ value, json }) => (typeof value === 'string' ? Buffer.from(value) : json) }
 
-function framedCodec(version: SchemaVersion, codec: PayloadCodec, registry: Registry): PartCodec {
+function framedCodec(version: SchemaVersion, codec: ContractCodec, registry: Registry): PartCodec {
   const prefix = framePrefix(version.id)
   const schema = registry.parsed(version)
   return {
     version,
-    // Only JSON payloads are ever given up on, and those are the JSON itself. Rules that belong to a schema are not known there.
-    ...version.ruleSet === undefined && !(schema instanceof InvalidSchema) && {
-      encodeBeside: async part => await registry.checkBeside(schema, part.json) ?? part.framed(prefix),
+    // Only JSON payloads are ever given up on, and those are the JSON itself.
+    ...!(schema instanceof InvalidSchema) && {
+      encodeBeside: async part => await registry.checkBeside(schema, part.json) ?? codec.breaks(part.json, 0, 'GATEWAY') ?? part.framed(prefix),
     },
     encode(part) {
       const { json } = part

@@ -25,6 +25,8 @@ export interface ContractCodec extends PayloadCodec {
   decode(bytes: Buffer, from: number, how: ShowOptions): string | SchemaFault
   /** Whether the bytes may be shown as they are: why not, or null. */
   withholds(bytes: Buffer, from: number, mayRead: (tag: string) => boolean): Withheld | null
+  /** What the rules of writing have against bytes that fit the schema, where JSON is written (GATEWAY) or bytes come as they are (SERVER); null for nothing. */
+  breaks(bytes: Buffer, from: number, stage: 'GATEWAY' | 'SERVER'): SchemaFault | null
 }
 
 export interface ContractTerms {
@@ -41,7 +43,7 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
   const writing = rules.filter(rule => rule.modes.includes('WRITE'))
   // The other way round, as Confluent's clients do: what was done last on writing is undone first.
   const reading = rules.filter(rule => rule.modes.includes('READ')).toReversed()
-  if (tags.length === 0 && rules.length === 0) return { ...plain, withholds: () => null }
+  if (tags.length === 0 && rules.length === 0) return { ...plain, withholds: () => null, breaks: () => null }
 
   const read = treeReader(terms.schema, paths, tags)
   const treeOf = (bytes: Buffer, from: number): Tree | SchemaFault => {
@@ -58,11 +60,12 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
     if ('reason' in tree) return tree
     return carryOut(chosen, mode, tree, bytes.length - from) ?? tree
   }
-  const written = (bytes: Buffer, from: number): SchemaFault | null => {
+  const asked = { GATEWAY: writing.length > 0, SERVER: writing.length > 0 && stages.includes('SERVER') }
+  const breaks: ContractCodec['breaks'] = (bytes, from, stage) => {
+    if (!asked[stage]) return null
     const verdict = judge(writing, 'WRITE', bytes, from)
     return 'reason' in verdict ? verdict : null
   }
-  const checksServer = stages.some(stage => stage === 'SERVER') && writing.length > 0
   const shown = (bytes: Buffer, from: number, how: ShowOptions): string | SchemaFault => {
     const { mayRead = () => false } = how
     if (reading.length === 0 && tags.every(mayRead)) return plain.decode(bytes, from, how)
@@ -76,14 +79,15 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
     encode(value, json) {
       const payload = plain.encode(value, json)
       if (!Buffer.isBuffer(payload)) return tags.length === 0 ? payload : withoutValues(payload)
-      return writing.length === 0 ? payload : written(payload, 0) ?? payload
+      return breaks(payload, 0, 'GATEWAY') ?? payload
     },
     check(bytes, from) {
       const fault = plain.check(bytes, from)
       if (fault !== null) return tags.length === 0 ? fault : withoutValues(fault)
-      return checksServer ? written(bytes, from) : null
+      return breaks(bytes, from, 'SERVER')
     },
     decode: shown,
+    breaks,
     withholds(bytes, from, mayRead) {
       const hidden = tags.filter(tag => !mayRead(tag))
       if (hidden.length > 0) return new Withheld('', `has fields with the tags ${hidden.join(', ')}, which are masked, and so are not shown in this format`)

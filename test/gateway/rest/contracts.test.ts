@@ -185,3 +185,27 @@ describe('a rule of the server', () => {
     expect(verdicts).toMatchObject([{ part: 'value', pointer: '/age', reason: 'rule \'checked\' failed: Expr failed: \'message.age >= 18\'' }])
   })
 })
+
+describe('a payload that the event loop gives up on', () => {
+  it('is decided all the same, by its schema and by the rules: over both REST APIs and at the other ways in', async () => {
+    const schema = JSON.stringify({ type: 'object', properties: { age: { type: 'integer' }, code: { type: 'string', pattern: '^[a-z]{1,1000}$' } } })
+    const ruleSet = { enableAt: 'ALL', domainRules: [rule('message.age >= 18')] }
+    const gateway = await withContract({ schema, schemaType: 'JSON', ruleSet }, { 'confluent.value.schema.validation': 'true', 'sluice.validation.mode': 'payload' })
+    const [fits, young, wrong] = [{ age: 30, code: 'a'.repeat(1_000) }, { age: 17, code: 'a'.repeat(1_000) }, { age: 30, code: 'A'.repeat(1_000) }]
+    const broken = { pointer: '/age', reason: 'rule \'checked\' failed: Expr failed: \'message.age >= 18\'' }
+    const unfit = { pointer: '/code', reason: expect.stringContaining('must match pattern') as string }
+
+    expect(await produce(gateway, fits, young, wrong)).toMatchObject({ status: 422, body: { fault_count: 2, faults: [{ index: 1, ...broken }, { index: 2, ...unfit }] } })
+    expect((await produce(gateway, fits)).status).toBe(200)
+
+    const { id } = await gateway.parts.admin.cluster()
+    const entries = [fits, young, wrong].map((data, at) => ({ id: String(at), value: { schema_version: 1, data } }))
+    const batch = await gateway.as(admin).post(`/v3/clusters/${id}/topics/people/records:batch`).send({ entries })
+    expect(batch.body).toMatchObject({ successes: [{ id: '0' }], failures: [{ id: '1', faults: [broken] }, { id: '2', faults: [unfit] }] })
+    expect((await read(gateway, admin)).map(({ value }) => value)).toEqual([fits, fits])
+
+    const [topic] = await gateway.backend.admin.topics(['people'])
+    const framed = [fits, young, wrong].map(value => ({ key: null, value: Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), Buffer.from(JSON.stringify(value))]) }))
+    expect(await schemaValidation(gateway.parts.registry, gateway.backend).check(topic!, framed, 'kafka')).toMatchObject([null, broken, unfit])
+  })
+})

@@ -1,6 +1,8 @@
 // Records that came together, stored together: encoded, judged by the topic's own validation, one batch per partition (or several, where one would be larger than the topic
 // takes), acknowledged when durable. Each record has an outcome of its own, and one that fails keeps no other from being stored.
+import { Turn } from '../../../base/turn.ts'
 import { Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../../ports.ts'
+import { isUndecided, type SchemaFault } from '../../../registry/fault.ts'
 import { buildBatch, type RecordDraft } from '../../../wire/batch.ts'
 import type { Clock } from '../../../world/world.ts'
 import { expectOnTopic } from '../../callers.ts'
@@ -77,12 +79,18 @@ export class Delivery {
   async #encoded(topic: Topic, requests: readonly (RecordRequest | Problem)[], outcomes: Outcome[]): Promise<Encoded[]> {
     const known = new Map<string, Codec | Problem>()
     const encoded: Encoded[] = []
+    const turn = new Turn()
     for (const [index, request] of requests.entries()) {
+      if ((index & 15) === 15 && turn.isOver) await turn.end()
       try {
         if (request instanceof Problem) throw request
-        const key = request.key === undefined ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known))
-        const value = request.value === undefined
-          ? absent : encode('value', request.value, known.get(`value/${request.value.choiceKey}`) ?? await this.#codec(topic, 'value', request.value, known))
+        // Awaited only where there is something to wait for: a turn of the loop for every record would be most of the work.
+        let key = request.key === undefined
+          ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known), turn)
+        if (key instanceof Promise) key = await key
+        let value = request.value === undefined
+          ? absent : encode('value', request.value, known.get(`value/${request.value.choiceKey}`) ?? await this.#codec(topic, 'value', request.value, known), turn)
+        if (value instanceof Promise) value = await value
         const draft: RecordDraft = { key: key.bytes, value: value.bytes, headers: request.headers }
         if (request.timestampMs !== undefined) draft.timestampMs = request.timestampMs
         encoded.push({ index, partition: request.partition, draft, report: key.report + value.report, fault: key.fault ?? value.fault })
@@ -206,14 +214,17 @@ interface EncodedPart {
 
 const absent: EncodedPart = { bytes: null, report: '' }
 
-/** Throws where there is nothing to encode it with. */
-function encode(part: PartName, { data }: PartRequest, found: Codec | Problem): EncodedPart {
+/** Throws where there is nothing to encode it with. A promise where it takes long, and others are to have their turn meanwhile. */
+function encode(part: PartName, { data }: PartRequest, found: Codec | Problem, turn: Turn): EncodedPart | Promise<EncodedPart> {
   if (found instanceof Problem) throw found
   const { codec, report } = found
   if (data === undefined) return { bytes: null, report: `,${report}"size":0}` }
   const encoded = data.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codec.encode(data)
-  if (Buffer.isBuffer(encoded)) return { bytes: encoded, report: `,${report}"size":${encoded.length}}` }
-  return { bytes: data.json, report: '', fault: { part, ...encoded } }
+  const outcome = (decided: Buffer | SchemaFault): EncodedPart => (
+    Buffer.isBuffer(decided) ? { bytes: decided, report: `,${report}"size":${decided.length}}` } : { bytes: data.json, report: '', fault: { part, ...decided } }
+  )
+  if (Buffer.isBuffer(encoded) || !isUndecided(encoded) || codec.encodeBeside === undefined) return outcome(encoded)
+  return turn.end().then(() => codec.encodeBeside!(data)).then(outcome)
 }
 
 /** The type and the schema of a part, as a report names them: members with a comma behind each. */
