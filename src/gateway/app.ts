@@ -101,7 +101,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   const rateLimits = parts.rateLimits ?? new RateLimits({ requests: 0, bytesIn: 0, bytesOut: 0 })
   app.use(rateLimits.handler)
   const payloads = new Payloads(parts)
-  app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, autoCreateTopics: parts.autoCreateTopics ?? false })))
+  app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, answers, autoCreateTopics: parts.autoCreateTopics ?? false })))
   // Before the reads of a partition, whose path it shares where a stream is asked for.
   app.use(eventRoutes({ ...parts, payloads, rateLimits, budget: new BodyBudget(bodyBytesMax) }))
   app.use(recordRoutes({ ...parts, payloads, answers }))

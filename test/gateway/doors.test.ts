@@ -234,6 +234,18 @@ describe('the listener', () => {
 })
 
 describe('answers', () => {
+  it.each([
+    ['/topics/orders', { records: Array.from({ length: 200 }, () => ({})) }],
+    ['/v3/clusters/{c}/topics/orders/records:batch', { entries: Array.from({ length: 50 }, (_, at) => ({ id: String(at) })) }],
+  ])('that tell what was stored have their room before anything is: %s', async (path, body) => {
+    const gateway = await testGateway({ bodyBytesInFlightMax: 15_000 })
+    await gateway.createTopic('orders')
+    const { id } = await gateway.parts.admin.cluster()
+    const refused = await gateway.as(admin).post(path.replace('{c}', id)).send(body)
+    expect([refused.status, refused.body]).toEqual([503, { error_code: 503, message: 'HTTP 503 Service Unavailable: too many answer bytes in flight' }])
+    expect(await gateway.values('orders')).toEqual([])
+  })
+
   it('that wait for readers who do not read are bounded together', async () => {
     const gateway = await testGateway({ bodyBytesInFlightMax: 20_000_000 })
     await gateway.createTopic('orders')

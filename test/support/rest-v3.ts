@@ -32,6 +32,8 @@ type Node = { [name: string]: Json }
 export interface V3Description {
   /** `GET /clusters/{cluster_id}`, all of them. */
   readonly operations: readonly string[]
+  /** The operation of a request; fails where there is none. */
+  operationOf(method: string, path: string): string
   /** Fails unless the operation may answer with that status, and with that body: closed, so that a member of another name or type is found. */
   expectAnswer(operation: string, status: number, body: unknown): void
 }
@@ -48,13 +50,26 @@ export function v3Description(): V3Description | undefined {
   const resolved = (node: Node): Node => (typeof node['$ref'] === 'string' ? resolved(at(node['$ref'])) : node)
   const ajv = new Ajv({ strict: false, logger: false, validateFormats: false })
   const compiled = new Map<string, ValidateFunction>()
+  const operations = operationsIn(paths)
+  const notFound = at('#/components/responses/NotFoundErrorResponse')
   return {
-    operations: Object.entries(paths).flatMap(([path, item]) => Object.keys(item)
-      .filter(name => ['get', 'post', 'put', 'patch', 'delete'].includes(name)).map(method => `${method.toUpperCase()} ${path}`)),
+    operations,
+    operationOf(method, path) {
+      const [bare = ''] = path.replace(/^.*\/v3/, '').split('?')
+      const fits = (operation: string): boolean => {
+        const [of, template = ''] = operation.split(' ')
+        return of === method.toUpperCase() && new RegExp(`^${template.replaceAll(/\{\w+\}/g, '[^/]+')}$`).test(bare)
+      }
+      // What is written out means itself before it is anybody's name.
+      const [found] = operations.filter(fits).toSorted((a, b) => a.split('{').length - b.split('{').length)
+      expect(found, `no operation is ${method} ${path}`).toBeDefined()
+      return found!
+    },
     expectAnswer(operation, status, body) {
       const [method, path] = operation.split(' ') as [string, string]
       const responses = (paths[path]![method.toLowerCase()] as Node)['responses'] as Record<string, Node>
-      const response = responses[String(status)] ?? responses[`${Math.floor(status / 100)}XX`]
+      // Of many operations the description forgets that what their path names may not be there.
+      const response = responses[String(status)] ?? responses[`${Math.floor(status / 100)}XX`] ?? (status === 404 ? notFound : undefined)
       expect(response, `${operation} may not answer ${status}: ${JSON.stringify(body)}`).toBeDefined()
       const content = resolved(response!)['content'] as Record<string, Node> | undefined
       if (content === undefined) {
@@ -67,6 +82,11 @@ export function v3Description(): V3Description | undefined {
       expect(validate(body), `${operation} ${status}: ${ajv.errorsText(validate.errors)}\n${JSON.stringify(body)}`).toBe(true)
     },
   }
+}
+
+function operationsIn(paths: Readonly<Record<string, Node>>): string[] {
+  return Object.entries(paths).flatMap(([path, item]) => Object.keys(item)
+    .filter(name => ['get', 'post', 'put', 'patch', 'delete'].includes(name)).map(method => `${method.toUpperCase()} ${path}`))
 }
 
 /** The schema without references, each object with all its members in one place and none besides; errors may say more than the description knows. */

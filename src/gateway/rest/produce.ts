@@ -7,7 +7,7 @@ import { Turn } from '../../base/turn.ts'
 import { isUndecided, type SchemaFault } from '../../registry/fault.ts'
 import type { RecordDraft } from '../../wire/batch.ts'
 import type { Clock } from '../../world/world.ts'
-import { readBody, type BodyBudget } from '../body.ts'
+import { holdAnswer, readBody, type BodyBudget } from '../body.ts'
 import { callerOf, expectOnTopic, partitionOf, topicFor } from '../callers.ts'
 import { Problem } from '../problem.ts'
 import { answerTo, problemOf } from '../refusals.ts'
@@ -21,6 +21,9 @@ import type { SchemaChoice } from './schema-choice.ts'
 /** Larger than one batch may be by default (1 MiB), because base64, member names and several partitions come on top. */
 export const produceBytesMax = 4 * 1024 * 1024
 
+/** What the answer says of one record, about. */
+const answerBytesExpected = 100
+
 export interface ProduceParts {
   readonly logs: Logs
   readonly admin: Admin
@@ -29,6 +32,8 @@ export interface ProduceParts {
   readonly payloads: Payloads
   readonly clock: Clock
   readonly budget: BodyBudget
+  /** Of the answers that wait for their readers. */
+  readonly answers: BodyBudget
   /** Kafka's auto.create.topics.enable: producing to a topic that is not there makes it, for whom may create it. */
   readonly autoCreateTopics: boolean
 }
@@ -42,6 +47,8 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
     expectOnTopic(parts.access, caller, 'write', name)
     const format = formatOfBody(request as Request)
     const body = parseProduceRequest(await readBody(request, response, { bytesMax: produceBytesMax, budget: parts.budget }))
+    // Before anything is stored, because what is stored must be told.
+    holdAnswer(response, body.records.length * answerBytesExpected, parts.answers)
     const topic = await topicToWrite(parts, caller, name)
     if (topic.internal) throw new Problem(403, `Topic '${name}' is internal: only the server writes it`, { errorCode: 40301 })
     const pinned = wanted === undefined ? undefined : partitionOf(topic, wanted).index

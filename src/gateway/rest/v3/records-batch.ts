@@ -2,14 +2,14 @@
 // said before anything is stored.
 import { isUtf8 } from 'node:buffer'
 import type { Response, Router } from 'express'
-import { readBody } from '../../body.ts'
+import { holdAnswer, readBody } from '../../body.ts'
 import { JsonCursor } from '../../json-text.ts'
 import { allowOnly, Problem } from '../../problem.ts'
 import { produceBytesMax } from '../produce.ts'
 import { recordsPerRequestMax } from '../produce-request.ts'
 import type { Outcome } from './delivery.ts'
 import { idLengthMax, MalformedDocument, parseEntry, type RecordRequest } from './record-request.ts'
-import { deliveryFor, type RecordParts } from './records.ts'
+import { deliveryFor, type RecordParts, reportBytesExpected } from './records.ts'
 
 const members = [Buffer.from('entries')]
 /** Confluent's number for a batch that is none. */
@@ -21,6 +21,8 @@ export function recordBatchRoutes(router: Router, parts: RecordParts): void {
     .post(async (request, response) => {
       const delivery = await deliveryFor(parts, request, response, request.params.topic)
       const entries = entriesOf(await readBody(request, response, { bytesMax: produceBytesMax, budget: parts.budget }))
+      // Before anything is stored, because what is stored must be told.
+      holdAnswer(response, entries.length * reportBytesExpected, parts.answers)
       answer(response, entries.map(entry => entry.id), await delivery.deliver(entries.map(entry => entry.request)))
     })
     .all(allowOnly('POST'))
