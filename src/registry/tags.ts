@@ -1,6 +1,7 @@
 // Tags that stand in a schema's text, on its records and fields: which there are, and texts with other ones. Parts are named by Confluent's entity paths: in Avro
-// the record's full name and then the field; in JSON Schema the way through `object`, `array` and the combinations.
+// the record's full name and then the field; in JSON Schema the way through `object`, `array` and the combinations; of Protobuf: protobuf/tagged-entities.ts.
 import { isObject, type JsonObject, parseExactly } from './exact-json.ts'
+import { protobufParts } from './protobuf/tagged-entities.ts'
 
 export interface SchemaEntity {
   readonly entityPath: string
@@ -12,68 +13,86 @@ export interface SchemaTags {
   readonly tags: readonly string[]
 }
 
-/** A part of the text with its JSON object. */
+/** A part of the text whose tags can be seen and set. */
 interface Part extends SchemaEntity {
-  readonly node: JsonObject
+  tags: readonly string[]
+}
+
+interface Parts {
+  /** In the order of the text. */
+  readonly parts: readonly Part[]
+  /** The text with the tags as they now are. */
+  print(): string
 }
 
 const tagsMember = 'confluent:tags'
 
-/** The parts that have tags, in the order of the text. Empty for languages that have none in JSON. */
+/** The parts that have tags, in the order of the text. Empty where the text is no schema of its language. */
 export function taggedEntities(schemaType: string, text: string): SchemaTags[] {
-  const root = treeOf(schemaType, text)
-  return root === undefined ? [] : partsOf(schemaType, root).flatMap(({ entityPath, entityType, node }) => {
-    const tags = tagsOf(node)
-    return tags.length === 0 ? [] : [{ schemaEntity: { entityPath, entityType }, tags }]
-  })
+  return (partsOf(schemaType, text)?.parts ?? []).flatMap(({ entityPath, entityType, tags }) => (
+    tags.length === 0 ? [] : [{ schemaEntity: { entityPath, entityType }, tags }]
+  ))
 }
 
 /** The text with tags put to its parts and taken from them; or the path that leads to no part. */
 export function retagged(
   schemaType: string, text: string, change: { add: readonly SchemaTags[]; remove: readonly SchemaTags[] },
 ): string | { readonly missing: string } {
-  const root = treeOf(schemaType, text)
-  const parts = root === undefined ? [] : partsOf(schemaType, root)
-  const find = ({ entityPath, entityType }: SchemaEntity): Part | undefined => {
-    const path = entityPath.replace(/^\./, '')
-    return parts.find(part => part.entityPath === path && part.entityType === entityType)
-  }
+  const found = partsOf(schemaType, text)
+  const byPath = new Map(found?.parts.toReversed().map(part => [`${part.entityType} ${part.entityPath}`, part]))
   const steps = [...change.add.map(each => ({ isAdded: true, ...each })), ...change.remove.map(each => ({ isAdded: false, ...each }))]
-  for (const { isAdded, schemaEntity, tags } of steps) {
-    const part = find(schemaEntity)
-    if (part === undefined) return { missing: schemaEntity.entityPath }
-    const old = tagsOf(part.node)
-    // The tree was made for this call alone.
-    const node = part.node as { [name: string]: unknown }
-    const left = isAdded ? [...new Set([...old, ...tags])] : old.filter(tag => !tags.includes(tag))
-    if (left.length === 0) delete node[tagsMember]
-    else node[tagsMember] = left
+  // Set at the end: thousands of steps may be for one part.
+  const changed = new Map<Part, Set<string>>()
+  for (const { isAdded, schemaEntity: { entityPath, entityType }, tags } of steps) {
+    const part = byPath.get(`${entityType} ${entityPath.replace(/^\./, '')}`)
+    if (part === undefined) return { missing: entityPath }
+    let changing = changed.get(part)
+    if (changing === undefined) changed.set(part, changing = new Set(part.tags))
+    for (const tag of tags) if (isAdded) changing.add(tag); else changing.delete(tag)
   }
-  return root === undefined ? text : JSON.stringify(root)
+  for (const [part, tags] of changed) part.tags = [...tags]
+  return found === undefined || steps.length === 0 ? text : found.print()
 }
 
-function treeOf(schemaType: string, text: string): unknown {
+function partsOf(schemaType: string, text: string): Parts | undefined {
+  if (schemaType === 'PROTOBUF') return protobufParts(text)
   if (schemaType !== 'AVRO' && schemaType !== 'JSON') return undefined
+  let root: unknown
   try {
-    return parseExactly(text)
+    root = parseExactly(text)
   } catch {
     return undefined
   }
-}
-
-function partsOf(schemaType: string, root: unknown): Part[] {
-  const parts: Part[] = []
+  const parts: JsonPart[] = []
   if (schemaType === 'AVRO') avroParts(root, '', parts)
   else jsonParts(root, '', parts)
-  return parts
+  return { parts, print: () => JSON.stringify(root) }
 }
 
-function tagsOf(node: JsonObject): readonly string[] {
-  const tags = Object.hasOwn(node, tagsMember) ? node[tagsMember] : undefined
-  return Array.isArray(tags) ? tags.filter((each): each is string => typeof each === 'string') : []
+/** A part that is a JSON object of a tree made for this alone. */
+class JsonPart implements Part {
+  readonly entityPath: string
+  readonly entityType: SchemaEntity['entityType']
+  readonly #node: { [name: string]: unknown }
+
+  constructor(entityPath: string, entityType: SchemaEntity['entityType'], node: JsonObject) {
+    this.entityPath = entityPath
+    this.entityType = entityType
+    this.#node = node as { [name: string]: unknown }
+  }
+
+  get tags(): readonly string[] {
+    const tags = Object.hasOwn(this.#node, tagsMember) ? this.#node[tagsMember] : undefined
+    return Array.isArray(tags) ? tags.filter((each): each is string => typeof each === 'string') : []
+  }
+
+  set tags(tags: readonly string[]) {
+    if (tags.length === 0) delete this.#node[tagsMember]
+    else this.#node[tagsMember] = tags
+  }
 }
 
-function avroParts(type: unknown, space: string, parts: Part[]): void {
+function avroParts(type: unknown, space: string, parts: JsonPart[]): void {
   if (Array.isArray(type)) return type.forEach(branch => avroParts(branch, space, parts))
   if (!isObject(type)) return
   const { type: kind, name, namespace, fields, items, values } = type
@@ -83,23 +102,23 @@ function avroParts(type: unknown, space: string, parts: Part[]): void {
   }
   const inside = name.includes('.') ? name.slice(0, name.lastIndexOf('.')) : typeof namespace === 'string' ? namespace : space
   const full = name.includes('.') || inside === '' ? name : `${inside}.${name}`
-  parts.push({ entityPath: full, entityType: 'sr_record', node: type })
+  parts.push(new JsonPart(full, 'sr_record', type))
   for (const field of fields) {
     if (!isObject(field)) continue
-    parts.push({ entityPath: `${full}.${String(field['name'])}`, entityType: 'sr_field', node: field })
+    parts.push(new JsonPart(`${full}.${String(field['name'])}`, 'sr_field', field))
     avroParts(field['type'], inside, parts)
   }
 }
 
 /** `path` ends with a dot, but for the root. */
-function jsonParts(schema: unknown, path: string, parts: Part[]): void {
+function jsonParts(schema: unknown, path: string, parts: JsonPart[]): void {
   if (!isObject(schema)) return
   const { properties, items, not } = schema
   const object = `${path}object`
   if (isObject(properties)) {
-    parts.push({ entityPath: object, entityType: 'sr_record', node: schema })
+    parts.push(new JsonPart(object, 'sr_record', schema))
     for (const [name, property] of Object.entries(properties)) {
-      if (isObject(property)) parts.push({ entityPath: `${object}.${name}`, entityType: 'sr_field', node: property })
+      if (isObject(property)) parts.push(new JsonPart(`${object}.${name}`, 'sr_field', property))
       jsonParts(property, `${object}.${name}.`, parts)
     }
   }

@@ -22,7 +22,8 @@ export function confluentTags(options: Options | undefined, extension: 'field_me
   return [...new Set([...applied.tags ?? [], ...unknown.flatMap(option => tagsInFields(optionFields(option)))])]
 }
 
-function tagsInFields(text: string): readonly string[] {
+/** The tags in the value of a field_meta or message_meta, given as text-format text. */
+export function tagsInFields(text: string): readonly string[] {
   const tokens = new Tokens(text)
   const tags: string[] = []
   let depth = 0

@@ -156,6 +156,14 @@ export function canonicalAggregate(text: string, { sort }: { sort: boolean }): s
   return printFields(readBraces(new Tokens(`{${text}}`), 1), sort)
 }
 
+/** The same, unsorted, with a field that is this list of strings, in its old place or at the end, or is not there where the list is empty. */
+export function aggregateWithList(text: string, name: string, list: readonly string[]): string {
+  const fields = readBraces(new Tokens(`{${text}}`), 1)
+  if (list.length === 0) fields.delete(name)
+  else fields.set(name, { list: list.map(each => ({ text: quoted(Buffer.from(each)) })) })
+  return printFields(fields, false)
+}
+
 function printFields(fields: Fields, sort: boolean): string {
   const isEmpty = (value: Value): boolean => 'list' in value && value.list.length === 0
   const names = sort ? [...fields.keys()].filter(name => !isEmpty(fields.get(name)!)).toSorted() : [...fields.keys()]

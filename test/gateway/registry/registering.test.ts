@@ -2,6 +2,7 @@
 import type { Express } from 'express'
 import request from 'supertest'
 import { describe, expect, test } from 'vitest'
+import { retagged, taggedEntities } from '../../../src/registry/tags.ts'
 import { registryApp } from '../../support/registry-app.ts'
 
 const answer = async (test: request.Test): Promise<[number, unknown]> => {
@@ -113,6 +114,45 @@ describe('tags in the text', () => {
     expect(third.body).toMatchObject({ version: 3, metadata: { properties: { 'confluent:version': '3' } }, schema })
   })
 
+  test('Protobuf: stand in one option, with what else it says', async () => {
+    const { app } = await registryApp()
+    const schemaType = 'PROTOBUF'
+    const plain = 'syntax = "proto3";\npackage shop.v1;\n\nmessage Order {\n  int32 id = 1;\n  map<string, string> notes = 2;\n\n  oneof payment {\n    string card = 3;\n    string iban = 4;\n  }\n\n  message Line {\n    string sku = 1;\n  }\n}\n'
+    await register(app, 's', { schema: plain, schemaType })
+    const tags = [
+      tagged('Order', 'sr_record', 'A'), tagged('Order.id', 'sr_field', 'B', 'C"'), tagged('Order.notes', 'sr_field', 'N'), tagged('Order.payment.card', 'sr_field', 'PII'),
+      tagged('Order.Line', 'sr_record', 'L'), tagged('Order.Line.sku', 'sr_field', 'D'),
+    ]
+    const { body } = await post(app, '/subjects/s/versions/1/tags', { tagsToAdd: tags }).expect(200)
+    expect(body).toMatchObject({ version: 2, metadata: { properties: { 'confluent:version': '2' } } })
+    expect(body.schema).toContain('int32 id = 1 [(confluent.field_meta) = {\n    tags: [\n      "B",\n      "C\\""\n    ]\n  }];')
+    expect((await request(app).get('/subjects/s/versions/2?findTags=*')).body.schemaTags).toEqual(tags)
+    expect((await request(app).get('/schemas/ids/2?findTags=PII')).body.schemaTags).toEqual([tags[3]])
+    const { body: bare } = await post(app, '/subjects/s/versions/latest/tags', { tagsToRemove: tags, newVersion: 3 }).expect(200)
+    expect(bare).toMatchObject({ version: 3, schema: plain })
+
+    const spelt = `syntax = "proto3";
+      message R {
+        option (confluent.message_meta).tags = "OLD";
+        option deprecated = true;
+        string a = 1 [(.confluent.field_meta).doc = "it's", json_name = "x", (confluent.field_meta).tags = "P", (confluent.field_meta).tags = "Q"];
+        string b = 2 [(confluent.field_meta) = { doc: "d" tags: ["P"] params: [{ key: "k", value: "v" }] }, (other.field_meta).tags = "P"];
+      }`
+    const { body: changed } = await post(app, '/subjects/t/versions', {
+      schema: spelt, schemaType, schemaTagsToAdd: [tagged('.R', 'sr_record', 'NEW'), tagged('R.a', 'sr_field', 'Z')], schemaTagsToRemove: [tagged('R.b', 'sr_field', 'P')],
+    }).expect(200)
+    expect(changed.schema.replaceAll(/\s+/g, ' ')).toBe([
+      'syntax = "proto3"; message R { option (confluent.message_meta) = { tags: [ "OLD", "NEW" ] }; option deprecated = true; string a = 1 [',
+      '(confluent.field_meta) = { doc: "it\\\'s", tags: [ "P", "Q", "Z" ] }, json_name = "x" ]; string b = 2 [',
+      '(confluent.field_meta) = { doc: "d", params: [ { key: "k", value: "v" } ] }, (other.field_meta).tags = "P" ]; } ',
+    ].join(' '))
+    await post(app, '/subjects/t/versions', { schema: 'syntax = "proto3"; message R { string a = 1; string b = 2; }', schemaType, propagateSchemaTags: true }).expect(200)
+    expect((await request(app).get('/subjects/t/versions/latest?findTags=*')).body.schemaTags).toEqual([tagged('R', 'sr_record', 'OLD', 'NEW'), tagged('R.a', 'sr_field', 'P', 'Q', 'Z')])
+    expect(await answer(post(app, '/subjects/t/versions/latest/tags', { tagsToAdd: [tagged('R.none', 'sr_field', 'X')] }))).toEqual([
+      422, { error_code: 42201, message: "No matching path 'R.none' found in the schema" },
+    ])
+  })
+
   test('come with a registration, or from the version before', async () => {
     const { app } = await registryApp()
     await register(app, 's', { schema: avro, schemaTagsToAdd: [tagged('n.R.f', 'sr_field', 'PII')] })
@@ -124,6 +164,16 @@ describe('tags in the text', () => {
     expect((await request(app).get('/subjects/s/versions/2?findTags=PII')).body.schemaTags).toEqual([tagged('n.R.f', 'sr_field', 'PII')])
     await register(app, 's', { schema: more, schemaTagsToRemove: [tagged('n.R.f', 'sr_field', 'PII')] })
     expect((await request(app).get('/subjects/s/versions/latest?findTags=*')).body).not.toHaveProperty('schemaTags')
+  })
+
+  test.each([
+    ['AVRO', avro, 'n.R'], ['PROTOBUF', 'syntax = "proto3"; message R {}', 'R'],
+  ])('%s: very many for one part take linear time', (schemaType, schema, path) => {
+    const add = Array.from({ length: 27_000 }, (_, index) => ({ schemaEntity: { entityPath: path, entityType: 'sr_record' as const }, tags: [`t${index}`] }))
+    const started = performance.now()
+    const text = retagged(schemaType, schema, { add, remove: add.slice(1) })
+    expect(performance.now() - started).toBeLessThan(5_000)
+    expect(taggedEntities(schemaType, String(text))).toEqual([{ schemaEntity: add[0]!.schemaEntity, tags: ['t0'] }])
   })
 
   test('of no part of the schema are refused', async () => {
