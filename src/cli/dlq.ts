@@ -68,6 +68,7 @@ export function dlqCommand(): Command {
   filtered(subcommand('redrive <topic> [partition] [offset]', 'judge letters again and append those that fit to the topic they were meant for', 'redrive orders.dlq --reason "must be number"'))
     .option('--value <json|@file>', 'another value for the one letter, as JSON: it is written by the letter\'s schema, or the latest one of its topic')
     .option('--value-bytes <@file>', 'another value for the one letter, as it is')
+    .option('--latest-schema', 'write values by the latest schema of their topic: for letters that a new version was registered for')
     .option('--dry-run', 'only say what would be done')
     .action(redrive)
   return command
@@ -132,12 +133,12 @@ function describe(letter: ShownLetter): void {
 
 async function redrive(
   topic: string, partition: string | undefined, offset: string | undefined,
-  options: FilterOptions & { readonly value?: string; readonly valueBytes?: string; readonly dryRun?: boolean },
+  options: FilterOptions & { readonly value?: string; readonly valueBytes?: string; readonly latestSchema?: boolean; readonly dryRun?: boolean },
 ): Promise<void> {
-  const { origin, reason, since, dryRun } = options
+  const { origin, reason, since, latestSchema, dryRun } = options
   const body = {
     ...partition !== undefined && { partition: wholeNumber(partition, 'partition') }, ...offset !== undefined && { offset: offsetOf(offset) },
-    origin, reason, since, dryRun, ...valueOf(options),
+    origin, reason, since, dryRun, latestSchema, ...valueOf(options),
   }
   const path = `/admin/dlq/${encodeURIComponent(topic)}/redrive`
   const summary = await withProgress('redriving', say => followGateway(options, 'POST', path, line => {
@@ -146,7 +147,8 @@ async function redrive(
   }, body)) as Summary
   if (options.json === true) console.log(JSON.stringify(summary, null, 2))
   else {
-    console.log(`${counted(summary.redriven, 'letter')} ${dryRun === true ? 'would be redriven' : 'redriven'}${summary.failed === 0 ? '' : `, ${summary.failed} cannot be:`}`)
+    const nothing = summary.redriven + summary.failed === 0
+    console.log(nothing ? offset === undefined ? 'no such letters are waiting' : 'this letter is not waiting: it was redriven before, or is none' : `${counted(summary.redriven, 'letter')} ${dryRun === true ? 'would be redriven' : 'redriven'}${summary.failed === 0 ? '' : `, ${summary.failed} cannot be:`}`)
     if (summary.failures.length > 0) {
       printTable([['PARTITION', 'OFFSET', 'REASON'], ...summary.failures.map(one => [String(one.partition), String(one.offset), one.reason])])
     }

@@ -155,14 +155,14 @@ export class Redriver {
     })
   }
 
-  /** Steps 1 to 3 for one batch; two where it is larger than the topic takes. */
+  /** Steps 1 to 3 for one batch; for more where it is larger than the topic takes, and for each letter with another value, of which an intent keeps one. */
   async #append(
     at: PartitionRef, topic: Topic, partition: number, ready: readonly Ready[], request: Redrive, summary: RedriveSummary, fail: (offset: number, reason: string) => void,
   ): Promise<null | Refusal> {
     const { logs, admin, clock } = this.#options
     const halves = (): readonly (readonly Ready[])[] => [ready.slice(0, ready.length >> 1), ready.slice(ready.length >> 1)]
     const bytesMax = Number(admin.config(topic, 'max.message.bytes'))
-    if (ready.length > 1 && batchOf(ready.map(({ draft }) => draft), 0, clock.now()).bytes.length > bytesMax) {
+    if (ready.length > 1 && (ready.some(({ value }) => value !== undefined) || batchOf(ready.map(({ draft }) => draft), 0, clock.now()).bytes.length > bytesMax)) {
       for (const half of halves()) {
         const refused = await this.#append(at, topic, partition, half, request, summary, fail)
         if (refused !== null) return refused

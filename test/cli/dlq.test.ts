@@ -35,6 +35,8 @@ it('lists, shows and redrives', async () => {
   expect((await cli.run('dlq', 'redrive', 'orders.dlq', '--dry-run')).stdout).toBe('2 letters would be redriven\n')
   expect((await cli.run('dlq', 'redrive', 'orders.dlq', '0', '1', '--value', '{"n":2}')).stdout).toBe('1 letter redriven\n')
   expect(await cli.json('dlq', 'redrive', 'orders.dlq')).toEqual({ redriven: 1, failed: 0, failures: [] })
+  expect((await cli.run('dlq', 'redrive', 'orders.dlq')).stdout).toBe('no such letters are waiting\n')
+  expect((await cli.run('dlq', 'redrive', 'orders.dlq', '0', '1')).stdout).toBe('this letter is not waiting: it was redriven before, or is none\n')
   expect(await cli.gateway.values('orders')).toEqual(['{"n":2}', 'one'])
   expect((await cli.run('dlq', 'show', 'orders.dlq')).stdout).toBe('no letters are waiting\n')
   expect((await cli.run('dlq', 'show', 'orders.dlq', '0', '0')).stdout).toContain('redriven to orders-0, offset 1\n')

@@ -146,7 +146,27 @@ describe('/admin/dlq', () => {
     expect(gateway.audited.filter(event => event.kind === 'change').map(event => event.reason)).toContain('reason not known')
   })
 
+  it('writes letters anew by a version that was registered for them, each its own value, once', async () => {
+    const { gateway, register, id } = await withLetters()
+    const redrive = async (body: object): Promise<unknown> => (await gateway.as(admin).post('/admin/dlq/orders.dlq/redrive').send(body)).body
+    const next = await register('orders-value', { ...schema, properties: { ...schema.properties, n: { type: ['number', 'string'] } } })
+    // A letter names the version it was written by, and that has not changed.
+    expect(await redrive({ reason: 'must be number' })).toMatchObject({ redriven: 0, failed: 1 })
+    expect(await redrive({ partition: 0, offset: 0, value: { n: 'two' } })).toMatchObject({ redriven: 0, failed: 1 })
+    expect(await redrive({ latestSchema: true, dryRun: true })).toMatchObject({ redriven: 2, failed: 1, failures: [{ offset: 2, reason: 'value: is not JSON: give another one' }] })
+    expect(await redrive({ latestSchema: true })).toMatchObject({ redriven: 2, failed: 1 })
+    expect(await redrive({ latestSchema: true, partition: 0, offset: 2, value: { n: 'three' } })).toMatchObject({ redriven: 1 })
+    expect(await redrive({ latestSchema: true })).toMatchObject({ redriven: 0, failed: 0 })
+    expect(next).not.toBe(id)
+    expect((await gateway.values('orders')).map(value => [value!.charCodeAt(4), value!.slice(5)])).toEqual([
+      [id, '{"n":1}'], [id, '{"n":2}'], [next, '{"n":"one","s":"secret"}'], [next, '{"n":3}'], [next, '{"n":"three"}'],
+    ])
+  })
+
   it.each([
+    [{ latestSchema: 'yes' }, 422, /'latestSchema' must be true or false/],
+    [{ latestSchema: true, value: 1 }, 422, /'offset' must be given with a value/],
+    [{ latestSchema: true, partition: 0, offset: 0, valueBase64: 'AA==' }, 422, /cannot be given together with valueBase64/],
     [{ offset: 1 }, 422, /'partition' must be given with an offset/],
     [{ value: 1 }, 422, /'offset' must be given with a value/],
     [{ partition: 0, offset: 0, value: 1, valueBase64: 'AA==' }, 422, /cannot be given together with value/],

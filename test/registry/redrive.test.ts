@@ -186,6 +186,19 @@ describe('interrupted at any step', () => {
     expect(valuesOf(await stored(backend))).toEqual(['good'])
   })
 
+  test('with another value for each of several letters, each gets its own', async () => {
+    let isDone = false
+    for (let turn = 0; !isDone; turn++) {
+      const backend = memoryBackend()
+      await withLetters(backend, ['bad 1', 'bad 2', 'bad 3'])
+      const { logs } = stoppingAt(turn, 'before', backend.logs)
+      const mended: Redrive['mended'] = ({ sent }) => Buffer.from(sent.value!.toString().replace('bad', 'good'))
+      isDone = !(await redrive({ ...backend, logs }, { mended }).catch((error: unknown) => error) instanceof Stopped)
+      await redrive(backend, { mended })
+      expect(valuesOf(await stored(backend)), `stopped before step ${turn}`).toEqual(['good 1', 'good 2', 'good 3'])
+    }
+  })
+
   test('a topic that was made anew meanwhile does not get the letters without being judged anew', async () => {
     const backend = memoryBackend()
     await withLetters(backend, ['a'])

@@ -4,7 +4,7 @@ import { Router, type Request, type Response } from 'express'
 import { Refusal, type Access, type Admin, type Caller, type Logs, type PartitionRef, type Topic, type Validation } from '../../ports.ts'
 import type { Letter } from '../../registry/dead-letter-record.ts'
 import { entries, letterStates, type LetterStates } from '../../registry/letter-log.ts'
-import { mendedValue } from '../../registry/mended-value.ts'
+import { mendedValue, valueByLatest } from '../../registry/mended-value.ts'
 import { Redriver, type Redrive, type RedriveSummary } from '../../registry/redrive.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { deadLetterSuffix, deadLetterTopicOf } from '../../registry/topic-policy.ts'
@@ -27,7 +27,7 @@ const lettersPerPageMax = 1_000
 const reasonsShownMax = 20
 /** Reasons may quote ids that producers make up: further ones are counted together. */
 const reasonsCountedMax = 1_000
-const redriveMembers = ['partition', 'offset', 'value', 'valueBase64', 'origin', 'reason', 'since', 'dryRun']
+const redriveMembers = ['partition', 'offset', 'value', 'valueBase64', 'origin', 'reason', 'since', 'dryRun', 'latestSchema']
 
 interface Parts {
   readonly logs: Logs
@@ -44,9 +44,9 @@ interface Parts {
  * `GET /admin/dlq` → `{topics: [{topic, letters, waiting, redriven, open, origins: [names], reasons: [{reason, count}]}]}`, reasons of those that wait;
  * `GET /admin/dlq/{t}?partition=&from=&limit=&state=&origin=&reason=&since=&contents=` → `{letters: […], next: {partition, offset} | null}`;
  * `GET /admin/dlq/{t}/{p}/{o}?contents=` → the letter;
- * `POST /admin/dlq/{t}/redrive` of `{partition?, offset?, value? | valueBase64?, origin?, reason?, since?, dryRun?}` →
+ * `POST /admin/dlq/{t}/redrive` of `{partition?, offset?, value? | valueBase64?, origin?, reason?, since?, dryRun?, latestSchema?}` →
  * `{redriven, failed, failures: [{partition, offset, reason}]}`: all letters that wait and match, or the one at partition and offset, whose value may be given anew (as
- * JSON for its schema, or as bytes). Asked for application/x-ndjson it tells how far it is.
+ * JSON for its schema, or as bytes); with `latestSchema` values are written by the latest schema of their topic. Asked for application/x-ndjson it tells how far it is.
  */
 export function deadLetterRoutes(parts: Parts): Router {
   const { admin, access, audit, clock, logs, budget } = parts
@@ -198,7 +198,7 @@ function redriveOf(body: Readonly<Record<string, unknown>>, topic: Topic, caller
   const { dryRun } = body
   if (dryRun !== undefined && typeof dryRun !== 'boolean') throw wrongMember('dryRun', 'must be true or false')
   const mended = mendedOf(body, registry)
-  if (mended !== undefined && offset === undefined) throw wrongMember('offset', 'must be given with a value: it is the value of one letter')
+  if ((body['value'] !== undefined || body['valueBase64'] !== undefined) && offset === undefined) throw wrongMember('offset', 'must be given with a value: it is the value of one letter')
   const sinceMs = since === undefined ? undefined : timeOf(since, () => wrongMember('since', notATime))
   const partitions = (partition === undefined ? topic.partitions : [topic.partitions[partition]!]).map(({ index }) => ({ topic: topic.name, partition: index }))
   const filters = Object.entries({ partition, offset, origin, reason, since }).filter(([, value]) => value !== undefined).map(([name, value]) => `${name} ${value}`)
@@ -216,8 +216,11 @@ function redriveOf(body: Readonly<Record<string, unknown>>, topic: Topic, caller
 }
 
 function mendedOf(body: Readonly<Record<string, unknown>>, registry: Registry): Redrive['mended'] {
-  const { value, valueBase64 } = body
+  const { value, valueBase64, latestSchema } = body
+  if (latestSchema !== undefined && typeof latestSchema !== 'boolean') throw wrongMember('latestSchema', 'must be true or false')
   if (value !== undefined && valueBase64 !== undefined) throw wrongMember('valueBase64', 'cannot be given together with value')
+  if (valueBase64 !== undefined && latestSchema === true) throw wrongMember('latestSchema', 'cannot be given together with valueBase64, which is stored as it is')
+  if (latestSchema === true) return (letter, topic) => valueByLatest(registry, letter, topic, value)
   if (value !== undefined) return (letter, topic) => mendedValue(registry, letter, topic, value)
   if (valueBase64 === undefined) return undefined
   if (typeof valueBase64 !== 'string' || !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(valueBase64)) throw wrongMember('valueBase64', 'must be base64')

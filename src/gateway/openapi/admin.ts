@@ -187,8 +187,10 @@ export const adminFamily: Family = {
     },
     '/admin/dlq/{topic}/redrive': {
       post: {
-        summary: 'Sends dead letters to where they were meant for', description: 'READ on the dead-letter topic and WRITE on theirs. Those that still do not fit stay.',
-        body: json(object({}, { partition: integer, offset: integer, value: {}, valueBase64: base64, origin: text, reason: text, since: time, dryRun: boolean })),
+        summary: 'Sends dead letters to where they were meant for', description: 'READ on the dead-letter topic and WRITE on theirs. Those that still do not fit stay. With latestSchema values are written by the latest schema of their topic.',
+        body: json(object({}, {
+          partition: integer, offset: integer, value: {}, valueBase64: base64, latestSchema: boolean, origin: text, reason: text, since: time, dryRun: boolean,
+        })),
         answers: ok('What became of them.', {
           ...json(object({ redriven: integer, failed: integer, failures: list(object({ partition: integer, offset: integer, reason: text })) })), 'application/x-ndjson': text,
         }),
