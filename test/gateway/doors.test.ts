@@ -36,10 +36,11 @@ describe('every route', () => {
     const gateway = await testGateway()
     const paths = pathsOf(createGateway(gateway.parts).router.stack as unknown as Layer[])
     expect(paths.length).toBeGreaterThan(30)
+    const nobody = gateway.as()
     const unguarded: string[] = []
     for (const path of paths) {
       for (const method of ['get', 'post', 'put', 'patch', 'delete'] as const) {
-        const response = await gateway.as()[method](path.replace(/:\w+/g, 'orders'))
+        const response = await nobody[method](path.replace(/:\w+/g, 'orders'))
         if (response.status !== 401) unguarded.push(path)
       }
     }
@@ -51,8 +52,9 @@ describe('every route', () => {
     await gateway.createTopic('secret-topic')
     await gateway.as(admin).post('/subjects/secret-subject/versions').send({ schema: '"string"' })
     const paths = pathsOf(createGateway(gateway.parts).router.stack as unknown as Layer[])
+    const bob = gateway.as('bob')
     for (const path of paths.filter(one => !one.startsWith('/kinesis') || one.includes('streams'))) {
-      const response = await gateway.as('bob').get(path.replace(/:subject/g, 'secret-subject').replace(/:partition/g, '0').replace(/:\w+/g, 'secret-topic'))
+      const response = await bob.get(path.replace(/:subject/g, 'secret-subject').replace(/:partition/g, '0').replace(/:\w+/g, 'secret-topic'))
       expect([path, response.status === 200 && response.text.includes('secret-')]).toEqual([path, false])
     }
   })

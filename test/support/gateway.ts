@@ -72,14 +72,20 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}, { broke
     judge: () => (name === undefined ? { principal: anonymous, certificateSha256: null } : { principal: { type: 'User', name: `CN=${name}` }, certificateSha256: `thumbprint-of-${name}` }),
     tokens, tokenTtlS: 300, audit,
   })
+  // One gateway for each: to make one takes longer than most requests to it.
+  const clients = new Map<string | undefined, ReturnType<typeof supertest>>()
   return {
     backend, cluster, audited, logged, time, parts,
     as(name) {
+      const known = clients.get(name)
+      if (known !== undefined) return known
       const app = createGateway({ ...parts, door: doorOf(name) })
-      return supertest((request: IncomingMessage, response: ServerResponse) => {
+      const client = supertest((request: IncomingMessage, response: ServerResponse) => {
         holdToOpenApi(request, response)
         app(request, response)
       })
+      clients.set(name, client)
+      return client
     },
     async createTopic(name, { partitions = 1, configs = {} } = {}) {
       const topic: NewTopic = { name, partitions, replicationFactor: -1, configs: new Map(Object.entries(configs)) }
