@@ -4,9 +4,9 @@ import { parseJsonText } from '../base/json.ts'
 import { compileAvroReader } from './avro/reader.ts'
 import { compileAvroWriter } from './avro/writer.ts'
 import { depthOf, schemaDepthMax } from './exact-json.ts'
-import { isUndecided, type SchemaFault } from './fault.ts'
+import { isUndecided, type SchemaFault, undecidedFault } from './fault.ts'
 import type { JsonDocument } from './json-schema/document.ts'
-import { compileJsonSchema } from './json-schema/validator.ts'
+import { compileJsonSchema, type JsonValidator } from './json-schema/validator.ts'
 import { compileProtobuf } from './protobuf/payload.ts'
 import type { Schema } from './schema.ts'
 
@@ -36,7 +36,13 @@ function avroPayload(root: Parameters<typeof compileAvroReader>[0]): PayloadCode
 }
 
 function jsonPayload(document: JsonDocument): PayloadCodec {
-  const validate = compileJsonSchema(document)
+  return jsonPayloadOf(compileJsonSchema(document))
+}
+
+/** For JSON Schemas that take long to compile: of a payload is seen that it is JSON; whether it fits is given up on, and so decided beside the event loop. */
+export const jsonPayloadBeside: PayloadCodec = jsonPayloadOf(() => undecidedFault('is to be held against a large schema, which takes long'))
+
+function jsonPayloadOf(validate: JsonValidator): PayloadCodec {
   const check = (bytes: Buffer, from: number): SchemaFault | null => {
     const text = jsonText(bytes, from)
     if (typeof text !== 'string') return text

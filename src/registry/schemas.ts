@@ -5,12 +5,13 @@ import { Lru } from '../base/lru.ts'
 import { besideSubject, contextOf, defaultContext } from './contexts.ts'
 import { InvalidSchema } from './errors.ts'
 import type { SchemaFault } from './fault.ts'
-import { compilePayload } from './payload.ts'
+import { compilePayload, jsonPayloadBeside } from './payload.ts'
 import { type ContractCodec, contractCodec } from './rules/contract.ts'
 import { parseSchema, type Reference, type ResolvedReference, type Schema, type SchemaType, schemaTypes } from './schema.ts'
 import type { CompatibilityOptions, EarlierVersion } from './compatibility.ts'
 import type { SchemaVersion, Store } from './store.ts'
 import { lengthOf, type SchemaSource, sourceOf } from './workshop/source.ts'
+import { PayloadChecks } from './workshop/payload-checks.ts'
 import { TooMuch, Workshop } from './workshop/workshop.ts'
 
 /** Schemas parsed lately, by guid: parsing costs milliseconds and a transitive check asks for the whole history. */
@@ -21,7 +22,7 @@ const textCharactersMax = 64 * 1024
 /** Compiled encoders and checks, by context and schema id; with the guid, because what had an id may be deleted and another schema imported with it. */
 const codecsMax = 1_000
 const referencesDepthMax = 32
-/** Characters of a new schema and all that it refers to up to which it is dealt with on the event loop; larger ones go to the workshop first. */
+/** Characters of a schema and all that it refers to up to which it is dealt with on the event loop; larger ones go to the workshop first. */
 const charactersOnLoopMax: { readonly [type in SchemaType]?: number } = { JSON: 8 * 1024 }
 const charactersOnLoopMaxOfOthers = 64 * 1024
 /** Large texts that were found good. */
@@ -35,6 +36,7 @@ export class Schemas {
 
   readonly #examined = new Lru<string, true>(examinedMax)
   readonly #workshop = new Workshop()
+  readonly #payloadChecks = new PayloadChecks(this.#workshop)
 
   constructor(store: Store) {
     this.#store = store
@@ -68,9 +70,7 @@ export class Schemas {
    * not fit. Of the schema alone: who has rules on top asks those himself.
    */
   async checkBeside(schema: Schema, payload: Buffer): Promise<SchemaFault | null> {
-    const outcome = await this.#workshop.run('check', { source: sourceOf(schema), payloads: [new Uint8Array(payload)] })
-    if (outcome instanceof TooMuch) return { pointer: '', reason: `is too complex to be validated against this schema: that ${outcome.reason}` }
-    return 'invalid' in outcome ? { pointer: '', reason: outcome.invalid } : outcome[0] ?? null
+    return await this.#payloadChecks.check(schema, payload)
   }
 
   /** The reasons why a large schema does not go with its history, found beside the event loop; undefined where the schemas are small, and the loop finds them soon. */
@@ -113,7 +113,7 @@ export class Schemas {
     const { metadata, ruleSet } = version
     let codec: ContractCodec | InvalidSchema
     try {
-      codec = schema instanceof InvalidSchema ? schema : contractCodec(compilePayload(schema), { schema, metadata, ruleSet })
+      codec = schema instanceof InvalidSchema ? schema : contractCodec(isSlowToCompile(schema) ? jsonPayloadBeside : compilePayload(schema), { schema, metadata, ruleSet })
     } catch (error) {
       if (!(error instanceof InvalidSchema)) throw error
       codec = error
@@ -156,6 +156,11 @@ function newSource(type: SchemaType, text: string, references: readonly Resolved
 
 function isSmall(source: SchemaSource): boolean {
   return lengthOf(source) <= (charactersOnLoopMax[source.type] ?? charactersOnLoopMaxOfOthers)
+}
+
+/** Of these, payloads are decided in the workshop: compiling one takes a tenth of a second for each ten thousand characters, and nothing can interrupt it. */
+function isSlowToCompile(schema: Schema): boolean {
+  return schema.type === 'JSON' && !isSmall(sourceOf(schema))
 }
 
 /** What a text means depends on what it refers to. */

@@ -30,6 +30,11 @@ interface PartChecker {
   readonly passes: (body: Buffer, start: number, end: number) => boolean
 }
 
+interface IndexedFault {
+  readonly index: number
+  readonly fault: RecordFault
+}
+
 /** Topics that are counted one by one; what the others have is counted under ''. */
 const topicsCountedMax = 1_000
 
@@ -58,29 +63,35 @@ export class SchemaValidation implements Validation {
     const policy = policyOf(topic)
     const checkers = policy.parts.map(one => this.#checker(topic, one, policy))
     const faults: (RecordFault | null)[] = []
+    const undecided: IndexedFault[] = []
     const turn = new Turn()
-    for (const record of records) {
-      if ((faults.length & 15) === 15 && turn.isOver) await turn.end()
-      let fault: RecordFault | null = null
+    for (const [index, record] of records.entries()) {
+      if ((index & 15) === 15 && turn.isOver) await turn.end()
+      faults.push(null)
       for (const { part, check } of checkers) {
         const bytes = record[part]
         if (bytes === null) continue
-        fault = check(bytes, record.headers)
-        if (fault !== null) fault = await this.#decided(fault, turn)
-        if (fault !== null) break
+        const fault = check(bytes, record.headers)
+        if (fault === null) continue
+        if (this.#undecided.has(fault)) undecided.push({ index, fault })
+        else {
+          faults[index] = fault
+          break
+        }
       }
-      faults.push(fault)
     }
+    for (const { index, fault } of await this.#decide(undecided)) faults[index] ??= fault
     this.#countRejected(topic, wayIn, faults.filter(fault => fault !== null).length)
     return faults
   }
 
-  async checkBatch(topic: Topic, batch: Batch, wayIn: WayIn): Promise<readonly { readonly index: number; readonly fault: RecordFault }[]> {
+  async checkBatch(topic: Topic, batch: Batch, wayIn: WayIn): Promise<readonly IndexedFault[]> {
     const policy = policyOf(topic)
     const checkers = policy.parts.map(one => this.#checker(topic, one, policy))
     const records = RecordSpans.of(batch)
     const { body, count } = records
-    const found: { readonly index: number; readonly fault: RecordFault }[] = []
+    const found: IndexedFault[] = []
+    const undecided: IndexedFault[] = []
     const turn = new Turn()
     for (let index = 0; index < count; index++) {
       if ((index & 15) === 15 && turn.isOver) await turn.end()
@@ -90,15 +101,18 @@ export class SchemaValidation implements Validation {
         const end = records.end(index, part)
         const hasHeaders = records.hasHeaders(index)
         if (!hasHeaders && passes(body, start, end)) continue
-        let fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
-        if (fault !== null) fault = await this.#decided(fault, turn)
+        const fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
         if (fault === null) continue
-        found.push({ index, fault })
-        break
+        if (this.#undecided.has(fault)) undecided.push({ index, fault })
+        else {
+          found.push({ index, fault })
+          break
+        }
       }
     }
-    this.#countRejected(topic, wayIn, found.length)
-    return found
+    const all = undecided.length === 0 ? found : onePerRecord([...found, ...await this.#decide(undecided)])
+    this.#countRejected(topic, wayIn, all.length)
+    return all
   }
 
   async putDeadLetters(topic: Topic, origin: LetterOrigin, letters: readonly DeadLetter[]): Promise<readonly LetterPosition[] | Refusal> {
@@ -107,14 +121,14 @@ export class SchemaValidation implements Validation {
     return put
   }
 
-  /** The fault itself, or what the workshop makes of a payload that takes long; the event loop is for others meanwhile. */
-  async #decided(fault: RecordFault, turn: Turn): Promise<RecordFault | null> {
-    const job = this.#undecided.get(fault)
-    if (job === undefined) return fault
-    await turn.end()
-    const decided = await this.#registry.checkBeside(job.schema, job.payload) ?? job.codec.breaks(job.payload, 0, 'SERVER')
-    if (decided === null) return null
-    return { part: fault.part, ...decided, ...fault.schema !== undefined && { schema: fault.schema } }
+  /** Those that the workshop, or a rule on what the workshop lets pass, finds to be faults; the event loop is for others meanwhile. */
+  async #decide(undecided: readonly IndexedFault[]): Promise<readonly IndexedFault[]> {
+    const decided = await Promise.all(undecided.map(async ({ index, fault: { part, schema }, fault }): Promise<IndexedFault | null> => {
+      const job = this.#undecided.get(fault)!
+      const found = await this.#registry.checkBeside(job.schema, job.payload) ?? job.codec.breaks(job.payload, 0, 'SERVER')
+      return found === null ? null : { index, fault: { part, ...found, ...schema !== undefined && { schema } } }
+    }))
+    return decided.filter(one => one !== null)
   }
 
   #count(topic: Topic, wayIn: WayIn, outcome: 'rejected' | 'dead-lettered', count: number): void {
@@ -176,6 +190,12 @@ export class SchemaValidation implements Validation {
     }
     return reason!
   }
+}
+
+/** In the order of the records; of what is said of one record, the first. */
+function onePerRecord(faults: readonly IndexedFault[]): readonly IndexedFault[] {
+  const byIndex = new Map(faults.toReversed().map(one => [one.index, one]))
+  return [...byIndex.values()].toSorted((a, b) => a.index - b.index)
 }
 
 /** Glue's serializers name a schema by the topic alone unless told otherwise: with the strategy TopicName that is as good as the topic's subject. */

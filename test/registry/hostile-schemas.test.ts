@@ -105,7 +105,7 @@ describe('JSON Schema', () => {
 
 describe('the event loop goes on while the registry is handed', () => {
   const post = (app: Express, schemaType: SchemaType, schema: unknown, path = '/subjects/s/versions'): Promise<Response> =>
-    withoutBlocking(request(app).post(path).send({ schemaType, schema: typeof schema === 'string' ? schema : JSON.stringify(schema) }).then(answer => answer))
+    withoutBlocking(() => request(app).post(path).send({ schemaType, schema: typeof schema === 'string' ? schema : JSON.stringify(schema) }).then(answer => answer))
   const object = (count: number, type = 'string'): object => ({ type: 'object', properties: Object.fromEntries(times(count, index => [`p${index}`, { type, maxLength: 5 }])) })
   const union = (depth: number): unknown => (depth === 0 ? { type: 'string' } : { anyOf: ['a', 'b'].map(name => ({ type: 'object', properties: { [name]: union(depth - 1) } })) })
 
@@ -149,19 +149,28 @@ describe('the event loop goes on while payloads are checked', () => {
 
   test('a pattern that takes a millisecond for each character', async () => {
     const validation = await register({ type: 'string', pattern: '([a-z][a-y]?){900}[0-9]' })
-    const faults = await withoutBlocking(validation.check(topic('t'), [framed('a'.repeat(50_000)), framed('x')], 'kafka'))
+    const faults = await withoutBlocking(() => validation.check(topic('t'), [framed('a'.repeat(50_000)), framed('x')], 'kafka'))
     expect(faults).toMatchObject([{ reason: expect.stringMatching(/too complex to be validated against this schema: that takes longer than 2000 ms|must match pattern/) as string }, { reason: expect.stringMatching(/must match pattern/) as string }])
   })
 
   test('what is only given up on the loop is found to fit beside it', async () => {
     const validation = await register({ type: 'string', pattern: '^[a-z]{1,1000}$' })
-    expect(await withoutBlocking(validation.check(topic('t'), [framed('a'.repeat(1_000)), framed('A'.repeat(1_000))], 'kafka'))).toMatchObject([null, { reason: expect.stringMatching(/must match pattern/) as string }])
+    expect(await withoutBlocking(() => validation.check(topic('t'), [framed('a'.repeat(1_000)), framed('A'.repeat(1_000))], 'kafka'))).toMatchObject([null, { reason: expect.stringMatching(/must match pattern/) as string }])
   })
 
   test('a value that branches 2^60 times', async () => {
     const branch = (maxProperties: number): object => ({ type: 'object', maxProperties, properties: { a: { $ref: '#' } } })
     const validation = await register({ anyOf: [branch(2), branch(3)] })
     const bomb = { key: null, value: Buffer.concat([framePrefix(1), Buffer.from(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`)]) }
-    expect(await withoutBlocking(validation.check(topic('t'), [bomb, framed({})], 'kafka'))).toMatchObject([{ reason: expect.stringMatching(/too complex/) as string }, null])
+    expect(await withoutBlocking(() => validation.check(topic('t'), [bomb, framed({})], 'kafka'))).toMatchObject([{ reason: expect.stringMatching(/too complex/) as string }, null])
+  })
+
+  test('a schema that takes long to compile, on the first payload and with many of them', async () => {
+    const validation = await register({ type: 'object', properties: Object.fromEntries(times(1_000, index => [`p${index}`, { type: 'string', maxLength: 5 }])) })
+    const records = times(600, index => framed({ p7: index % 3 === 0 ? 'too long' : 'fits' }))
+    const faults = await withoutBlocking(() => validation.check(topic('t'), records, 'kafka'), { msMax: 300 })
+    expect(faults.map(fault => fault?.pointer ?? null)).toEqual(times(600, index => (index % 3 === 0 ? '/p7' : null)))
+    expect(await withoutBlocking(() => validation.check(topic('t'), [framed({ p7: 1 }), framed([]), { key: null, value: Buffer.from([0, 0, 0, 0, 1, 0x7b]) }], 'kafka'), { msMax: 300 }))
+      .toMatchObject([{ pointer: '/p7', reason: 'must be string' }, { pointer: '', reason: 'must be object' }, { reason: expect.stringContaining('is not JSON') as string }])
   })
 })

@@ -20,7 +20,7 @@ export interface PartCodec {
   readonly version: SchemaVersion | null
   encode(part: Part): Buffer | SchemaFault
   /** What becomes of a part that `encode` gave up on (`isUndecided`), the schema asked beside the event loop. */
-  encodeBeside?(part: Part): Promise<Buffer | SchemaFault>
+  readonly encodeBeside?: (part: Part) => Promise<Buffer | SchemaFault>
 }
 
 export interface CodecRequest extends ChoiceOf {

@@ -85,33 +85,32 @@ export async function createIfAllowed(parts: Pick<ProduceParts, 'admin' | 'acces
 async function encode(body: ProduceRequest, codecs: { key: PartCodec; value: PartCodec }): Promise<{ drafts: RecordDraft[]; faults: Map<number, RecordFault> }> {
   const faults = new Map<number, RecordFault>()
   const turn = new Turn()
-  const encodePart = (index: number, part: 'key' | 'value', given: Part | undefined): Buffer | null | Promise<Buffer> => {
+  const drafts: RecordDraft[] = []
+  /** What takes long, done together behind all else: each puts its part into its draft. */
+  const beside: (() => Promise<void>)[] = []
+  const encodePart = (index: number, part: 'key' | 'value', given: Part | undefined): Buffer | null => {
     if (given === undefined) return null
     const encoded = given.isAmbiguous ? { pointer: '', reason: 'an object names a member more than once' } : codecs[part].encode(given)
     if (Buffer.isBuffer(encoded)) return encoded
-    return isUndecided(encoded) ? encodeBeside(index, part, given, encoded) : refuse(index, part, given, encoded)
-  }
-  const encodeBeside = async (index: number, part: 'key' | 'value', given: Part, undecided: SchemaFault): Promise<Buffer> => {
-    await turn.end()
-    const encoded = await codecs[part].encodeBeside?.(given) ?? undecided
-    return Buffer.isBuffer(encoded) ? encoded : refuse(index, part, given, encoded)
+    const { encodeBeside } = codecs[part]
+    if (!isUndecided(encoded) || encodeBeside === undefined) return refuse(index, part, given, encoded)
+    beside.push(async () => {
+      const decided = await encodeBeside(given)
+      drafts[index]![part] = Buffer.isBuffer(decided) ? decided : refuse(index, part, given, decided)
+    })
+    return null
   }
   const refuse = (index: number, part: 'key' | 'value', given: Part, fault: SchemaFault): Buffer => {
     if (!faults.has(index)) faults.set(index, { part, ...fault })
     return given.json
   }
-  const drafts: RecordDraft[] = []
   for (const [index, record] of body.records.entries()) {
     if ((index & 15) === 15 && turn.isOver) await turn.end()
-    // Awaited only where there is something to wait for: a turn of the loop for every record would be most of the work.
-    let key = encodePart(index, 'key', record.key)
-    if (key instanceof Promise) key = await key
-    let value = encodePart(index, 'value', record.value)
-    if (value instanceof Promise) value = await value
-    const draft: RecordDraft = { key, value, headers: record.headers }
+    const draft: RecordDraft = { key: encodePart(index, 'key', record.key), value: encodePart(index, 'value', record.value), headers: record.headers }
     if (record.timestampMs !== undefined) draft.timestampMs = record.timestampMs
     drafts.push(draft)
   }
+  await Promise.all(beside.map(work => work()))
   return { drafts, faults }
 }
 

@@ -1,9 +1,14 @@
 // What can be asked of a worker: each job by its name, as a function of plain data. Runs in the workers; nothing here knows of threads.
+import { createHash } from 'node:crypto'
+import { Lru } from '../../base/lru.ts'
 import { type CompatibilityOptions, incompatibilities } from '../compatibility.ts'
 import { InvalidSchema } from '../errors.ts'
 import type { SchemaFault } from '../fault.ts'
 import { compilePayload, type PayloadCodec } from '../payload.ts'
 import { parseSource, type SchemaSource } from './source.ts'
+
+/** Large schemas take megabytes, and a worker's memory is bounded. */
+const codecsMax = 8
 
 export interface ParseJob {
   readonly source: SchemaSource
@@ -50,13 +55,14 @@ export type JobName = keyof typeof jobs
 export type JobInput<N extends JobName> = Parameters<(typeof jobs)[N]>[0]
 export type JobOutput<N extends JobName> = ReturnType<(typeof jobs)[N]>
 
-/** Of the schema that was worked with last, which is mostly the one that is asked for next. */
-let last: { readonly key: string; readonly codec: PayloadCodec } | undefined
+/** Of the schemas that were worked with lately. */
+const codecs = new Lru<string, PayloadCodec>(codecsMax)
 
 function codecOf(source: SchemaSource): PayloadCodec {
-  const key = JSON.stringify(source)
-  if (last?.key !== key) last = { key, codec: compilePayload(parseSource(source, { strict: false, normalize: false })) }
-  return last.codec
+  const key = createHash('sha256').update(JSON.stringify(source)).digest('base64')
+  let codec = codecs.get(key)
+  if (codec === undefined) codecs.set(key, codec = compilePayload(parseSource(source, { strict: false, normalize: false })))
+  return codec
 }
 
 /** Structured cloning makes plain byte arrays of buffers. */

@@ -21,7 +21,7 @@ test('a job without end is stopped, the event loop goes on meanwhile, and the ne
   await using workshop = new Workshop({ timeoutMs: 1_000 })
   // Branches at each level of a value: on the event loop it is given up, a worker would go on for 2^60 steps.
   const branch = (maxProperties: number): object => ({ type: 'object', maxProperties, properties: { a: { $ref: '#' } } })
-  const endless = workshop.run('check', { source: json({ anyOf: [branch(2), branch(3)] }), payloads: [Buffer.from(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`)] })
+  const endless = (): ReturnType<typeof workshop.run<'check'>> => workshop.run('check', { source: json({ anyOf: [branch(2), branch(3)] }), payloads: [Buffer.from(`${'{"a":'.repeat(60)}1${'}'.repeat(60)}`)] })
   expect(await withoutBlocking(endless)).toEqual(new TooMuch('takes longer than 1000 ms'))
   expect(await workshop.run('check', { source: { type: 'AVRO', text: '"int"', references: [] }, payloads: [Buffer.from([2])] })).toEqual([null])
 })
@@ -29,7 +29,7 @@ test('a job without end is stopped, the event loop goes on meanwhile, and the ne
 test('a job that fills the memory is stopped', async () => {
   await using workshop = new Workshop({ heapMegabytesMax: 16, timeoutMs: 60_000 })
   const payloads = Array.from({ length: 20 }, () => bytes(Array.from({ length: 100_000 }, (_, index) => [index]))[0]!)
-  const outcome = await withoutBlocking(workshop.run('check', { source: json({ type: 'array', uniqueItems: true }), payloads }))
+  const outcome = await withoutBlocking(() => workshop.run('check', { source: json({ type: 'array', uniqueItems: true }), payloads }))
   expect(outcome).toEqual(new TooMuch('takes more than 16 MB of memory'))
 })
 

@@ -79,26 +79,26 @@ export class Delivery {
   async #encoded(topic: Topic, requests: readonly (RecordRequest | Problem)[], outcomes: Outcome[]): Promise<Encoded[]> {
     const known = new Map<string, Codec | Problem>()
     const encoded: Encoded[] = []
+    /** What takes long, done together behind all else: each puts its record in the place that is kept for it. */
+    const beside: (() => Promise<void>)[] = []
     const turn = new Turn()
     for (const [index, request] of requests.entries()) {
       if ((index & 15) === 15 && turn.isOver) await turn.end()
       try {
         if (request instanceof Problem) throw request
-        // Awaited only where there is something to wait for: a turn of the loop for every record would be most of the work.
-        let key = request.key === undefined
-          ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known), turn)
-        if (key instanceof Promise) key = await key
-        let value = request.value === undefined
-          ? absent : encode('value', request.value, known.get(`value/${request.value.choiceKey}`) ?? await this.#codec(topic, 'value', request.value, known), turn)
-        if (value instanceof Promise) value = await value
-        const draft: RecordDraft = { key: key.bytes, value: value.bytes, headers: request.headers }
-        if (request.timestampMs !== undefined) draft.timestampMs = request.timestampMs
-        encoded.push({ index, partition: request.partition, draft, report: key.report + value.report, fault: key.fault ?? value.fault })
+        const key = request.key === undefined ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known))
+        const value = request.value === undefined
+          ? absent : encode('value', request.value, known.get(`value/${request.value.choiceKey}`) ?? await this.#codec(topic, 'value', request.value, known))
+        if (typeof key === 'function' || typeof value === 'function') {
+          const at = encoded.push(asEncoded(index, request, absent, absent)) - 1
+          beside.push(async () => { encoded[at] = asEncoded(index, request, await settled(key), await settled(value)) })
+        } else encoded.push(asEncoded(index, request, key, value))
       } catch (error) {
         if (!(error instanceof Problem)) throw error
         outcomes[index] = { isStored: false, problem: error }
       }
     }
+    await Promise.all(beside.map(work => work()))
     return encoded
   }
 
@@ -214,8 +214,8 @@ interface EncodedPart {
 
 const absent: EncodedPart = { bytes: null, report: '' }
 
-/** Throws where there is nothing to encode it with. A promise where it takes long, and others are to have their turn meanwhile. */
-function encode(part: PartName, { data }: PartRequest, found: Codec | Problem, turn: Turn): EncodedPart | Promise<EncodedPart> {
+/** Throws where there is nothing to encode it with. What does it later, where that takes long. */
+function encode(part: PartName, { data }: PartRequest, found: Codec | Problem): EncodedPart | (() => Promise<EncodedPart>) {
   if (found instanceof Problem) throw found
   const { codec, report } = found
   if (data === undefined) return { bytes: null, report: `,${report}"size":0}` }
@@ -223,8 +223,19 @@ function encode(part: PartName, { data }: PartRequest, found: Codec | Problem, t
   const outcome = (decided: Buffer | SchemaFault): EncodedPart => (
     Buffer.isBuffer(decided) ? { bytes: decided, report: `,${report}"size":${decided.length}}` } : { bytes: data.json, report: '', fault: { part, ...decided } }
   )
-  if (Buffer.isBuffer(encoded) || !isUndecided(encoded) || codec.encodeBeside === undefined) return outcome(encoded)
-  return turn.end().then(() => codec.encodeBeside!(data)).then(outcome)
+  const { encodeBeside } = codec
+  if (Buffer.isBuffer(encoded) || !isUndecided(encoded) || encodeBeside === undefined) return outcome(encoded)
+  return async () => outcome(await encodeBeside(data))
+}
+
+async function settled(part: EncodedPart | (() => Promise<EncodedPart>)): Promise<EncodedPart> {
+  return typeof part === 'function' ? await part() : part
+}
+
+function asEncoded(index: number, { partition, headers, timestampMs }: RecordRequest, key: EncodedPart, value: EncodedPart): Encoded {
+  const draft: RecordDraft = { key: key.bytes, value: value.bytes, headers }
+  if (timestampMs !== undefined) draft.timestampMs = timestampMs
+  return { index, partition, draft, report: key.report + value.report, fault: key.fault ?? value.fault }
 }
 
 /** The type and the schema of a part, as a report names them: members with a comma behind each. */

@@ -1,0 +1,75 @@
+// Payloads that are checked beside the event loop: those of one schema that come together go there together, since a schema that is large pays for the way there
+// and for being compiled once, and not for each record.
+import type { SchemaFault } from '../fault.ts'
+import type { Schema } from '../schema.ts'
+import { sourceOf } from './source.ts'
+import { TooMuch, type Workshop } from './workshop.ts'
+
+/** Of one job: its time is bounded, and so must be what it has to do. */
+const payloadsPerJobMax = 256
+const bytesPerJobMax = 1024 * 1024
+
+interface Waiting {
+  readonly payload: Buffer
+  readonly done: (fault: SchemaFault | null) => void
+  readonly failed: (error: unknown) => void
+}
+
+export class PayloadChecks {
+  readonly #workshop: Workshop
+  /** By schema, what has come since the event loop's last turn. */
+  readonly #gathered = new Map<Schema, Waiting[]>()
+
+  constructor(workshop: Workshop) {
+    this.#workshop = workshop
+  }
+
+  /** Null where the payload, without its frame, fits the schema alone; what takes too long does not fit. */
+  async check(schema: Schema, payload: Buffer): Promise<SchemaFault | null> {
+    const { promise, resolve, reject } = Promise.withResolvers<SchemaFault | null>()
+    const waiting: Waiting = { payload, done: resolve, failed: reject }
+    const gathered = this.#gathered.get(schema)
+    if (gathered !== undefined) gathered.push(waiting)
+    else {
+      this.#gathered.set(schema, [waiting])
+      setImmediate(() => void this.#checkGathered(schema))
+    }
+    return promise
+  }
+
+  async #checkGathered(schema: Schema): Promise<void> {
+    const gathered = this.#gathered.get(schema)!
+    this.#gathered.delete(schema)
+    for (const together of slicesOf(gathered)) {
+      try {
+        await this.#checkTogether(schema, together)
+      } catch (error) {
+        for (const { failed } of together) failed(error)
+      }
+    }
+  }
+
+  async #checkTogether(schema: Schema, together: readonly Waiting[]): Promise<void> {
+    const outcome = await this.#workshop.run('check', { source: sourceOf(schema), payloads: together.map(({ payload }) => new Uint8Array(payload)) })
+    if (!(outcome instanceof TooMuch)) {
+      for (const [nth, { done }] of together.entries()) done('invalid' in outcome ? { pointer: '', reason: outcome.invalid } : outcome[nth] ?? null)
+    } else if (together.length > 1) {
+      // One may have taken the time of all.
+      for (const alone of together) await this.#checkTogether(schema, [alone])
+    } else together[0]!.done({ pointer: '', reason: `is too complex to be validated against this schema: that ${outcome.reason}` })
+  }
+}
+
+function* slicesOf(gathered: readonly Waiting[]): Generator<readonly Waiting[]> {
+  let from = 0
+  let bytes = 0
+  for (const [at, { payload }] of gathered.entries()) {
+    if (at > from && (at - from >= payloadsPerJobMax || bytes + payload.length > bytesPerJobMax)) {
+      yield gathered.slice(from, at)
+      from = at
+      bytes = 0
+    }
+    bytes += payload.length
+  }
+  yield gathered.slice(from)
+}
