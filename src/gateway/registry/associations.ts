@@ -16,6 +16,8 @@ import { flag, page, text, texts } from './parameters.ts'
 import { answered, problemOf } from './refusals.ts'
 
 const requestsMax = 1_000
+/** Of all requests of a batch together. */
+const answeredMax = 20_000
 
 export function associationRoutes(desk: RegistryDesk): Router {
   const { registry } = desk
@@ -114,6 +116,7 @@ export function associationRoutes(desk: RegistryDesk): Router {
   router.route('/associations\\:batchMutate').post(mutate).all(allowOnly('POST'))
 
   router.route('/associations\\:batchGet').post(async (request, response) => {
+    let count = 0
     const results = requestsIn(await desk.json(request, response)).map(each => {
       const { resourceId, resourceName, resourceNamespace, resourceType, associationTypes, lifecycle } = objectOf(each, 'a request')
       const found = typeof resourceId === 'string' ? associations.ofResourceId(resourceId) : associations.ofResourceName(String(resourceName ?? ''), String(resourceNamespace ?? '-'))
@@ -121,6 +124,8 @@ export function associationRoutes(desk: RegistryDesk): Router {
         resourceType: typeof resourceType === 'string' && resourceType !== '' ? resourceType : topicResource,
         associationTypes: listOf(associationTypes ?? [], 'associationTypes').map(String), lifecycle: lifecycleIn(lifecycle),
       }
+      // Many requests may each be for many.
+      if ((count += found.length) > answeredMax) throw problemOf(refusals.tooLargeABatch())
       return { result: responseOf(shown(response, found, filter), () => undefined) }
     })
     response.status(207).json({ results })

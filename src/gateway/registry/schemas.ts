@@ -7,6 +7,7 @@ import { hasRuleOfType } from '../../registry/rule-set.ts'
 import { schemaTypes } from '../../registry/schema.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
 import { allowOnly } from '../problem.ts'
+import { answerArray } from './array-answer.ts'
 import { idAnswer, textOf, versionAnswer } from './answers.ts'
 import { answerOf, filterIn } from './associations.ts'
 import type { RegistryDesk } from './desk.ts'
@@ -53,7 +54,7 @@ export function schemaRoutes(desk: RegistryDesk): Router {
     return readable.filter(each => (flag(request, 'deleted') || !each.deleted) && (splitSubject(subject).subject === '' || each.subject === subject))
   }
 
-  router.route('/schemas').get((request, response) => {
+  router.route('/schemas').get(async (request, response) => {
     const prefix = text(request, 'subjectPrefix') ?? ''
     const which = flag(request, 'deleted') ? 'all' : 'live'
     const ruleType = text(request, 'ruleType') ?? ''
@@ -64,7 +65,7 @@ export function schemaRoutes(desk: RegistryDesk): Router {
     const readable = names.filter(subject => desk.may(response, 'read', subject)).toSorted()
     const versions = readable.flatMap(subject => (flag(request, 'latestOnly') ? store.versions(subject, which).slice(-1) : store.versions(subject, which)))
     const wanted = ruleType === '' ? versions : versions.filter(each => hasRuleOfType(each.ruleSet, ruleType))
-    response.json(page(request, wanted, schemasListedMax).map(each => {
+    await answerArray(response, Iterator.from(page(request, wanted, schemasListedMax)).map(each => {
       const others = (aliases.get(each.subject) ?? []).filter(alias => desk.may(response, 'read', alias))
       const associations = associationsOf(each.subject).map(answerOf)
       return { ...versionAnswer(registry, each, request), ...others.length > 0 && { aliases: others }, ...associations.length > 0 && { associations } }

@@ -171,3 +171,16 @@ describe('associations', () => {
     expect(await strategy('orders', SerdeType.KEY)).toBe('orders-key')
   })
 })
+
+test('a batch of requests gets no more than a page altogether', async () => {
+  const { registry, app } = await registryApp()
+  for (let at = 0; at < 30; at++) {
+    const key = { subject: `s${at}`, resourceName: 'a', resourceNamespace: `n${at}`, resourceType: 'topic', associationType: 'value' }
+    registry.store.associations.apply(key, { ...key, guid: `${at}`, resourceId: `id${at}`, lifecycle: 'WEAK', frozen: false, createdMs: 0, updatedMs: 0 })
+  }
+  const ask = (count: number): supertest.Test => (
+    supertest(app).post('/associations:batchGet').send({ requests: Array.from({ length: count }, () => ({ resourceName: 'a', resourceNamespace: '-' })) })
+  )
+  expect((await ask(100)).status).toBe(207)
+  expect((await ask(700)).body.error_code).toBe(42213)
+})
