@@ -7,6 +7,7 @@ import { callerOf, expectOnTopic } from '../../callers.ts'
 import { allowOnly, Problem } from '../../problem.ts'
 import { choiceParameter, integerParameter } from '../../query.ts'
 import { avroFormOfAnswer, expectPlainBody, formatOfInstance, plainAnswerType } from '../media-types.ts'
+import { originOf } from '../origin.ts'
 import type { Payloads } from '../payload.ts'
 import { recordPrinter, type RecordPrinter } from '../record-view.ts'
 import type { ConsumerInstance } from './consumer-instance.ts'
@@ -228,11 +229,4 @@ function partitionIn(element: unknown, path: string): PartitionRef {
     throw new Problem(422, `${path}.partition must be a whole number`)
   }
   return { topic, partition }
-}
-
-/** Under which the client reached us. */
-function originOf(request: Request): string {
-  const { host } = request.headers
-  const known = host !== undefined && /^[A-Za-z0-9.:[\]_-]{1,255}$/.test(host)
-  return `${request.protocol}://${known ? host : `${request.socket.localAddress}:${request.socket.localPort}`}`
 }

@@ -2,7 +2,8 @@
 import type { Router } from 'express'
 import type { Admin, Cluster } from '../../../ports.ts'
 import { allowOnly } from '../../problem.ts'
-import { originOf, Place, placeOf } from './resource.ts'
+import { originOf } from '../origin.ts'
+import { Place, placeOf } from './resource.ts'
 
 /** `GET /v3/clusters` and `/v3/clusters/{c}`. */
 export function clusterRoutes(router: Router, { admin }: { readonly admin: Admin }): void {

@@ -1,6 +1,7 @@
 // How v3 writes a thing: `{kind, metadata{self, resource_name}, …}`, a list of them `{kind, metadata{self, next}, data[]}`, and the links between them. Links are absolute,
 // with the host that the client asked; names are CRNs, `crn:///kafka=<cluster>/topic=<topic>`.
 import type { Request, Response } from 'express'
+import { originOf } from '../origin.ts'
 
 /** A step of a path, or of a name. */
 export type Segment = string | number
@@ -55,12 +56,6 @@ export class Place {
   collection<T>(kind: string, path: readonly Segment[], data: readonly T[]): Collection<T> {
     return { kind, metadata: { self: this.url(...path), next: null }, data }
   }
-}
-
-/** `https://host:port`, as the client addressed us; HTTP/1.0 may name no host. */
-export function originOf(request: Request): string {
-  const { localAddress, localPort } = request.socket
-  return `${request.protocol}://${request.headers.host ?? `${localAddress?.includes(':') === true ? `[${localAddress}]` : localAddress}:${localPort}`}`
 }
 
 /** Makes `place` the one that `placeOf` gives. */
