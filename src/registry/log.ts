@@ -29,7 +29,9 @@ export interface ChangeLogOptions {
 
 const appendTimeoutMs = 30_000
 const readBytesMax = 4 * 1024 * 1024
-const keepForever = new Map([['cleanup.policy', 'delete'], ['retention.ms', '-1'], ['retention.bytes', '-1']])
+/** Changes that stand or fall together are one batch: a schema of 1 MiB, which JSON may make twice as long, or the end of every version of thousands of subjects. */
+const batchBytesMax = 32 * 1024 * 1024
+const topicConfigs = new Map([['cleanup.policy', 'delete'], ['retention.ms', '-1'], ['retention.bytes', '-1'], ['max.message.bytes', String(batchBytesMax)]])
 
 export class ChangeLog<C> {
   readonly #logs: Logs
@@ -56,7 +58,7 @@ export class ChangeLog<C> {
     const { topic } = format
     const [found] = await options.admin.topics([topic])
     if (found === undefined) {
-      const made = await options.admin.createTopic({ name: topic, partitions: 1, replicationFactor: -1, configs: keepForever }, { validateOnly: false })
+      const made = await options.admin.createTopic({ name: topic, partitions: 1, replicationFactor: -1, configs: topicConfigs }, { validateOnly: false })
       if (made instanceof Refusal && made.code !== 'topic-exists') throw new Error(`topic ${topic} cannot be made: ${made.message}`)
     } else if (found.partitions.length !== 1) throw new Error(`topic ${topic} has ${found.partitions.length} partitions where the registry needs 1`)
     const log = new ChangeLog(options, format, apply)

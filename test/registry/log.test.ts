@@ -76,6 +76,24 @@ test('records of another registry are read, and what is no record of a registry 
   expect(await registry.register('n', { schema: '"int"' }, plain)).toMatchObject({ id: 8 })
 })
 
+test('a schema of nearly 1 MiB whose text JSON makes twice as long is kept, and so are changes of thousands of subjects at once', async () => {
+  const backend = memoryBackend()
+  const registry = await open(backend)
+  const schema = JSON.stringify({ type: 'record', name: 'R', doc: '"'.repeat(500_000), fields: [] })
+  expect(await registry.register('large', { schema }, plain)).toMatchObject({ id: 1 })
+  const subjects = Array.from({ length: 6_000 }, (_, at) => `${at}`.padStart(250, 's'))
+  for (let from = 0; from < subjects.length; from += 1_000) {
+    const some = subjects.slice(from, from + 1_000)
+    await Promise.all(some.map(subject => registry.register(subject, { schema: '"int"' }, plain)))
+    await Promise.all(some.map(subject => registry.deleteSubject(subject, { permanent: false })))
+  }
+  await registry.deleteSubject('large', { permanent: false })
+  expect(registry.store.subjects('deleted')).toHaveLength(6_001)
+  expect(await registry.updateMode(null, 'IMPORT')).toBe('IMPORT')
+  const again = await open(backend)
+  expect([again.store.subjects('all'), again.store.highestId, again.mode('s')]).toEqual([[], 2, 'IMPORT'])
+})
+
 describe('a write that fails', () => {
   test('changes nothing, and the next one goes on from there', async () => {
     const backend = memoryBackend()
