@@ -84,6 +84,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   const bodyBytesMax = parts.bodyBytesInFlightMax ?? bodyBytesInFlightDefault
   const budget = new BodyBudget(bodyBytesMax)
   const answers = new BodyBudget(bodyBytesMax)
+  const rateLimits = parts.rateLimits ?? new RateLimits({ requests: 0, bytesIn: 0, bytesOut: 0 })
   const app = express()
   app.disable('x-powered-by')
   app.disable('etag')
@@ -95,10 +96,9 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
   // A budget of its own, because its bodies are read before anybody knows who sends them.
   app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers }))
-  app.use(glueRouter({ ...parts, place: parts.kinesis.place, budget: new BodyBudget(bodyBytesMax) }))
+  app.use(glueRouter({ ...parts, rateLimits, place: parts.kinesis.place, budget: new BodyBudget(bodyBytesMax) }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))
-  const rateLimits = parts.rateLimits ?? new RateLimits({ requests: 0, bytesIn: 0, bytesOut: 0 })
   app.use(rateLimits.handler)
   const payloads = new Payloads(parts)
   app.use(topicRoutes(parts, produceHandler({ ...parts, payloads, budget, answers, autoCreateTopics: parts.autoCreateTopics ?? false })))

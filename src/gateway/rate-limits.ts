@@ -1,5 +1,6 @@
 // Rate limits per principal: requests, bytes in and bytes out per second, each off unless set. What is over is refused with 429 and Retry-After before it costs
 // anything; streams, which are one request each, ask per record. Counted in memory, of this process.
+import type { IncomingMessage } from 'node:http'
 import type { RequestHandler, Response } from 'express'
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
 import { Lru } from '../base/lru.ts'
@@ -80,8 +81,13 @@ export class RateLimits {
 
   /** A middleware behind the authentication. */
   readonly handler: RequestHandler = async (request, response, next) => {
-    if (this.#limiters.size === 0) return next()
-    const caller = callerOf(response)
+    await this.admit(callerOf(response), request, response)
+    next()
+  }
+
+  /** Takes a request, and its bytes as declared, and counts its answer, and a body whose length it did not declare, once it is over. Throws 429. */
+  async admit(caller: Caller, request: IncomingMessage, response: Response): Promise<void> {
+    if (this.#limiters.size === 0) return
     const { socket } = request
     const declared = request.headers['content-length']
     const before = { read: socket.bytesRead, written: socket.bytesWritten }
@@ -96,7 +102,6 @@ export class RateLimits {
       if (isChunked) void this.spend(caller, 'bytesIn', socket.bytesRead - before.read)
       void this.spend(caller, 'bytesOut', socket.bytesWritten - before.written)
     })
-    next()
   }
 
   #tooMany(caller: Caller, limit: RateLimit, waitMs: number): Problem {

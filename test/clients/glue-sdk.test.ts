@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-glue'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { createGateway, type GatewayParts } from '../../src/gateway/app.ts'
+import { RateLimits } from '../../src/gateway/rate-limits.ts'
 import { startGateway } from '../../src/gateway/server.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
@@ -28,10 +29,10 @@ interface Started {
   restart(): Promise<GlueClient>
 }
 
-async function start(path = '/glue'): Promise<Started> {
+async function start(path = '/glue', overrides: Partial<GatewayParts> = {}): Promise<Started> {
   const schemas = memoryBackend()
   const open = (): Promise<GatewayParts['registry']> => openRegistry({ ...schemas, clock: { now: () => Date.now() }, logger: silent })
-  const gateway = await testGateway({ registry: await open() })
+  const gateway = await testGateway({ registry: await open(), ...overrides })
   gateway.time.now = Date.now()
   const serve = async (parts: GatewayParts): Promise<number> => {
     const server = await startGateway({ app: createGateway(parts), host: '127.0.0.1', port: 0 })
@@ -68,6 +69,14 @@ async function refusalOf(promise: Promise<unknown>): Promise<string> {
   const error = await promise.then(() => undefined, (thrown: unknown) => thrown as Error)
   return error === undefined ? 'no refusal' : `${error.name}: ${error.message}`
 }
+
+test('a principal has as many requests as one may have, and is throttled in AWS\'s words', async () => {
+  const { glue, as } = await start('/glue', { rateLimits: new RateLimits({ requests: 2, bytesIn: 0, bytesOut: 0 }) })
+  const list = new ListRegistriesCommand({})
+  const outcomes = await Promise.all(Array.from({ length: 4 }, () => refusalOf(glue.send(list))))
+  expect(outcomes.toSorted()).toEqual(['ThrottlingException: Rate exceeded', 'ThrottlingException: Rate exceeded', 'no refusal', 'no refusal'])
+  expect(await refusalOf((await as('bob')).send(list))).toBe('no refusal')
+})
 
 describe('schemas through Glue', () => {
   test.each(['/glue', ''])('what the AWS serializers do: look up, create, look up, register, read by id (endpoint path %j)', async path => {

@@ -5,7 +5,7 @@ import type { RegistryRefusal } from '../../registry/errors.ts'
 export type GlueErrorType =
   | 'AccessDeniedException' | 'AlreadyExistsException' | 'ConcurrentModificationException' | 'EntityNotFoundException' | 'IncompleteSignatureException'
   | 'InternalServiceException' | 'InvalidInputException' | 'InvalidSignatureException' | 'MissingAuthenticationTokenException'
-  | 'ResourceNumberLimitExceededException' | 'SerializationException' | 'UnknownOperationException' | 'UnrecognizedClientException' | 'ValidationException'
+  | 'ResourceNumberLimitExceededException' | 'SerializationException' | 'ThrottlingException' | 'UnknownOperationException' | 'UnrecognizedClientException' | 'ValidationException'
 
 /** A value that operations return in place of their answer. */
 export class GlueError {

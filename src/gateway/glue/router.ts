@@ -1,5 +1,5 @@
 // AWS Glue's schema registry at `/glue`, and at `/` by its X-Amz-Target: JSON 1.1, authenticated by AWS signatures of the same access keys as Kinesis's. The checks
-// come in AWS's order: method, target, body, signature, types, constraints, and then the operation, which asks for access before it tells what there is.
+// come in AWS's order: method, target, body, signature, rate, types, constraints, and then the operation, which asks for access before it tells what there is.
 import { hash } from 'node:crypto'
 import { type Request, type Response, Router } from 'express'
 import type { Access, AccessKeys, Admin, Logs } from '../../ports.ts'
@@ -13,6 +13,8 @@ import { SerializationFault, decodeBody, encodeMembers } from '../../wire/aws-js
 import { loggable, violations, violationsMessage } from '../../wire/violations.ts'
 import type { Clock, Logger, Random } from '../../world/world.ts'
 import { type BodyBudget, readBody } from '../body.ts'
+import { Problem } from '../problem.ts'
+import type { RateLimits } from '../rate-limits.ts'
 import type { Context, Served } from './context.ts'
 import { GlueError } from './errors.ts'
 import { operations } from './operations/index.ts'
@@ -29,6 +31,7 @@ export interface GlueParts {
   readonly logger: Logger
   readonly place: { readonly account: string; readonly region: string }
   readonly budget: BodyBudget
+  readonly rateLimits: RateLimits
 }
 
 const targetPrefix = 'AWSGlue.'
@@ -67,18 +70,21 @@ export function glueRouter(parts: GlueParts): Router {
       })
       return new GlueError(key.type, key.message)
     }
+    const caller = { principal: key.principal, host }
     let input: Record<string, unknown> = {}
     try {
+      await parts.rateLimits.admit(caller, request, response)
       input = decodeBody(one.operation.input, body)
       const found = violations(one.operation.input, input)
       if (found.length > 0) return new GlueError('ValidationException', violationsMessage(found))
       const context: Context = {
-        registry: parts.registry, access: parts.access, ...place, notes: await notes(), caller: { principal: key.principal, host }, now: () => clock.now(),
+        registry: parts.registry, access: parts.access, ...place, notes: await notes(), caller, now: () => clock.now(),
         operation: one.operation.name,
       }
       const answer = await one.handle(input as never, context)
       return answer instanceof GlueError ? answer : { one, answer }
     } catch (error) {
+      if (error instanceof Problem && error.status === 429) return new GlueError('ThrottlingException', 'Rate exceeded')
       if (error instanceof SerializationFault) return new GlueError('SerializationException', error.message)
       logger.error({ operation: one.operation.name, input: loggable(one.operation.input, input), err: error }, 'a Glue request failed')
       return new GlueError('InternalServiceException', 'The request could not be served.')
