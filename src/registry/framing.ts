@@ -50,9 +50,9 @@ export function framedId(bytes: Buffer): number | string {
   return bytes.readInt32BE(1)
 }
 
-/** Whether the bytes at `at`, of which there are enough, are the frame of that id. */
-export function framesId(bytes: Buffer, at: number, id: number): boolean {
-  return bytes[at] === idMagic && ((bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]!) === id
+/** The schema id in the frame at `at`, for which there are bytes enough; undefined where it is another kind of frame, or none. */
+export function framedIdAt(bytes: Buffer, at: number): number | undefined {
+  return bytes[at] === idMagic ? (bytes[at + 1]! << 24) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 8) | bytes[at + 4]! : undefined
 }
 
 /** Which schema a part that is not null names, and where its payload is; or in words why that cannot be told. */

@@ -13,8 +13,8 @@ import type { Schema } from './schema.ts'
 export interface PayloadCodec {
   /** `value` is what JSON.parse makes of `json`. A JSON payload is `json` itself, so that nothing of it is lost on the way. */
   encode(value: unknown, json: Buffer): Buffer | SchemaFault
-  /** Whether the bytes from `from` to the end fit; null where they do. */
-  check(bytes: Buffer, from: number): SchemaFault | null
+  /** Whether the bytes from `from` to `end` (that of the buffer unless given) fit; null where they do. */
+  check(bytes: Buffer, from: number, end?: number): SchemaFault | null
   /** JSON text of the bytes from `from` to the end. */
   decode(bytes: Buffer, from: number, how: { tagged: boolean }): string | SchemaFault
 }
@@ -43,8 +43,8 @@ function jsonPayload(document: JsonDocument): PayloadCodec {
 export const jsonPayloadBeside: PayloadCodec = jsonPayloadOf(() => undecidedFault('is to be held against a large schema, which takes long'))
 
 function jsonPayloadOf(validate: JsonValidator): PayloadCodec {
-  const check = (bytes: Buffer, from: number): SchemaFault | null => {
-    const text = jsonText(bytes, from)
+  const check = (bytes: Buffer, from: number, end = bytes.length): SchemaFault | null => {
+    const text = jsonText(bytes, from, end)
     if (typeof text !== 'string') return text
     let value: unknown
     try {
@@ -53,7 +53,7 @@ function jsonPayloadOf(validate: JsonValidator): PayloadCodec {
       // The parser quotes the payload; what it was does not belong into logs and answers to others.
       return { pointer: '', reason: `is not JSON${/at position \d+/.exec((error as Error).message)?.[0].replace(/^/, ', ') ?? ''}` }
     }
-    return validate(value, bytes.length - from)
+    return validate(value, end - from)
   }
   return {
     encode: (value, json) => validate(value, json.length) ?? json,
@@ -66,9 +66,9 @@ function jsonPayloadOf(validate: JsonValidator): PayloadCodec {
   }
 }
 
-function jsonText(bytes: Buffer, from: number): string | SchemaFault {
-  if (!isUtf8(bytes.subarray(from))) return { pointer: '', reason: 'is not UTF-8' }
-  const text = bytes.toString('utf8', from, bytes.length)
+function jsonText(bytes: Buffer, from: number, end: number): string | SchemaFault {
+  if (!isUtf8(bytes.subarray(from, end))) return { pointer: '', reason: 'is not UTF-8' }
+  const text = bytes.toString('utf8', from, end)
   if (text.length > depthCheckedFromBytes && depthOf(text) > schemaDepthMax) return { pointer: '', reason: `is nested more than ${schemaDepthMax} deep` }
   return text
 }

@@ -7,27 +7,30 @@ import { RecordSpans } from '../wire/record-spans.ts'
 import type { DeadLetter, LetterOrigin, LetterPosition, RecordFault, RecordParts, Refusal, Topic, Validation, WayIn } from '../ports.ts'
 import type { DeadLetters } from './dead-letters.ts'
 import { InvalidSchema } from './errors.ts'
-import { isUndecided } from './fault.ts'
+import { isUndecided, type SchemaFault } from './fault.ts'
 import { idsOf, payloadOf } from './named-schemas.ts'
-import { frameBytes, framesId, readFrame, schemaText, type SchemaName } from './framing.ts'
+import { frameBytes, framedIdAt, readFrame, schemaText, type SchemaName } from './framing.ts'
 import type { Registry } from './registry.ts'
 import type { ContractCodec } from './rules/contract.ts'
 import type { Schema } from './schema.ts'
 import type { SubjectNameStrategy } from './subjects.ts'
 import { policyOf, type PartPolicy, type TopicPolicy } from './topic-policy.ts'
 
-/** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
-type Verdict = {
+/** What checks payloads of a schema. */
+interface Judge {
   readonly codec: ContractCodec
   readonly schema: Schema | InvalidSchema
-} | null | string
+}
+
+/** What a schema comes to: what checks payloads, nothing more to check (null), or why it is refused. */
+type Verdict = Judge | null | string
 
 interface PartChecker {
   readonly part: 'key' | 'value'
   /** Of a part that is not null. */
   readonly check: (bytes: Buffer, headers: RecordParts['headers']) => RecordFault | null
-  /** Whether the part, of a record without headers, is known to fit without more ado; false says nothing. */
-  readonly passes: (body: Buffer, start: number, end: number) => boolean
+  /** The same of a part that stands among other bytes, in a record without headers; undefined where `check` is to be asked. No object is made for what fits. */
+  readonly checkInPlace: (body: Buffer, start: number, end: number) => RecordFault | null | undefined
 }
 
 interface IndexedFault {
@@ -95,13 +98,13 @@ export class SchemaValidation implements Validation {
     const turn = new Turn()
     for (let index = 0; index < count; index++) {
       if ((index & 15) === 15 && turn.isOver) await turn.end()
-      for (const { part, check, passes } of checkers) {
+      for (const { part, check, checkInPlace } of checkers) {
         const start = records.start(index, part)
         if (start < 0) continue
         const end = records.end(index, part)
         const hasHeaders = records.hasHeaders(index)
-        if (!hasHeaders && passes(body, start, end)) continue
-        const fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
+        let fault = hasHeaders ? undefined : checkInPlace(body, start, end)
+        if (fault === undefined) fault = check(body.subarray(start, end), hasHeaders ? records.headers(index) : undefined)
         if (fault === null) continue
         if (this.#undecided.has(fault)) undecided.push({ index, fault })
         else {
@@ -144,8 +147,12 @@ export class SchemaValidation implements Validation {
   /** Of one part of a topic. Verdicts on schemas hold for one call, within which nothing can change. */
   #checker(topic: Topic, { part, strategy }: PartPolicy, { mode }: TopicPolicy): PartChecker {
     const verdicts = new Map<number | string, Verdict>()
-    /** Of which no more is asked than that it is named. */
-    let passingId: number | undefined
+    const told = (fault: SchemaFault, judge: Judge, schemaName: string, payload: Buffer): RecordFault => {
+      const one: RecordFault = { part, ...fault, schema: schemaName }
+      const { codec, schema } = judge
+      if (isUndecided(fault) && !(schema instanceof InvalidSchema)) this.#undecided.set(one, { schema, codec, payload })
+      return one
+    }
     const check: PartChecker['check'] = (bytes, headers) => {
       const frame = readFrame(bytes, part, headers)
       if (typeof frame === 'string') return { part, pointer: '', reason: frame }
@@ -153,21 +160,24 @@ export class SchemaValidation implements Validation {
       const name = schema.kind === 'id' ? schema.id : schemaText(schema)
       let verdict = verdicts.get(name)
       if (verdict === undefined) verdicts.set(name, verdict = this.#verdict(schema, { topic: topic.name, part, strategy, mode }))
-      if (verdict === null) {
-        if (schema.kind === 'id') passingId = schema.id
-        return null
-      }
+      if (verdict === null) return null
       if (typeof verdict === 'string') return { part, pointer: '', reason: verdict, schema: schemaText(schema) }
       const payload = payloadOf(frame, verdict.schema)
-      const fault = 'reason' in payload ? payload : verdict.codec.check(payload.bytes, payload.from)
-      if (fault === null) return null
-      const told: RecordFault = { part, ...fault, schema: schemaText(schema) }
-      if (!('reason' in payload) && isUndecided(fault) && !(verdict.schema instanceof InvalidSchema)) {
-        this.#undecided.set(told, { schema: verdict.schema, codec: verdict.codec, payload: payload.bytes.subarray(payload.from) })
-      }
-      return told
+      if ('reason' in payload) return { part, ...payload, schema: schemaText(schema) }
+      const fault = verdict.codec.check(payload.bytes, payload.from)
+      return fault === null ? null : told(fault, verdict, schemaText(schema), payload.bytes.subarray(payload.from))
     }
-    return { part, check, passes: (body, start, end) => passingId !== undefined && end - start >= frameBytes && framesId(body, start, passingId) }
+    const checkInPlace: PartChecker['checkInPlace'] = (body, start, end) => {
+      const id = end - start < frameBytes ? undefined : framedIdAt(body, start)
+      const verdict = id === undefined ? undefined : verdicts.get(id)
+      if (verdict === undefined || typeof verdict === 'string') return undefined
+      if (verdict === null) return null
+      // Behind a schema id, payloads of all languages stand as their codecs read them.
+      const from = start + frameBytes
+      const fault = verdict.codec.check(body, from, end)
+      return fault === null ? null : told(fault, verdict, String(id), body.subarray(from, end))
+    }
+    return { part, check, checkInPlace }
   }
 
   #verdict(schema: SchemaName, policy: { topic: string; part: 'key' | 'value'; strategy: PartPolicy['strategy']; mode: 'id' | 'payload' }): Verdict {

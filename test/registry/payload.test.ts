@@ -99,6 +99,9 @@ describe('Avro from JSON', () => {
           const bad = Buffer.from(bytes)
           bad[random.below(bad.length)] = random.below(256)
           damaged++
+          // What stands around it, here bytes that every type could read on in, is not its own.
+          const around = Buffer.concat([Buffer.alloc(3, 0x80), bad, Buffer.alloc(9)])
+          expect(ours.check(around, 3, 3 + bad.length), text).toEqual(ours.check(bad, 0))
           if (ours.check(bad, 0) === null) expect(typeof ours.decode(bad, 0, { tagged: false }), text).toBe('string')
           else refused++
         }

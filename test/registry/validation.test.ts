@@ -1,5 +1,6 @@
 // The validation policy: what a topic's settings make of keys and values, with the part, the pointer and the reason of each fault.
 import { describe, expect, test } from 'vitest'
+import { Prng } from '../../src/base/prng.ts'
 import type { RecordFault, Topic } from '../../src/ports.ts'
 import { framePrefix } from '../../src/registry/framing.ts'
 import { RegistryRefusal } from '../../src/registry/errors.ts'
@@ -10,11 +11,13 @@ import { parseStrategy } from '../../src/registry/subjects.ts'
 import type { SchemaValidation } from '../../src/registry/validation.ts'
 import { memoryBackend } from '../support/memory-backend.ts'
 import { registryApp } from '../support/registry-app.ts'
+import { seed } from '../support/seed.ts'
 import { schemaValidation } from '../support/validation.ts'
 
 const topic = (configs: Record<string, string>): Topic => ({ name: 'orders', id: '00000000-0000-4000-8000-000000000001', internal: false, createdAtMs: 0, partitions: [], configs: new Map(Object.entries(configs)) })
 const byId = topic({ 'confluent.value.schema.validation': 'true' })
 const byPayload = topic({ 'confluent.value.schema.validation': 'true', 'sluice.validation.mode': 'payload' })
+const byRecord = topic({ 'confluent.value.schema.validation': 'true', 'sluice.validation.mode': 'payload', 'confluent.value.subject.name.strategy': 'TopicRecordNameStrategy' })
 const avro = JSON.stringify({ type: 'record', name: 'Order', namespace: 'shop', fields: [{ name: 'id', type: 'string' }, { name: 'n', type: 'int' }] })
 const json = JSON.stringify({ title: 'Payment', type: 'object', properties: { amount: { type: 'number' } } })
 
@@ -156,7 +159,44 @@ describe('by payload', () => {
     const deep = await verdict(registry, byPayload, Buffer.concat([prefix, Buffer.from(`${'['.repeat(100_000)}${']'.repeat(100_000)}`)]))
     expect(deep).toEqual({ part: 'value', pointer: '', reason: 'is nested more than 64 deep' })
   })
+
+  test('says the same of records in a batch as of each by itself, on random good and damaged ones of every language', async () => {
+    const proto = 'syntax = "proto3"; message Order { string id = 1; int32 n = 2; }'
+    const { registry, ids } = await registered({
+      'orders-value': { schema: avro }, 'orders-Payment': { schema: json, schemaType: 'JSON' }, 'orders-Order': { schema: proto, schemaType: 'PROTOBUF' },
+    })
+    // Every schema is one of some subject of the topic's: the strategies differ in nothing else here.
+    const of = { 'orders-value': byPayload, 'orders-Payment': byRecord, 'orders-Order': byRecord }
+    const random = new Prng(seed)
+    const counts = { fit: 0, refused: 0 }
+    for (const [subject, on] of Object.entries(of)) {
+      const good = encoded(registry, ids[subject]!, { 'orders-Payment': { amount: 1.5, note: 'ä "\\u0041" \\' } }[subject] ?? { id: 'ab', n: 7 })
+      for (let round = 0; round < 40; round++) {
+        const records = Array.from({ length: 1 + random.below(12) }, () => ({ key: null, value: damaged(random, good), headers: [] }))
+        const alone = await validationOf(registry).check(on, records, 'kafka')
+        const faults = alone.flatMap((fault, index) => (fault === null ? [] : [{ index, fault }]))
+        expect(await validationOf(registry).checkBatch(on, buildBatch(records, { timestampMs: 0 }), 'kafka'), `${subject}, seed ${seed}`).toEqual(faults)
+        counts.refused += faults.length
+        counts.fit += records.length - faults.length
+      }
+    }
+    expect(Math.min(counts.fit, counts.refused)).toBeGreaterThan(100)
+  })
 })
+
+/** Often the bytes themselves; else null, cut short, drawn out, or with one byte changed, the frame's own among them. */
+function damaged(random: Prng, good: Buffer): Buffer | null {
+  const bytes = Buffer.from(good)
+  switch (random.below(8)) {
+    case 0: return null
+    case 1: return bytes.subarray(0, random.below(bytes.length))
+    case 2: return Buffer.concat([bytes, Buffer.from([random.below(256)])])
+    case 3: case 4:
+      bytes[random.below(bytes.length)] = random.below(256)
+      return bytes
+    default: return bytes
+  }
+}
 
 describe('AssociatedName', () => {
   const byAssociation = topic({ 'confluent.value.schema.validation': 'true', 'confluent.value.subject.name.strategy': 'io.confluent.kafka.serializers.subject.AssociatedNameStrategy' })

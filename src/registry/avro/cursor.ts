@@ -1,4 +1,4 @@
-// A place in Avro binary data: bounds-checked steps forward, and, where a step fails, why and where in the value.
+// A place in Avro binary data, which may stand within other bytes: bounds-checked steps forward, and, where a step fails, why and where in the value.
 import { pointerToken } from '../fault.ts'
 
 /** Records per byte of data, beyond a first few: records without bytes can hold each other exponentially often. */
@@ -8,15 +8,18 @@ const recordsFreeCount = 10_000
 export class Cursor {
   readonly bytes: Buffer
   at: number
+  /** Behind the last byte of the data. */
+  readonly end: number
   depth = 0
   recordsLeft: number
   pointer = ''
   reason = ''
 
-  constructor(bytes: Buffer, at: number) {
+  constructor(bytes: Buffer, at: number, end: number) {
     this.bytes = bytes
     this.at = at
-    this.recordsLeft = recordsFreeCount + recordsPerByteMax * bytes.length
+    this.end = end
+    this.recordsLeft = recordsFreeCount + recordsPerByteMax * (end - at)
   }
 
   fail(reason: string): false {
@@ -30,19 +33,19 @@ export class Cursor {
   }
 
   skip(count: number): boolean {
-    if (count > this.bytes.length - this.at) return this.fail(`${count} bytes are needed where ${this.bytes.length - this.at} are left`)
+    if (count > this.end - this.at) return this.fail(`${count} bytes are needed where ${this.end - this.at} are left`)
     this.at += count
     return true
   }
 
   /** A zig-zag varint of up to 32 bits; undefined where it is longer or cut off. */
   int(): number | undefined {
-    const { bytes } = this
+    const { bytes, end } = this
     let at = this.at
     let value = 0
     for (let shift = 0; shift < 35; shift += 7) {
-      const byte = bytes[at++]
-      if (byte === undefined) return undefined
+      if (at >= end) return undefined
+      const byte = bytes[at++]!
       // Only four bits of the fifth byte are left for 32.
       if (shift === 28 && byte > 0x0f) return undefined
       value |= (byte & 0x7f) << shift
@@ -56,11 +59,11 @@ export class Cursor {
 
   /** Past a zig-zag varint of up to 64 bits. */
   skipLong(): boolean {
-    const { bytes } = this
+    const { bytes, end } = this
     let at = this.at
     for (let count = 1; count <= 10; count++) {
-      const byte = bytes[at++]
-      if (byte === undefined) return false
+      if (at >= end) return false
+      const byte = bytes[at++]!
       if (byte >= 0x80) continue
       if (count === 10 && byte > 1) return false
       this.at = at

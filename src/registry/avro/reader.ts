@@ -9,14 +9,14 @@ import type { SchemaFault } from '../fault.ts'
 
 /** Records within records of a recursive schema. */
 export const dataDepthMax = 256
-const shortTextMax = 48
+const shortTextMax = 128
 
 /** Of an array whose count alone could fill the memory. */
 export const emptyItems = 'has items that take no bytes, which are not taken in arrays'
 
 export interface AvroReader {
-  /** Null where the bytes from `from` to the end are exactly one value of the schema. */
-  check(bytes: Buffer, from: number): SchemaFault | null
+  /** Null where the bytes from `from` to `end` (that of the buffer unless given) are exactly one value of the schema. */
+  check(bytes: Buffer, from: number, end?: number): SchemaFault | null
   /** JSON text of the value. With `tagged`, union values as Avro's JSON encoding has them ({"string": "x"}), else plain. Longs keep all their digits. */
   toJson(bytes: Buffer, from: number, how: { tagged: boolean }): string | SchemaFault
 }
@@ -24,16 +24,16 @@ export interface AvroReader {
 export function compileAvroReader(type: AvroType): AvroReader {
   const walk = new WalkCompiler().of(type)
   const print = { plain: compileAvroPrinter(type, { tagged: false }), tagged: compileAvroPrinter(type, { tagged: true }) }
-  const check = (bytes: Buffer, from: number): SchemaFault | null => {
-    const cursor = new Cursor(bytes, from)
+  const check = (bytes: Buffer, from: number, end = bytes.length): SchemaFault | null => {
+    const cursor = new Cursor(bytes, from, end)
     if (!walk(cursor)) return { pointer: cursor.pointer, reason: cursor.reason }
-    return cursor.at === bytes.length ? null : { pointer: '', reason: `${bytes.length - cursor.at} bytes follow the end of the value` }
+    return cursor.at === end ? null : { pointer: '', reason: `${end - cursor.at} bytes follow the end of the value` }
   }
   return {
     check,
     toJson(bytes, from, { tagged }) {
       const fault = check(bytes, from)
-      return fault ?? (tagged ? print.tagged : print.plain)(new Cursor(bytes, from))
+      return fault ?? (tagged ? print.tagged : print.plain)(new Cursor(bytes, from, bytes.length))
     },
   }
 }
@@ -56,9 +56,8 @@ class WalkCompiler {
     switch (type.kind) {
       case 'null': return () => true
       case 'boolean': return cursor => {
-        const byte = cursor.bytes[cursor.at]
-        if (byte === undefined) return cursor.fail('the data ends where a boolean is expected')
-        cursor.at++
+        if (cursor.at >= cursor.end) return cursor.fail('the data ends where a boolean is expected')
+        const byte = cursor.bytes[cursor.at++]!
         return byte <= 1 || cursor.fail(`a boolean is 0 or 1, not ${byte}`)
       }
       case 'int': return cursor => cursor.int() !== undefined || cursor.fail('is not an int: longer than 32 bits, or cut off')
@@ -124,7 +123,7 @@ function walkString(cursor: Cursor): boolean {
   if (length === undefined) return cursor.fail('has no valid length')
   const { at, bytes } = cursor
   if (!cursor.skip(length)) return false
-  // Short plain ASCII is most of what there is, and cheaper to see here than by a call.
+  // Short plain ASCII is most of what there is, and cheaper to see here than by a call, which wants a view of its own.
   let plainTo = at
   if (length <= shortTextMax) while (plainTo < cursor.at && bytes[plainTo]! < 0x80) plainTo++
   return plainTo === cursor.at || isUtf8(bytes.subarray(plainTo, cursor.at)) || cursor.fail('is not UTF-8')
@@ -141,12 +140,12 @@ function walkBlocks(cursor: Cursor, itemsAreEmpty: boolean, item: (index: number
     let end = -1
     if (count < 0) {
       const size = cursor.length()
-      if (size === undefined || size > cursor.bytes.length - cursor.at) return cursor.fail('a block has no valid size')
+      if (size === undefined || size > cursor.end - cursor.at) return cursor.fail('a block has no valid size')
       end = cursor.at + size
     }
     const items = Math.abs(count)
     // Each item takes a byte at least.
-    if (items > cursor.bytes.length - cursor.at) return cursor.fail(`a block of ${items} items in ${cursor.bytes.length - cursor.at} bytes`)
+    if (items > cursor.end - cursor.at) return cursor.fail(`a block of ${items} items in ${cursor.end - cursor.at} bytes`)
     for (let left = items; left > 0; left--) if (!item(index++)) return false
     if (end >= 0 && cursor.at !== end) return cursor.fail('a block is not as long as it says')
   }
@@ -164,7 +163,7 @@ export function isZeroWidth(type: AvroType): boolean {
 }
 
 function keyText(bytes: Buffer, at: number): string {
-  const cursor = new Cursor(bytes, at)
+  const cursor = new Cursor(bytes, at, bytes.length)
   const length = cursor.int()!
   return bytes.toString('utf8', cursor.at, cursor.at + length)
 }

@@ -11,7 +11,7 @@ import { faultIn } from './proto-json.ts'
 export interface ProtobufCodec {
   /** A message of the schema's first type, from ProtoJSON. */
   encode(value: unknown, json: Buffer): Buffer | SchemaFault
-  check(bytes: Buffer, from: number): SchemaFault | null
+  check(bytes: Buffer, from: number, end?: number): SchemaFault | null
   /** ProtoJSON. */
   decode(bytes: Buffer, from: number): string | SchemaFault
 }
@@ -74,8 +74,8 @@ export function compileProtobuf(document: ProtobufDocument): ProtobufCodec {
         return { pointer: '', reason: `is not a message ${first.typeName}` }
       }
     },
-    check(bytes, from) {
-      const opened = open(bytes, from, { readUnknownFields: false })
+    check(bytes, from, end) {
+      const opened = open(bytes.subarray(0, end), from, { readUnknownFields: false })
       return 'reason' in opened ? opened : null
     },
     decode(bytes, from) {

@@ -19,7 +19,7 @@ export const tagsProperty = 'confluent:tags'
 
 export function compileAvroTree(root: AvroType, paths: TaggedPaths): TreeReader {
   const build = new TreeCompiler(paths).of(root)
-  return (bytes, from) => build(new TreeCursor(bytes, from))
+  return (bytes, from) => build(new TreeCursor(bytes, from, bytes.length))
 }
 
 /** Every tag that stands in the schema itself. */

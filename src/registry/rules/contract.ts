@@ -81,10 +81,10 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
       if (!Buffer.isBuffer(payload)) return tags.length === 0 ? payload : withoutValues(payload)
       return breaks(payload, 0, 'GATEWAY') ?? payload
     },
-    check(bytes, from) {
-      const fault = plain.check(bytes, from)
+    check(bytes, from, end) {
+      const fault = plain.check(bytes, from, end)
       if (fault !== null) return tags.length === 0 ? fault : withoutValues(fault)
-      return breaks(bytes, from, 'SERVER')
+      return breaks(bytes.subarray(0, end), from, 'SERVER')
     },
     decode: shown,
     breaks,
