@@ -65,7 +65,7 @@ export const settings = {
   'group.max.size': setting(z.coerce.number().int().min(1).max(100000), 1000, 'Most members of one group.'),
   'connections.max.idle.ms': setting(z.coerce.number().int().min(1000), 600000, 'A Kafka connection that is silent for so long is closed.'),
   'cache.bytes': setting(bytes, 67108864, 'Memory for recent batches, over all partitions.'),
-  'log.level': setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'warn', 'What is printed to standard error besides the start-up lines.'),
+  'log.level': setting(z.enum(['debug', 'info', 'warn', 'error', 'silent']), 'warn', 'What is printed to standard error besides the start-up lines: debug, info, warn, error or silent.'),
 } as const
 
 export type SettingName = keyof typeof settings

@@ -154,7 +154,7 @@ async function redrive(
     }
     if (summary.failed > summary.failures.length) console.log(`and ${summary.failed - summary.failures.length} more`)
   }
-  if (summary.failed > 0) throw new Error(`${counted(summary.failed, 'letter')} cannot be redriven`)
+  if (summary.failed > 0) throw new Error(`${counted(summary.failed, 'letter')} cannot be redriven: mend one with --value, or write them by a newer version of the schema with --latest-schema`)
 }
 
 function valueOf({ value, valueBytes }: { readonly value?: string; readonly valueBytes?: string }): { value?: unknown; valueBase64?: string } {

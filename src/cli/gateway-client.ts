@@ -163,6 +163,7 @@ function reasonOf(error: Error & { code?: string }): string {
   if (error.code === 'ECONNREFUSED') return 'nothing listens there (is Sluice running?)'
   if (error.code === 'EPROTO') return 'it does not speak TLS (a server started with --dev is reached at http://)'
   if (foreignCertificate.includes(error.code ?? '')) return `its certificate is not from the CA in --ca or --certs-dir (${error.code}); for a server on another port give --gateway`
+  if (error.code === 'ECONNRESET' && error.message === 'socket hang up') return 'it hung up (a server without --dev is reached at https://)'
   // Node packs the attempts over IPv4 and IPv6 into one error without a text of its own.
   return error instanceof AggregateError ? error.errors.map((one: Error) => one.message).join('; ') : error.message
 }

@@ -136,6 +136,11 @@ describe('what goes wrong', () => {
     expect(stderr).toMatch(message)
   })
 
+  it('is said of http:// where HTTPS is spoken', async () => {
+    const { stderr } = await cli('topics', 'list', '--gateway', `http://localhost:${sluice.ports.gateway}`)
+    expect(stderr).toMatch(/^cannot reach the gateway at http:\/\/localhost:\d+: it hung up \(a server without --dev is reached at https:\/\/\)\n$/)
+  })
+
   it('ends the command with code 1 and that line', async () => {
     const failure = run(process.execPath, [program, 'topics', 'list', '--gateway', 'https://localhost:1', '--certs-dir', sluice.certificatesDirectory])
     await expect(failure).rejects.toMatchObject({ code: 1, stdout: '', stderr: 'sluice: cannot reach the gateway at https://localhost:1: nothing listens there (is Sluice running?)\n' })

@@ -51,6 +51,6 @@ it('says in one line what is wrong, and fails where letters stay', async () => {
   expect(await cli.run('dlq', 'redrive', 'orders.dlq', '0', '0', '--value-bytes', '@/nowhere')).toMatchObject({ code: 1, stderr: expect.stringMatching(/^--value-bytes: cannot read \/nowhere: .*\n$/) as string })
   await cli.gateway.backend.admin.deleteTopic('orders')
   const failed = await cli.run('dlq', 'redrive', 'orders.dlq')
-  expect(failed).toMatchObject({ code: 1, stderr: '2 letters cannot be redriven\n' })
+  expect(failed).toMatchObject({ code: 1, stderr: '2 letters cannot be redriven: mend one with --value, or write them by a newer version of the schema with --latest-schema\n' })
   expect(failed.stdout).toContain('0 letters redriven, 2 cannot be:\nPARTITION  OFFSET  REASON\n0          0       topic \'orders\' does not exist any more\n')
 })

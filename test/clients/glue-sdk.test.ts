@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   CheckSchemaVersionValidityCommand, CreateRegistryCommand, CreateSchemaCommand, DeleteRegistryCommand, DeleteSchemaCommand, DeleteSchemaVersionsCommand, GetRegistryCommand,
-  GetSchemaByDefinitionCommand, GetSchemaCommand, GetSchemaVersionCommand, GetSchemaVersionsDiffCommand, GetTagsCommand, GlueClient, ListRegistriesCommand,
+  GetSchemaByDefinitionCommand, GetSchemaCommand, GetSchemaVersionCommand, GetSchemaVersionsDiffCommand, GetTablesCommand, GetTagsCommand, GlueClient, ListRegistriesCommand,
   ListSchemasCommand, ListSchemaVersionsCommand, PutSchemaVersionMetadataCommand, QuerySchemaVersionMetadataCommand, RegisterSchemaVersionCommand,
   RemoveSchemaVersionMetadataCommand, TagResourceCommand, UntagResourceCommand, UpdateRegistryCommand, UpdateSchemaCommand,
 } from '@aws-sdk/client-glue'
@@ -132,6 +132,11 @@ describe('schemas through Glue', () => {
     await glue.send(new UpdateSchemaCommand({ SchemaId: orders, Compatibility: 'BACKWARD_ALL', SchemaVersionNumber: { VersionNumber: 2 } }))
     const withoutOne = JSON.stringify({ type: 'record', name: 'Order', fields: [{ name: 'count', type: 'long' }] })
     expect(await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: withoutOne }))).toMatchObject({ VersionNumber: 3, Status: 'AVAILABLE' })
+  })
+
+  test('an operation of another part of Glue is refused, with what is here', async () => {
+    const { glue } = await start()
+    expect(await refusalOf(glue.send(new GetTablesCommand({ DatabaseName: 'shop' })))).toBe('UnknownOperationException: Only the operations of registries, schemas, versions, metadata and tags are here.')
   })
 
   test('DISABLED lets the first version in, and none after it', async () => {

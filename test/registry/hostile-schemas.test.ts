@@ -41,6 +41,7 @@ describe('Avro', () => {
         { name: 'g', type: 'A', default: JSON.parse(`${'{"f":'.repeat(50)}1${'}'.repeat(50)}`) }],
     }, /Invalid default|more than 100000 steps/],
     ['a type that is a number', 7, /a schema is a name/],
+    ['a record without a name', { type: 'record' }, /No name in schema: \{"type":"record"\}/],
     ['a record without fields', { type: 'record', name: 'R' }, /has no fields/],
     ['a name defined twice', [{ type: 'fixed', name: 'F', size: 1 }, { type: 'record', name: 'R', fields: [{ name: 'f', type: { type: 'fixed', name: 'F', size: 2 } }] }], /Can't redefine: F/],
     ['a name with a dash', { type: 'fixed', name: 'a-b', size: 1 }, /Illegal character in: a-b/],

@@ -58,7 +58,7 @@ export function glueRouter(parts: GlueParts): Router {
     const target = request.headers['x-amz-target']
     const one = typeof target === 'string' && target.startsWith(targetPrefix) ? served.get(target.slice(targetPrefix.length)) : undefined
     const bytes = await readBody(request, response, { bytesMax: bodyBytesMax, budget: parts.budget })
-    if (request.method !== 'POST' || one === undefined) return new GlueError('UnknownOperationException')
+    if (request.method !== 'POST' || one === undefined) return new GlueError('UnknownOperationException', 'Only the operations of registries, schemas, versions, metadata and tags are here.')
     const body = JsonBody.parse(bytes)
     if (body === undefined) return new GlueError('SerializationException')
     const [path = '', query = ''] = splitTarget(request.originalUrl)

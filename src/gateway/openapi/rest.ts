@@ -73,7 +73,7 @@ export const restFamily: Family = {
         query: {
           offset: offsetParameter, timestamp: parameter('Where to begin: the first record that is no older; milliseconds or ISO 8601.'),
           timeout: parameter('How long to wait for a first record, in ms.', integer), max_bytes: parameter('What is read from the log at most.', integer), avro: avroForm,
-          format: parameter('Of an event stream: the embedded format.', { type: 'string', enum: [...formats, 'auto'] }),
+          format: parameter('The embedded format, whatever Accept says.', { type: 'string', enum: [...formats, 'auto'] }),
         },
         answers: ok('Records.', { ...inFormats(list(ref('ConsumedRecord'))), 'text/event-stream': text }),
       },

@@ -47,6 +47,13 @@ export function formatOfAnswer(request: Request): { format: EmbeddedFormat | 'au
   return { format: formats[type]!, type }
 }
 
+/** The same where `?format=` goes before what Accept says. */
+export function formatOfRead(request: Request): { format: EmbeddedFormat | 'auto'; type: string } {
+  const accepted = formatOfAnswer(request)
+  const format = choiceParameter(request, 'format', [...embeddedFormats, 'auto'], accepted.format)
+  return { format, type: format === accepted.format ? accepted.type : 'application/json' }
+}
+
 /**
  * The type of an answer with the records of a consumer instance, whose format was said when it was made. 406, error code 40601, in Confluent's words where
  * another is accepted.

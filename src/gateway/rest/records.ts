@@ -7,7 +7,7 @@ import { callerOf, partitionOf, topicFor } from '../callers.ts'
 import { allowOnly } from '../problem.ts'
 import { badParameter, integerParameter, textParameter } from '../query.ts'
 import { orRefuse } from '../refusals.ts'
-import { avroFormOfAnswer, formatOfAnswer } from './media-types.ts'
+import { avroFormOfAnswer, formatOfRead } from './media-types.ts'
 import type { Payloads } from './payload.ts'
 import { instantOf } from './produce-request.ts'
 import { recordPrinter, recordsFrom } from './record-view.ts'
@@ -31,13 +31,13 @@ interface Parts {
 /**
  * `offset` is a number, `earliest` (default) or `latest`; `timestamp` (milliseconds, or ISO 8601) starts at the first record that is no older;
  * `timeout` (ms) is how long to wait for a first record; `max_bytes` bounds what is read from the log, one batch at the least; `avro` is the form of
- * Avro. Answers `[{topic, partition, offset, timestamp, key, value, headers}]` in the embedded format of Accept. READ on the topic.
+ * Avro. Answers `[{topic, partition, offset, timestamp, key, value, headers}]` in the embedded format of `format`, or of Accept. READ on the topic.
  */
 export function recordRoutes(parts: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
   router.route('/topics/:topic/partitions/:partition/records')
     .get(async (request, response) => {
-      const { format, type } = formatOfAnswer(request as Request)
+      const { format, type } = formatOfRead(request as Request)
       const avro = avroFormOfAnswer(request as Request, format)
       const topic = await topicFor(parts, callerOf(response), 'read', request.params.topic)
       const at = { topic: topic.name, partition: partitionOf(topic, request.params.partition).index }

@@ -227,6 +227,7 @@ class Parser {
   }
 
   #header(json: JsonObject, space: string): Omit<AvroFixed, 'kind' | 'size'> {
+    if (typeof json['name'] !== 'string') throw new InvalidSchema(`No name in schema: ${shown(json)}`)
     const name = nameOf(json['name'], json['namespace'], space, this.#strict)
     const aliases = textList(json['aliases'], `aliases of ${name.full}`).map(alias => nameOf(alias, undefined, name.space, false))
     return { name, aliases, doc: docOf(json), properties: properties(json, reserved.named) }
@@ -266,8 +267,7 @@ class Parser {
 }
 
 /** A name with a dot is a full name; else `namespace` applies, else the enclosing one. */
-function nameOf(name: unknown, namespace: unknown, enclosing: string, strict: boolean): AvroName {
-  if (typeof name !== 'string') throw new InvalidSchema(`No name in schema: ${shown(name)}`)
+function nameOf(name: string, namespace: unknown, enclosing: string, strict: boolean): AvroName {
   if (namespace !== undefined && namespace !== null && typeof namespace !== 'string') throw new InvalidSchema(`a namespace is text, not ${shown(namespace)}`)
   const dot = name.lastIndexOf('.')
   const space = dot >= 0 ? name.slice(0, dot) : namespace ?? enclosing

@@ -53,7 +53,7 @@ function judge(rule: Condition, given: Bindings, pointer: () => string): Failure
     if (guarded.value === false) return undefined
   }
   const outcome = rule.condition.evaluate(given)
-  if (outcome === 'spent' || 'error' in outcome) return { pointer: pointer(), reason: reasonOf(outcome) }
+  if (outcome === 'spent' || 'error' in outcome) return { pointer: pointer(), reason: reasonOf(outcome, rule.text) }
   if (outcome.value === true) return undefined
   return { pointer: pointer(), reason: outcome.value === false ? rule.doc ?? `Expr failed: '${rule.text}'` : 'its expression gives neither true nor false' }
 }
@@ -64,11 +64,13 @@ function bindings(values: Bindings): Bindings {
 }
 
 /** Why there is no verdict. Of CEL's own words only those that cannot quote the payload. */
-function reasonOf(outcome: 'spent' | { readonly error: string }): string {
+function reasonOf(outcome: 'spent' | { readonly error: string }, expression?: string): string {
   if (outcome === 'spent') return 'it takes more steps than a payload of this size is granted'
   const { error } = outcome
   const isSafe = /^(found no matching overload|no such key|unresolved attribute|type mismatch|divide by zero|no such field|unbound function)/.test(error)
-  return `it cannot be evaluated: ${isSafe ? error.slice(0, 200) : 'a value is not what it expects'}`
+  // Without an index every name of a field is the rule's own.
+  const isOwnField = error.startsWith('field not found: ') && expression?.includes('[') === false
+  return `it cannot be evaluated: ${isSafe || isOwnField ? error.slice(0, 200) : 'a value is not what it expects'}`
 }
 
 function faultOf(rule: Condition | BrokenCondition, failure: Failure | undefined, action: Exclude<Action, 'NONE'>): SchemaFault {

@@ -235,6 +235,10 @@ describe('reading', () => {
     expect(await note('?avro=plain', avro)).toBe('gift')
     expect(await note('', 'application/json')).toBe('gift')
     expect(await note('?avro=tagged', 'application/json')).toEqual({ string: 'gift' })
+    expect(await note('?format=avro', 'application/json')).toEqual({ string: 'gift' })
+    const other = await gateway.as(admin).get('/topics/orders/partitions/0/records?format=binary').set('accept', avro)
+    expect([other.type, (other.body as { value: string }[])[0]!.value]).toEqual(['application/json', (await stored(gateway))[0]!.toString('base64')])
+    expect((await gateway.as(admin).get('/topics/orders/partitions/0/records?format=xml')).body).toMatchObject({ error_code: 40002, message: expect.stringContaining('not \'xml\'') })
     expect((await gateway.as(admin).get('/topics/orders/partitions/0/records?avro=best')).body).toMatchObject({ error_code: 40002 })
   })
 

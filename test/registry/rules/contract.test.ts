@@ -108,7 +108,8 @@ describe('rules', () => {
 
   it('that cannot be evaluated fail, and say why without the payload\'s own text', () => {
     const reason = (expr: string): unknown => (encode(codec('AVRO', avro, { ruleSet: at('ALL', rule(expr)) }), { id: 1, price: 1, note: 'classified' }) as { reason?: string }).reason
-    expect(reason('message.nothing > 1')).toMatch(/cannot be evaluated/)
+    expect(reason('message.nothing > 1')).toMatch(/cannot be evaluated: field not found: nothing$/)
+    expect(reason('{"k": 1}[message.note] > 1')).toMatch(/cannot be evaluated: a value is not what it expects$/)
     expect(reason('int(message.note) > 1')).toMatch(/^rule 'r' failed: it cannot be evaluated/)
     expect(reason('int(message.note) > 1')).not.toContain('classified')
     expect(reason('message.id')).toBe('rule \'r\' failed: its expression gives neither true nor false')

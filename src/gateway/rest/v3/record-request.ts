@@ -186,7 +186,7 @@ function headersOf(given: unknown): readonly Header[] {
 function timestampOf(given: unknown): number | undefined {
   if (given === undefined || given === null) return undefined
   const timestampMs = instantOf(given)
-  if (timestampMs === undefined) throw new Problem(400, 'timestamp must be a time like 2026-01-31T12:00:00.000Z')
+  if (timestampMs === undefined) throw new Problem(400, `timestamp must be a time like 2026-01-31T12:00:00.000Z, not ${JSON.stringify(given)?.slice(0, 40)}`)
   return timestampMs
 }
 
@@ -198,6 +198,8 @@ function textOf(given: unknown, path: string): string | undefined {
 
 function wholeNumber(given: unknown, path: string, min: number, max: number): number | undefined {
   if (given === undefined || given === null) return undefined
-  if (typeof given !== 'number' || !Number.isInteger(given) || given < min || given > max) throw new Problem(400, `${path} must be a whole number from ${min} to ${max}`)
+  if (typeof given !== 'number' || !Number.isInteger(given) || given < min || given > max) {
+    throw new Problem(400, `${path} must be a whole number from ${min} to ${max}, not ${JSON.stringify(given)?.slice(0, 40)}`)
+  }
   return given
 }
