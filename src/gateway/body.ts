@@ -78,6 +78,22 @@ export function holdAnswer(response: Response, bytes: number, budget: BodyBudget
   response.once('close', () => budget.release(bytes))
 }
 
+/** As `holdAnswer`, for an answer that is put together piece by piece: whether there is room for `bytes` more of it. */
+export function growingAnswer(response: Response, budget: BodyBudget): (bytes: number) => boolean {
+  let held = 0
+  let isGone = response.closed
+  response.once('close', () => {
+    isGone = true
+    budget.release(held)
+  })
+  return bytes => {
+    if (isGone) return true
+    if (!budget.lease(bytes)) return false
+    held += bytes
+    return true
+  }
+}
+
 /** One buffer that doubles, rather than a list of what came: a body in chunks of one byte would take a hundred times its size. */
 class GrowingBuffer {
   readonly #sizeExpected: number

@@ -29,12 +29,19 @@ interface Desk extends AsyncDisposable {
   committed(group: string): Promise<string[]>
 }
 
-async function desk({ logs: change = logs => logs, ...bounds }: { countMax?: number; countPerPrincipalMax?: number; logs?: (logs: Logs) => Logs } = {}): Promise<Desk> {
+interface DeskOptions {
+  readonly countMax?: number
+  readonly countPerPrincipalMax?: number
+  readonly logs?: (logs: Logs) => Logs
+  readonly bodyBytesInFlightMax?: number
+}
+
+async function desk({ logs: change = logs => logs, bodyBytesInFlightMax = 2 ** 24, ...bounds }: DeskOptions = {}): Promise<Desk> {
   const { world, backend, engine } = await openEngineWorld()
   const { groups, logs, clock } = { ...backend, logs: change(backend.logs), clock: world.clock }
   const logger = { debug() {}, info() {}, warn() {}, error() {} }
   const consumers = new ConsumerInstances({ logs, groups, admin: backend.admin, clock, random: world.random, logger, ...bounds })
-  const gateway = await testGateway({ logs, groups, admin: backend.admin, clock, consumers })
+  const gateway = await testGateway({ logs, groups, admin: backend.admin, clock, consumers, bodyBytesInFlightMax })
   const ask = async (request: Test): Promise<Answer> => {
     let isAnswered = false
     const answer = request.then(response => response, (error: unknown) => { throw error }).finally(() => { isAnswered = true })
@@ -538,5 +545,22 @@ describe('who may use a consumer instance', () => {
     await d.gateway.parts.access.delete([{ resourceType: 'topic' }], { principal: { type: 'User', name: 'CN=admin' }, host: '127.0.0.1' })
     expect(bindings).toHaveLength(1)
     expect((await d.get(`${path}/records`, 'bob')).body).toEqual({ error_code: 40301, message: 'Not authorized to access topics: [orders]' })
+  })
+})
+
+describe('an answer', () => {
+  it('ends where there is no room for more of all answers, and the next one goes on there', async () => {
+    await using d = await desk({ bodyBytesInFlightMax: 20_000 })
+    await d.createTopic('orders', 2)
+    const value = (name: string): string => JSON.stringify(name.repeat(8_000))
+    await d.produce('orders', 0, value('a'), value('b'), value('c'))
+    await d.produce('orders', 1, value('d'))
+    const path = await d.create('one')
+    await d.post(`${path}/assignments`, { partitions: [{ topic: 'orders', partition: 0 }, { topic: 'orders', partition: 1 }] })
+    const names = async (): Promise<string[]> => (await d.get(`${path}/records`)).body.map((record: { value: string }) => record.value[0])
+    const [first, second] = [await names(), await names()]
+    expect([first.length, second.length, [...first, ...second].toSorted()]).toEqual([2, 2, ['a', 'b', 'c', 'd']])
+    await d.produce('orders', 0, value('efg'), value('h'))
+    expect((await d.get(`${path}/records`))).toMatchObject({ status: 503, headers: { 'retry-after': '1' }, body: { message: 'HTTP 503 Service Unavailable: too many answer bytes in flight' } })
   })
 })

@@ -25,6 +25,8 @@ export interface ReadHow {
   readonly timeoutMs: number
   readonly bytesMax: number
   readonly charactersMax: number
+  /** Whether there is room for an answer that is longer by so many bytes; where there is not, the answer ends before them. */
+  readonly hold: (bytes: number) => boolean
   /** Judges the reading of these partitions' topics, and gives by topic what shows its records; called again when the instance gets others. */
   readonly open: (partitions: readonly PartitionRef[]) => Promise<ReadonlyMap<string, RecordPrinter>>
   /** The client is gone. */
@@ -103,17 +105,18 @@ export class HeldPartitions {
     return { bytes, seen }
   }
 
-  /** The next records, in turn over all partitions: each call begins with another one. */
+  /** The next records, in turn over all partitions: each call begins with another one. Throws 503 where there is no room for a single one. */
   async gather(printers: ReadonlyMap<string, RecordPrinter>, how: ReadHow): Promise<Read> {
     const records: string[] = []
     const ends = new Map<Held, { from: number; position: number; isShown: boolean }>()
     let bytes = 0
     let characters = 0
+    let isFull = false
     const held = [...this.#held.values()]
     const inTurn = held.map((_, index) => held[(index + this.#turn) % held.length]!)
     this.#turn = (this.#turn + 1) % Math.max(1, held.length)
     for (const one of inTurn) {
-      if (bytes >= how.bytesMax || characters >= how.charactersMax) break
+      if (bytes >= how.bytesMax || isFull) break
       const { at } = one
       const print = printers.get(at.topic)
       const found = print === undefined ? undefined : await this.#slice(one, how.bytesMax - bytes, bytes === 0)
@@ -122,17 +125,19 @@ export class HeldPartitions {
       let position = endOf(slice, from)
       const before = records.length
       for (const record of recordsFrom(slice.batches, from)) {
-        if (characters >= how.charactersMax) {
+        const text = print(at.partition, record)
+        isFull = characters >= how.charactersMax || !how.hold(Buffer.byteLength(text))
+        if (isFull) {
           position = record.offset
           break
         }
-        const text = print(at.partition, record)
         records.push(text)
         characters += text.length
       }
       bytes += bytesOf(slice)
       ends.set(one, { from, position, isShown: records.length > before })
     }
+    if (isFull && records.length === 0) throw new Problem(503, 'HTTP 503 Service Unavailable: too many answer bytes in flight', { headers: { 'retry-after': '1' } })
     const accept = (): void => {
       for (const [one, { from, position, isShown }] of ends) {
         // The client has sought meanwhile.

@@ -2,7 +2,7 @@
 // group and on the topics it is about, now, not when the instance was made. Reads wait, but hold nothing that others need.
 import { Router, type Request, type RequestHandler, type Response } from 'express'
 import type { Access, Admin, Caller, PartitionRef } from '../../../ports.ts'
-import { holdAnswer, parseJson, readBody, type BodyBudget } from '../../body.ts'
+import { growingAnswer, parseJson, readBody, type BodyBudget } from '../../body.ts'
 import { callerOf, expectOnTopic } from '../../callers.ts'
 import { allowOnly, Problem } from '../../problem.ts'
 import { choiceParameter, integerParameter } from '../../query.ts'
@@ -155,12 +155,11 @@ export function consumerRoutes(parts: ConsumerParts): Router {
         response.once('close', () => gone.abort())
         const read = await instance.read({
           timeoutMs: Math.min(timeoutMs, timeoutMsMax), bytesMax: Math.min(bytes, bytesMax), charactersMax, signal: gone.signal, open,
+          hold: growingAnswer(response, parts.answers),
         })
         if (response.destroyed) return
-        const body = `[${read.records.join(',')}]`
-        holdAnswer(response, Buffer.byteLength(body), parts.answers)
         read.accept()
-        response.type(type).send(body)
+        response.type(type).send(`[${read.records.join(',')}]`)
       })
     })
     .all(allowOnly('GET'))
