@@ -13,7 +13,7 @@ export interface Intent {
   readonly topic: string
   readonly topicId: string
   readonly partition: number
-  /** Where the partition ended before: nothing of the intent lies below. */
+  /** Up to where the partition was committed before, which no change of leaders takes back: nothing of the intent lies below. */
   readonly from: number
   /** Given for this batch alone (epoch 0, sequence 0), so that no log takes it twice and it can be known again. */
   readonly producerId: number

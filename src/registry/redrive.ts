@@ -176,7 +176,7 @@ export class Redriver {
     if (producerId instanceof Refusal) return producerId
     const [{ value }] = ready as [Ready]
     const intent: Intent = {
-      kind: 'intent', offsets: ready.map(({ offset }) => offset), ...target, topicId: topic.id, from: ends.logEndOffset, producerId, by: request.by, timeMs: clock.now(),
+      kind: 'intent', offsets: ready.map(({ offset }) => offset), ...target, topicId: topic.id, from: ends.highWatermark, producerId, by: request.by, timeMs: clock.now(),
       ...value !== undefined && { value },
     }
     const mark = await this.#write(at, intent)

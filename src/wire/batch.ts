@@ -181,8 +181,9 @@ export function controlKey(type: number): Buffer {
   return key
 }
 
-/** A batch of which records were taken out: `bytes` has the header that it had and the records that are left. Changed in place. */
-export function overwriteCounts(bytes: Buffer, { count, maxTimestampMs }: { count: number; maxTimestampMs: number }): Batch {
+/** A batch with other records, or in another compression: `bytes` has the header that it had and the records as they are now. Changed in place. */
+export function overwriteHeader(bytes: Buffer, { codec, count, maxTimestampMs }: { codec: Codec; count: number; maxTimestampMs: number }): Batch {
+  bytes.writeInt16BE(bytes.readInt16BE(attributesAt) & ~codecBits | codecs.indexOf(codec), attributesAt)
   bytes.writeInt32BE(bytes.length - epochAt, lengthAt)
   writeInt64(bytes, maxTimestampAt, maxTimestampMs)
   bytes.writeInt32BE(count, countAt)

@@ -1,7 +1,7 @@
 // A batch without some of its records. What is left keeps its bytes, its offset and its time, as after compaction, so that the offsets which a producer counts
 // from the batch's first stay right; sequence numbers go by the batch's span of offsets, which stays as well.
 import { type Cursor, readVarint } from '../base/varint.ts'
-import { type Batch, batchHeaderBytes, buildBatch, controlKey, overwriteCounts } from './batch.ts'
+import { type Batch, batchHeaderBytes, buildBatch, controlKey, overwriteHeader } from './batch.ts'
 import { WireError } from './bytes.ts'
 import { compress } from './compression.ts'
 
@@ -33,7 +33,7 @@ export function thinned(batch: Batch, indexes: ReadonlySet<number>): Batch {
   }
   const records = compress(batch.codec, Buffer.concat(kept.slice(1)))
   const bytes = Buffer.concat([kept[0]!, records])
-  return overwriteCounts(bytes, { count: kept.length - 1, maxTimestampMs })
+  return overwriteHeader(bytes, { codec: batch.codec, count: kept.length - 1, maxTimestampMs })
 }
 
 function emptied(batch: Batch): Batch {

@@ -1,9 +1,9 @@
 // What a batch must be before it enters a log, in the order of Kafka's LogValidator. The records themselves are opened only where a check
 // needs them: on a topic with default settings never.
 import { type AppendOptions, Refusal, type RecordError } from '../../ports.ts'
-import { type Batch, buildBatch, type Codec } from '../../wire/batch.ts'
+import { type Batch, batchHeaderBytes, type Codec, overwriteHeader } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
-import { codecs } from '../../wire/compression.ts'
+import { codecs, compress } from '../../wire/compression.ts'
 import { segmentHeaderBytes } from '../sealed/segment-header.ts'
 import { frameBytesMin } from '../sealed/frame.ts'
 import type { LogConfig } from './config.ts'
@@ -60,18 +60,17 @@ function checkRecords(batch: Batch, config: LogConfig, nowMs: number): Refusal |
 
 function stored(batch: Batch, config: LogConfig): Batch | Refusal {
   const codec = config.compressionType
-  const kept = codec === 'producer' || batch.codec === codec ? batch : recompressed(batch, codec)
+  // Control batches are of a record or two that are read before all others: as in Kafka, they stay as they are.
+  const kept = codec === 'producer' || batch.codec === codec || batch.isControl ? batch : recompressed(batch, codec)
   const size = kept.bytes.length
   if (size + segmentOverheadBytes <= config.segmentBytes) return kept
   return new Refusal('record-list-too-large', `batch of ${size} bytes; segment.bytes is ${config.segmentBytes}`)
 }
 
+/** Its records keep their bytes, and so their offsets, between which there may be gaps. */
 function recompressed(batch: Batch, codec: Codec): Batch {
-  const { producerId, producerEpoch, baseSequence, isTransactional, baseTimestampMs } = batch
-  return buildBatch(batch.records(), {
-    timestampMs: baseTimestampMs,
-    codec,
-    isTransactional,
-    ...(producerId >= 0 && { producer: { id: producerId, epoch: producerEpoch, baseSequence } }),
-  })
+  let maxTimestampMs = -Infinity
+  for (const { timestampMs } of batch.records()) maxTimestampMs = Math.max(maxTimestampMs, timestampMs)
+  const bytes = Buffer.concat([batch.bytes.subarray(0, batchHeaderBytes), compress(codec, batch.body())])
+  return overwriteHeader(bytes, { codec, count: batch.count, maxTimestampMs })
 }

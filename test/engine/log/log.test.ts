@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Refusal } from '../../../src/ports.ts'
 import { type Batch, buildBatch } from '../../../src/wire/batch.ts'
+import { thinned } from '../../../src/wire/thinning.ts'
 import { append, batchOf, openLog, valuesOf } from './open-log.ts'
 
 const all = { bytesMax: 1_000_000, atLeastOne: true, upTo: Infinity }
@@ -246,6 +247,25 @@ test('compression.type makes the log store batches in that compression', async (
   await append(opened.log, batchOf(['x'.repeat(1000)], now, { codec: 'gzip', producer: { id: 3, epoch: 1, baseSequence: 0 } }))
   const [batch] = await opened.log.read(0, all) as Batch[]
   expect([batch!.codec, batch!.crcIsValid(), batch!.producerId, `${batch!.records()[0]!.value}`]).toEqual(['zstd', true, 3, 'x'.repeat(1000)])
+})
+
+test.each(['producer', 'gzip'] as const)('batches of which records were set aside keep their offsets and their producer\'s sequence where compression.type is %s', async compressionType => {
+  const opened = await openLog({ config: { compressionType } })
+  const sent = (from: number): Batch => batchOf(['a', 'b', 'c'].map(value => value + from), now, { codec: 'lz4', producer: { id: 3, epoch: 1, baseSequence: from } })
+  const stored = async (batch: Batch): Promise<number> => (await append(opened.log, batch, 0, 'offsets')).baseOffset
+  expect([await stored(thinned(sent(0), new Set([0, 2]))), await stored(thinned(sent(3), new Set([0, 1, 2]))), await stored(thinned(sent(6), new Set([2])))]).toEqual([0, 3, 6])
+  await append(opened.log, sent(9))
+  await opened.log.close()
+  await using again = await openLog({ disk: opened.disk, config: { compressionType } })
+  const batches = await again.log.read(0, all) as Batch[]
+  expect(batches.map(batch => [batch.baseOffset, batch.nextOffset, batch.isControl, batch.crcIsValid(), batch.maxTimestampMs])).toEqual(
+    [[0, 3, false, true, now], [3, 6, true, true, now], [6, 9, false, true, now], [9, 12, false, true, now]],
+  )
+  expect(batches.filter(batch => !batch.isControl).flatMap(batch => batch.records()).map(({ offset, value }) => `${offset} ${value}`)).toEqual(
+    ['1 b0', '6 a6', '7 b6', '9 a9', '10 b9', '11 c9'],
+  )
+  expect(again.log.append(sent(9), 0)).toMatchObject({ baseOffset: 9, duplicate: true })
+  expect((await append(again.log, sent(12))).baseOffset).toBe(12)
 })
 
 test('who closes a log that is being closed waits, too', async () => {

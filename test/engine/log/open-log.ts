@@ -4,7 +4,7 @@ import type { LogConfig } from '../../../src/engine/log/config.ts'
 import { Log, type LogAppended, type LogOptions } from '../../../src/engine/log/log.ts'
 import { TailCache } from '../../../src/engine/log/tail-cache.ts'
 import { Keyring } from '../../../src/engine/sealed/keyring.ts'
-import { Refusal } from '../../../src/ports.ts'
+import { type AppendOptions, Refusal } from '../../../src/ports.ts'
 import { SimWorld, silent } from '../../sim/world.ts'
 import type { SimDisk } from '../../sim/disk.ts'
 
@@ -70,8 +70,8 @@ export function batchOf(values: readonly string[], timestampMs = Date.UTC(2026, 
 }
 
 /** Appends and waits until the batch is durable. */
-export async function append(log: Log, batch: Batch, leaderEpoch = 0): Promise<LogAppended> {
-  const appended = log.append(batch, leaderEpoch)
+export async function append(log: Log, batch: Batch, leaderEpoch = 0, gaps?: AppendOptions['gaps']): Promise<LogAppended> {
+  const appended = log.append(batch, leaderEpoch, gaps)
   if (appended instanceof Refusal) throw new Error(`${appended.code}: ${appended.message}`)
   await appended.durable
   return appended
