@@ -252,11 +252,13 @@ export class Registry {
 
   /**
    * Takes away associations of a resource that is gone, or no longer has them; a frozen one goes only with the resource (`cascade`), and the subject of a STRONG
-   * one is then soft-deleted.
+   * one is then soft-deleted. Those with other subjects than `subjects` stay: they may have come since somebody looked whether these may go.
    */
-  async dissociate(resourceId: string, filter: AssociationFilter, { cascade, dryRun }: { cascade: boolean; dryRun: boolean }): Promise<readonly Association[] | RegistryRefusal> {
+  async dissociate(
+    resourceId: string, filter: AssociationFilter, { cascade, dryRun, subjects }: { cascade: boolean; dryRun: boolean; subjects: ReadonlySet<string> },
+  ): Promise<readonly Association[] | RegistryRefusal> {
     return this.#queue.exclusively(async () => {
-      const going = filtered(this.store.associations.ofResourceId(resourceId), filter)
+      const going = filtered(this.store.associations.ofResourceId(resourceId), filter).filter(each => subjects.has(each.subject))
       if (going.length === 0) return refusals.associationNotFound(resourceId)
       const changes: Change[] = going.map(key => ({ type: 'association', key, value: null }))
       for (const { subject, lifecycle, frozen, associationType } of going) {

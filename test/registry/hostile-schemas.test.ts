@@ -113,7 +113,7 @@ describe('the event loop goes on while the registry is handed', () => {
   test.each<[string, SchemaType, () => unknown, number, RegExp]>([
     ['1,000 properties', 'JSON', () => object(1_000), 200, /^$/],
     ['6,000 properties', 'JSON', () => object(6_000), 422, /too large to be compiled|more than 20000 nodes|cannot be examined/],
-    ['sums within sums', 'JSON', () => union(10), 200, /^$/],
+    ['sums within sums', 'JSON', () => union(9), 200, /^$/],
     ['an allOf 3,000 deep', 'JSON', () => `${'{"allOf":['.repeat(3_000)}{}${']}'.repeat(3_000)}`, 422, /nested 600\d deep/],
     ['a chain of references', 'JSON', () => ({ $ref: '#/definitions/a0', definitions: Object.fromEntries(times(3_000, index => [`a${index}`, { $ref: `#/definitions/a${(index + 1) % 3_000}` }])) }), 422, /too large to be compiled|cannot be examined/],
     ['20,000 fields', 'AVRO', () => ({ type: 'record', name: 'R', fields: times(20_000, index => ({ name: `f${index}`, type: ['null', 'string'], default: null })) }), 422, /longer than 1048576 bytes|too large/],

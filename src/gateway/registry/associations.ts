@@ -46,8 +46,9 @@ export function associationRoutes(desk: RegistryDesk): Router {
   const dissociate = async (response: Response, resourceId: string, filter: AssociationFilter, how: { cascade: boolean; dryRun: boolean }): Promise<void> => {
     const going = shown(response, associations.ofResourceId(resourceId), filter)
     if (going.length === 0) throw problemOf(refusals.associationNotFound(resourceId))
-    for (const { subject } of filtered(associations.ofResourceId(resourceId), filter)) desk.expect(response, 'delete', subject)
-    answered(await registry.dissociate(resourceId, filter, how))
+    const subjects = new Set(filtered(associations.ofResourceId(resourceId), filter).map(each => each.subject))
+    for (const subject of subjects) desk.expect(response, 'delete', subject)
+    answered(await registry.dissociate(resourceId, filter, { ...how, subjects }))
   }
 
   router.route('/associations').post(async (request, response) => {

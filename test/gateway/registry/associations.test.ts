@@ -1,6 +1,7 @@
 import { AssociatedNameStrategy, SchemaRegistryClient, SerdeType } from '@confluentinc/schemaregistry'
 import supertest from 'supertest'
 import { describe, expect, test } from 'vitest'
+import type { AssociationKey } from '../../../src/registry/associations.ts'
 import { accessBy, listening, registryApp, type RegistryApp } from '../../support/registry-app.ts'
 
 const schema = JSON.stringify({ type: 'record', name: 'Order', fields: [{ name: 'id', type: 'long' }] })
@@ -183,4 +184,19 @@ test('a batch of requests gets no more than a page altogether', async () => {
   )
   expect((await ask(100)).status).toBe(207)
   expect((await ask(700)).body.error_code).toBe(42213)
+})
+
+test('an association that comes while another is taken away, is not taken away with it unjudged', async () => {
+  const key = (subject: string, associationType: string): AssociationKey => ({ subject, resourceName: 'a', resourceNamespace: 'n', resourceType: 'topic', associationType })
+  const add = (which: AssociationKey): void => (
+    registry.store.associations.apply(which, { ...which, guid: which.subject, resourceId: 'id', lifecycle: 'WEAK', frozen: false, createdMs: 0, updatedMs: 0 })
+  )
+  const access = accessBy((operation, _type, name) => {
+    if (operation === 'delete') add(key('secret', 'key'))
+    return name === 'mine'
+  })
+  const { registry, app } = await registryApp({ access })
+  add(key('mine', 'value'))
+  expect((await supertest(app).delete('/associations/resources/id')).status).toBe(204)
+  expect(registry.store.associations.ofResourceId('id').map(each => each.subject)).toEqual(['secret'])
 })
