@@ -154,8 +154,10 @@ async function redrive(
     }
     if (summary.failed > summary.failures.length) console.log(`and ${summary.failed - summary.failures.length} more`)
   }
-  if (summary.failed > 0) throw new Error(`${counted(summary.failed, 'letter')} cannot be redriven: mend one with --value, or write them by a newer version of the schema with --latest-schema`)
+  if (summary.failed > 0) throw new Error(`${counted(summary.failed, 'letter')} cannot be redriven: ${latestSchema === true ? mendOne : `${mendOne}, or write them by a newer version of the schema with --latest-schema`}`)
 }
+
+const mendOne = 'mend one with --value'
 
 function valueOf({ value, valueBytes }: { readonly value?: string; readonly valueBytes?: string }): { value?: unknown; valueBase64?: string } {
   if (value !== undefined && valueBytes !== undefined) throw new Error('--value and --value-bytes cannot be given together')

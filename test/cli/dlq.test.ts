@@ -52,5 +52,6 @@ it('says in one line what is wrong, and fails where letters stay', async () => {
   await cli.gateway.backend.admin.deleteTopic('orders')
   const failed = await cli.run('dlq', 'redrive', 'orders.dlq')
   expect(failed).toMatchObject({ code: 1, stderr: '2 letters cannot be redriven: mend one with --value, or write them by a newer version of the schema with --latest-schema\n' })
+  expect((await cli.run('dlq', 'redrive', 'orders.dlq', '--latest-schema')).stderr).toBe('2 letters cannot be redriven: mend one with --value\n')
   expect(failed.stdout).toContain('0 letters redriven, 2 cannot be:\nPARTITION  OFFSET  REASON\n0          0       topic \'orders\' does not exist any more\n')
 })
