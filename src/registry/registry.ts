@@ -1,10 +1,9 @@
 // The schema registry: what its API can be asked, over the state of store.ts and the log of log.ts. Reads answer from memory; changes go one at a time through
-// the queue of write-queue.ts. Deletions and associations are decided here, what else is written in registrations.ts and settings.ts.
+// the queue of write-queue.ts. Deletions are decided here, what else is written in registrations.ts, settings.ts and association-changes.ts.
 import type { Admin, Logs } from '../ports.ts'
 import type { Clock, Logger } from '../world/world.ts'
-import {
-  anyNamespace, type Association, type AssociationFilter, decide, faultOfRequest, filtered, type Resource, topicResource, type WantedAssociation,
-} from './associations.ts'
+import { AssociationChanges } from './association-changes.ts'
+import { anyNamespace, type Association, type AssociationFilter, filtered, type Resource, topicResource, type WantedAssociation } from './associations.ts'
 import { Candidates, type SchemaRequest } from './candidates.ts'
 import { Comparisons, type CompatibilityVerdict } from './comparisons.ts'
 import type { Config, ConfigUpdate, EffectiveConfig } from './configs.ts'
@@ -53,8 +52,8 @@ export class Registry {
   readonly #comparisons: Comparisons
   readonly #settings: Settings
   readonly #registrations: Registrations
+  readonly #associations: AssociationChanges
   readonly #queue: WriteQueue
-  readonly #clock: Pick<Clock, 'now'>
   readonly #glueVersions: GlueVersionIds
 
   constructor(
@@ -70,7 +69,9 @@ export class Registry {
     this.#registrations = new Registrations({
       store, candidates: this.#candidates, comparisons: this.#comparisons, settings: this.#settings, queue: this.#queue, clock,
     })
-    this.#clock = clock
+    this.#associations = new AssociationChanges({
+      store, comparisons: this.#comparisons, registrations: this.#registrations, settings: this.#settings, queue: this.#queue, clock,
+    })
     this.#glueVersions = glueVersions
   }
 
@@ -223,31 +224,7 @@ export class Registry {
   async associate(
     resource: Resource, wanted: readonly WantedAssociation[], how: { create: boolean; contextPrefix: string; dryRun: boolean; guid: () => string },
   ): Promise<readonly Association[] | RegistryRefusal> {
-    const { create, contextPrefix, dryRun } = how
-    const fault = faultOfRequest(resource, wanted, { contextPrefix, dryRun })
-    if (fault !== null) return fault
-    return this.#queue.exclusively(async () => {
-      const decided: Association[] = []
-      for (const each of wanted) {
-        const association = decide(this.store, resource, each, { create, contextPrefix, guid: how.guid(), nowMs: this.#clock.now() })
-        if (association instanceof RegistryRefusal) return association
-        const { subject } = association
-        const beside = decided.find(other => other.subject === subject)
-        if (beside !== undefined && (beside.lifecycle === 'STRONG' || association.lifecycle === 'STRONG')) return refusals.associationForSubjectExists(subject)
-        if (each.schema === undefined && this.store.latest(subject) === undefined) return refusals.noActiveVersion(subject)
-        const verdict = each.schema === undefined ? null : await this.check(subject, each.schema, 'all', { normalize: each.normalize })
-        if (verdict instanceof RegistryRefusal) return verdict
-        if (verdict !== null && verdict.messages.length > 0) return refusals.incompatible(subject, verdict.messages)
-        decided.push(association)
-      }
-      if (dryRun) return decided
-      for (const [at, { schema, normalize }] of wanted.entries()) {
-        const registered = schema === undefined ? null : await this.#registrations.registerNow(decided[at]!.subject, schema, { normalize })
-        if (registered instanceof RegistryRefusal) return registered
-      }
-      const changed = decided.filter(each => !this.store.associations.ofSubject(each.subject).includes(each))
-      return (changed.length === 0 ? null : await this.#queue.write(changed.map((value): Change => ({ type: 'association', key: value, value })))) ?? decided
-    })
+    return this.#associations.associate(resource, wanted, how)
   }
 
   /**
@@ -255,23 +232,9 @@ export class Registry {
    * one is then soft-deleted. Those with other subjects than `subjects` stay: they may have come since somebody looked whether these may go.
    */
   async dissociate(
-    resourceId: string, filter: AssociationFilter, { cascade, dryRun, subjects }: { cascade: boolean; dryRun: boolean; subjects: ReadonlySet<string> },
+    resourceId: string, filter: AssociationFilter, how: { cascade: boolean; dryRun: boolean; subjects: ReadonlySet<string> },
   ): Promise<readonly Association[] | RegistryRefusal> {
-    return this.#queue.exclusively(async () => {
-      const going = filtered(this.store.associations.ofResourceId(resourceId), filter).filter(each => subjects.has(each.subject))
-      if (going.length === 0) return refusals.associationNotFound(resourceId)
-      const changes: Change[] = going.map(key => ({ type: 'association', key, value: null }))
-      for (const { subject, lifecycle, frozen, associationType } of going) {
-        if (frozen && !cascade) return refusals.associationFrozen(associationType, subject)
-        const live = cascade && lifecycle === 'STRONG' ? this.store.versions(subject, 'live') : []
-        if (live.length === 0) continue
-        if (isReadOnly(this.mode(subject))) return refusals.readOnly(subject)
-        const referred = live.find(each => this.store.referrers(subject, each.version, 'live').some(other => other.subject !== subject))
-        if (referred !== undefined) return refusals.referenceExists(subject, referred.version)
-        changes.push({ type: 'delete-subject', subject, version: live.at(-1)!.version })
-      }
-      return (dryRun ? null : await this.#queue.write(changes)) ?? going
-    })
+    return this.#associations.dissociate(resourceId, filter, how)
   }
 
   /**
