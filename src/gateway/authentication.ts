@@ -15,7 +15,6 @@ import { expectBody } from './rest/media-types.ts'
 const realm = 'sluice'
 const formBytesMax = 4 * 1024
 
-
 export interface Door {
   /** `judgePeer` with the gateway's policy, in which a certificate is optional: what has its own authentication (`/kinesis`) needs none. */
   readonly judge: (socket: Socket) => Verdict

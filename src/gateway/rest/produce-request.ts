@@ -1,6 +1,7 @@
 // The body of a produce request, `{records: [{key, value, partition}], key_schema | key_schema_id, value_schema | value_schema_id}`. Extensions: `headers`
-// and `timestamp` per record; per side also `key_subject`, `key_version` (a number or `latest`) and `key_subject_name_strategy`. One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is
-// stored as JSON is then the client's own bytes, numbers in full precision, and nothing is parsed or printed twice.
+// and `timestamp` per record; per side also `key_subject`, `key_version` (a number or `latest`) and `key_subject_name_strategy`.
+// One pass over the bytes finds where each key and value stands, JSON.parse makes them all at once: what is stored as JSON is then the client's own bytes, numbers in full
+// precision, and nothing is parsed or printed twice.
 import { isUtf8 } from 'node:buffer'
 import { assert } from '../../base/assert.ts'
 import { parseJsonText } from '../../base/json.ts'

@@ -22,7 +22,8 @@ export const createRegistry = serve(operation({
   output: { RegistryArn: text(), RegistryName: text(), Description: text(), Tags: textMap() },
 }), async (input, context) => {
   const { RegistryName: name, Description: description, Tags } = input
-  const fault = faultOfName(name, 'registryName') ?? faultOfDescription(description) ?? faultOfTags(Tags) ?? judge(context, 'alter-configs', scopeOfRegistry(name), registryArn(name, context))
+  const fault = faultOfName(name, 'registryName') ?? faultOfDescription(description) ?? faultOfTags(Tags)
+    ?? judge(context, 'alter-configs', scopeOfRegistry(name), registryArn(name, context))
   if (fault) return fault
   const made = await context.notes.exclusively<GlueError | null | RegistryRefusal>(async write => {
     if (hasRegistry(name, context)) return errors.registryExists(name)

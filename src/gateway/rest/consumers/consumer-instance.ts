@@ -5,6 +5,7 @@ import type { Clock } from '../../../world/world.ts'
 import { Problem } from '../../problem.ts'
 import { orRefuse, problemOf } from '../../refusals.ts'
 import type { RecordPrinter } from '../record-view.ts'
+import { aborted, afterMs } from '../waits.ts'
 import { HeldPartitions, illegalState, nameOf, type Read, type ReadHow } from './held-partitions.ts'
 import type { InstanceConfig } from './instance-config.ts'
 import { changesOfGroup, Membership } from './membership.ts'
@@ -235,16 +236,4 @@ export class ConsumerInstance {
 
 function exclusive(): Problem {
   return illegalState('Subscription to topics, partitions and pattern are mutually exclusive')
-}
-
-/** A signal that aborts after so long. */
-function afterMs(clock: Clock, ms: number): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController()
-  const timer = clock.after(Math.max(0, ms), () => controller.abort())
-  return { signal: controller.signal, [Symbol.dispose]: () => timer.cancel() }
-}
-
-async function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
-  await new Promise<void>(resolve => signal.addEventListener('abort', () => resolve(), { once: true }))
 }

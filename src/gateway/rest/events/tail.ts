@@ -8,6 +8,7 @@ import type { BodyBudget } from '../../body.ts'
 import { Problem } from '../../problem.ts'
 import { problemOf } from '../../refusals.ts'
 import { endOf, type RecordPrinter, recordsFrom } from '../record-view.ts'
+import { afterMs, pause } from '../waits.ts'
 import { type Cursor, formatCursor } from './cursor.ts'
 
 export interface TailOptions {
@@ -158,17 +159,4 @@ class EventWriter {
       signal.addEventListener('abort', done)
     })
   }
-}
-
-async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  using timer = afterMs(clock, ms)
-  const either = AbortSignal.any([signal, timer.signal])
-  if (!either.aborted) await new Promise<void>(resolve => either.addEventListener('abort', () => resolve(), { once: true }))
-}
-
-/** A signal that aborts after so long. */
-function afterMs(clock: Clock, ms: number): Disposable & { readonly signal: AbortSignal } {
-  const controller = new AbortController()
-  const timer = clock.after(ms, () => controller.abort())
-  return { signal: controller.signal, [Symbol.dispose]: () => timer.cancel() }
 }

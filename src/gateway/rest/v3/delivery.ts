@@ -86,7 +86,8 @@ export class Delivery {
       if ((index & 15) === 15 && turn.isOver) await turn.end()
       try {
         if (request instanceof Problem) throw request
-        const key = request.key === undefined ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known))
+        const key = request.key === undefined
+          ? absent : encode('key', request.key, known.get(`key/${request.key.choiceKey}`) ?? await this.#codec(topic, 'key', request.key, known))
         const value = request.value === undefined
           ? absent : encode('value', request.value, known.get(`value/${request.value.choiceKey}`) ?? await this.#codec(topic, 'value', request.value, known))
         if (typeof key === 'function' || typeof value === 'function') {
@@ -114,7 +115,8 @@ export class Delivery {
       const codec = await this.#parts.payloads.codecFor({ topic, part, format, choice, caller: this.#caller, isNeeded: true })
       // Without a type and without a schema nothing says what the data is; only null needs no saying.
       if (format === 'auto' && codec.version === null && data !== undefined) {
-        return new Problem(422, `No schema is registered for the ${part}s of topic '${topic.name}', and the record gives neither type nor schema`, { errorCode: missingSchema[part] })
+        const reason = `No schema is registered for the ${part}s of topic '${topic.name}', and the record gives neither type nor schema`
+        return new Problem(422, reason, { errorCode: missingSchema[part] })
       }
       return { codec, report: `"${part}":{${describe(format, codec)}` }
     } catch (error) {

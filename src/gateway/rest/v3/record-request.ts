@@ -160,7 +160,8 @@ function expectLegal(path: string, type: string | undefined, choice: SchemaChoic
   if (schemas.length > 1) throw unsupported(`'${schemas[1]}' cannot be used with '${schemas[0]}'`)
   if (choice.subject !== undefined && choice.strategy !== undefined) throw unsupported('\'subject_name_strategy\' cannot be used with \'subject\'')
   if (type === undefined && choice.schema !== undefined) throw unsupported('\'schema\' needs a \'type\'')
-  if (type !== undefined && choice.schema === undefined) throw unsupported(schemas.length === 0 ? `'type': '${type}' needs a 'schema'` : `'${schemas[0]}' cannot be used with 'type'`)
+  if (type === undefined || choice.schema !== undefined) return
+  throw unsupported(schemas.length === 0 ? `'type': '${type}' needs a 'schema'` : `'${schemas[0]}' cannot be used with 'type'`)
 }
 
 function idOf(given: unknown): string {

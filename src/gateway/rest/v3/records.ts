@@ -14,6 +14,7 @@ import type { RateLimits } from '../../rate-limits.ts'
 import type { EventStreams } from '../events/event-streams.ts'
 import { expectBody } from '../media-types.ts'
 import { createIfAllowed, produceBytesMax } from '../produce.ts'
+import { pause } from '../waits.ts'
 import { Delivery, type DeliveryParts, type Outcome } from './delivery.ts'
 import { JsonDocuments } from './documents.ts'
 import { MalformedDocument, parseRecord, type RecordRequest } from './record-request.ts'
@@ -285,15 +286,12 @@ class RecordStream {
   /** Shorter where the client goes away or the server stops. */
   async #pause(ms: number): Promise<void> {
     const { clock, stopping } = this.#parts
-    if (stopping.aborted || this.#response.destroyed) return
-    const { promise, resolve } = Promise.withResolvers<void>()
-    const end = (): void => resolve()
-    using _timer = clock.after(ms, end)
+    if (this.#response.destroyed) return
+    const gone = new AbortController()
+    const end = (): void => gone.abort()
     this.#response.once('close', end)
-    stopping.addEventListener('abort', end)
-    await promise
+    await pause(clock, ms, AbortSignal.any([stopping, gone.signal]))
     this.#response.off('close', end)
-    stopping.removeEventListener('abort', end)
   }
 
   /** The last report, and the end of the answer. */
