@@ -1,5 +1,5 @@
 // /subjects/{subject}/versions: the versions of a subject, registering new ones, what refers to them, and versions made anew with other tags. READ on the subject
-// to see, WRITE to register, DELETE to delete.
+// to see, WRITE to register, both to make a version of the one there is, DELETE to delete.
 import { Router, type Request, type Response } from 'express'
 import { RegistryRefusal, refusals } from '../../registry/errors.ts'
 import type { SchemaVersion } from '../../registry/store.ts'
@@ -39,6 +39,8 @@ export function versionRoutes(desk: RegistryDesk): Router {
   }).post(async (request, response) => {
     const subject = desk.subject(request, response, 'write')
     const schema = await desk.schema(request, response, subject)
+    // The text of the latest version, which the answer says.
+    if (schema.schema.trim() === '') desk.expect(response, 'read', subject, request.params['subject'])
     const version = answered(await registry.register(subject, schema, { normalize: normalizeIn(request), force: flag(request, 'force') }))
     response.json(registeredAnswer(registry, version, request))
   }).all(allowOnly('GET', 'POST'))
@@ -63,6 +65,7 @@ export function versionRoutes(desk: RegistryDesk): Router {
 
   router.route('/subjects/:subject/versions/:version/tags').post(async (request, response) => {
     const subject = desk.subject(request, response, 'write')
+    desk.expect(response, 'read', subject, request.params['subject'])
     const body = readTagRequest(await desk.json(request, response))
     response.json(registeredAnswer(registry, answered(await registry.tag(subject, versionOf(request), body)), request))
   }).all(allowOnly('POST'))

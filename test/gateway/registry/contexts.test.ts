@@ -201,3 +201,12 @@ test('subjects of a context may be called like parts of paths', async () => {
     expect((await request(app).get(`/contexts/.c/subjects/${subject}/versions/latest`)).body).toMatchObject({ subject: `:.c:${subject}` })
   }
 })
+
+test('who may only write to a subject does not get the text of what is in it', async () => {
+  const { app, registry } = await registryApp({ access: accessBy(operation => operation === 'write') })
+  await registry.register('s', { schema: '"int"' }, { normalize: undefined })
+  const denied = [403, { error_code: 40301, message: 'User is denied operation read on Subject: s' }]
+  expect(await answer(request(app).post('/subjects/s/versions').send({ schema: '', metadata: { properties: { a: 'b' } } }))).toEqual(denied)
+  expect(await answer(request(app).post('/subjects/s/versions/1/tags').send({}))).toEqual(denied)
+  await request(app).post('/subjects/s/versions').send({ schema: '"int"' }).expect(200)
+})
