@@ -1,5 +1,7 @@
 // Event streams over a real connection: what comes, where it goes on, and when it ends. Time is simulated and runs along, so that heartbeats come soon.
-import { connect } from 'node:net'
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { createGateway } from '../../../src/gateway/app.ts'
 import type { Door } from '../../../src/gateway/authentication.ts'
@@ -349,6 +351,24 @@ describe('every event stream', () => {
     await until('all of it', () => received > count * 150_000)
     expect(bytesRead).toBeGreaterThan(count * 150_000)
     socket.destroy()
+  })
+})
+
+describe('a client that is gone before its stream begins', () => {
+  it('is not counted, and nothing is read for it', async () => {
+    const streams = new EventStreams()
+    const signals: AbortSignal[] = []
+    const server = createServer((request, response) => {
+      response.once('close', () => setImmediate(() => {
+        signals.push(streams.open({ principal: { type: 'User', name: 'bob' }, host: '127.0.0.1' }, response as unknown as Parameters<EventStreams['open']>[1]))
+      }))
+      request.socket.destroy()
+    }).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`).catch(() => {})
+    await until('the stream', () => signals.length > 0)
+    server.close()
+    expect([streams.count, signals.map(signal => signal.aborted)]).toEqual([0, [true]])
   })
 })
 

@@ -34,6 +34,8 @@ export class EventStreams implements Disposable {
   /** Counts the response as a stream until it is closed. The signal aborts when its client is gone or the server stops. Throws 429 at a bound, 503 once it stops. */
   open(caller: Caller, response: Response): AbortSignal {
     if (this.#stopping.signal.aborted) throw new Problem(503, 'HTTP 503 Service Unavailable: the server is stopping', { headers: { 'retry-after': '1' } })
+    // Gone while its topic was looked up: nothing would ever tell that it is closed.
+    if (response.closed) return AbortSignal.abort()
     const { countMax = countMaxDefault, countPerPrincipalMax = countPerPrincipalMaxDefault } = this.#bounds
     const owner = formatPrincipal(caller.principal)
     const ofOwner = this.#byPrincipal.get(owner) ?? 0
