@@ -15,7 +15,11 @@ const undecided = new WeakSet<SchemaFault>()
 
 /** Of a validation that was given up on the event loop, where it may not take long: a workshop that has more time may find that the value fits. */
 export function undecidedFault(reason: string): SchemaFault {
-  const fault: SchemaFault = { pointer: '', reason }
+  return leftUndecided({ pointer: '', reason })
+}
+
+/** The fault itself, known as one that only says that a validation was given up. */
+export function leftUndecided<T extends SchemaFault>(fault: T): T {
   undecided.add(fault)
   return fault
 }

@@ -6,10 +6,11 @@ import type { Topic } from '../ports.ts'
 import type { Letter } from './dead-letter-record.ts'
 import { InvalidSchema, RegistryRefusal } from './errors.ts'
 import { depthOf, schemaDepthMax } from './exact-json.ts'
+import { isUndecided } from './fault.ts'
 import { type Frame, framePrefix, readFrame } from './framing.ts'
 import { idsOf } from './named-schemas.ts'
 import type { Registry } from './registry.ts'
-import type { SubjectNameStrategy } from '../registry/subjects.ts'
+import type { SubjectNameStrategy } from './subjects.ts'
 import type { SchemaVersion } from './store.ts'
 import { policyOf } from './topic-policy.ts'
 
@@ -17,7 +18,7 @@ type Mended = Buffer | { readonly reason: string }
 
 const noSchema = { reason: 'there is no schema to write the value by: give it as bytes' }
 
-export function mendedValue(registry: Registry, { sent }: Letter, topic: Topic, value: unknown): Mended {
+export async function mendedValue(registry: Registry, { sent }: Letter, topic: Topic, value: unknown): Promise<Mended> {
   const json = Buffer.from(JSON.stringify(value))
   const strategy = strategyOf(topic)
   // Nothing is asked of the topic's values: they are JSON.
@@ -27,11 +28,11 @@ export function mendedValue(registry: Registry, { sent }: Letter, topic: Topic, 
   const own = typeof named === 'string' ? undefined : named.find(id => typeof registry.subjectOf(id, { topic: topic.name, part: 'value', strategy }) === 'string')
   const id = own ?? latestOf(registry, topic, strategy)?.id
   if (id === undefined) return noSchema
-  return isInHeader(frame, sent.value) ? namedInHeader : written(registry, id, value, json)
+  return isInHeader(frame, sent.value) ? namedInHeader : await written(registry, id, value, json)
 }
 
 /** The letter's own value, or the one that is given, written by the latest schema of its topic's subject. What has no frame is taken for JSON. */
-export function valueByLatest(registry: Registry, { sent }: Letter, topic: Topic, given?: unknown): Mended {
+export async function valueByLatest(registry: Registry, { sent }: Letter, topic: Topic, given?: unknown): Promise<Mended> {
   const strategy = strategyOf(topic)
   const latest = strategy === undefined ? undefined : latestOf(registry, topic, strategy)
   if (latest === undefined) return noSchema
@@ -46,7 +47,7 @@ export function valueByLatest(registry: Registry, { sent }: Letter, topic: Topic
   } catch {
     return { reason: 'value: is not JSON: give another one' }
   }
-  return written(registry, latest.id, value, json)
+  return await written(registry, latest.id, value, json)
 }
 
 /** JSON of what the letter holds: the payload itself where the schemas are JSON Schema, which it need not fit; else what the schema it names makes of it. */
@@ -57,14 +58,20 @@ function ownJson(registry: Registry, value: Buffer | null, frame: Frame | string
   const ids = idsOf(registry, frame.schema)
   if (typeof ids === 'string') return { reason: `value: ${ids}` }
   const codec = registry.payloadCodec(ids[0]!)
-  const text = codec instanceof InvalidSchema ? { pointer: '', reason: `schema ${ids[0]} cannot be read: ${codec.message}` } : codec.decode(frame.bytes, frame.from, { tagged: true })
+  // Nothing is masked of what is written, and shown to nobody.
+  const text = codec instanceof InvalidSchema ? { pointer: '', reason: `schema ${ids[0]} cannot be read: ${codec.message}` } : codec.decode(frame.bytes, frame.from, { tagged: true, mayRead: () => true })
   return typeof text === 'string' ? Buffer.from(text) : { reason: `value: ${text.reason}` }
 }
 
-function written(registry: Registry, id: number, value: unknown, json: Buffer): Mended {
+async function written(registry: Registry, id: number, value: unknown, json: Buffer): Promise<Mended> {
   const codec = registry.payloadCodec(id)
   if (codec instanceof InvalidSchema) return { reason: `schema ${id} cannot be read: ${codec.message}` }
-  const encoded = codec.encode(value, json)
+  const schema = registry.parsed(registry.store.withId(id)[0]!)
+  let encoded = codec.encode(value, json)
+  // Only JSON payloads are ever given up on, and those are the JSON itself.
+  if (!Buffer.isBuffer(encoded) && isUndecided(encoded) && !(schema instanceof InvalidSchema)) {
+    encoded = await registry.checkBeside(schema, json) ?? codec.breaks(json, 0, 'GATEWAY') ?? json
+  }
   return Buffer.isBuffer(encoded) ? Buffer.concat([framePrefix(id), encoded]) : { reason: `value${encoded.pointer === '' ? '' : ` at ${encoded.pointer}`}: ${encoded.reason}` }
 }
 

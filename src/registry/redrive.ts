@@ -27,7 +27,7 @@ export interface Redrive {
   /** The last letter to look at; the partition's end unless given. */
   readonly upTo?: number
   /** In place of the value of the letter. */
-  readonly mended?: (letter: Letter, topic: Topic) => Buffer | { readonly reason: string }
+  readonly mended?: (letter: Letter, topic: Topic) => Buffer | { readonly reason: string } | Promise<Buffer | { readonly reason: string }>
   /** Whether whoever asks may write to the topic. */
   readonly mayWrite: (topic: string) => boolean
   /** The principal, for the record. */
@@ -141,7 +141,7 @@ export class Redriver {
   ): Promise<readonly Ready[]> {
     const candidates: (PlacedLetter & { readonly record: RecordParts; readonly value: string | undefined })[] = []
     for (const { offset, letter } of letters) {
-      const value = request.mended?.(letter, topic)
+      const value = await request.mended?.(letter, topic)
       if (value !== undefined && !Buffer.isBuffer(value)) fail(offset, value.reason)
       else candidates.push({ offset, letter, record: value === undefined ? letter.sent : { ...letter.sent, value }, value: value?.toString('base64') })
     }

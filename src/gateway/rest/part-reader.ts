@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer'
 import type { Access, Caller } from '../../ports.ts'
 import { contextOf } from '../../registry/contexts.ts'
 import { InvalidSchema } from '../../registry/errors.ts'
-import { type SchemaFault, Withheld } from '../../registry/fault.ts'
+import { isUndecided, type SchemaFault, Withheld } from '../../registry/fault.ts'
 import { type Frame, readFrame, type SchemaName, schemaText } from '../../registry/framing.ts'
 import { payloadOf } from '../../registry/named-schemas.ts'
 import type { Registry } from '../../registry/registry.ts'
@@ -14,7 +14,9 @@ import type { Header } from '../../wire/batch.ts'
 import { type AvroForm, type EmbeddedFormat, typeOfFormat } from './media-types.ts'
 
 /** Stored bytes as JSON text, or why they cannot be shown; Withheld where they must not be shown in another form either. */
-export type PartReader = (bytes: Buffer, headers: readonly Header[]) => string | SchemaFault
+export type PartReader = (bytes: Buffer, headers: readonly Header[]) => ShownText | Promise<ShownText>
+
+type ShownText = string | SchemaFault
 
 /** Who reads, and in which form. */
 export interface Shown {
@@ -53,7 +55,7 @@ export function partReader(parts: ReaderParts, of: { part: 'key' | 'value'; hasS
 }
 
 /** The value behind a frame. What cannot be decoded would be shown as bytes in its place. */
-function decoded(registry: Registry, frame: Frame, wanted: string | undefined, how: { tagged: boolean; mayRead: MayRead }): string | SchemaFault {
+function decoded(registry: Registry, frame: Frame, wanted: string | undefined, how: { tagged: boolean; mayRead: MayRead }): ShownText | Promise<ShownText> {
   const name = schemaText(frame.schema)
   const versions = versionsOf(registry, frame.schema)
   const [known] = versions
@@ -62,9 +64,14 @@ function decoded(registry: Registry, frame: Frame, wanted: string | undefined, h
   if (version === undefined) return withheldBytes(registry, frame, how.mayRead) ?? { pointer: '', reason: `schema ${name} is of type ${known.schemaType}, not ${wanted}` }
   const codec = registry.payloadCodec(version.id, contextOf(version.subject))
   if (codec instanceof InvalidSchema) return withheldBytes(registry, frame, how.mayRead) ?? { pointer: '', reason: `schema ${name} cannot be used: ${codec.message}` }
-  const payload = payloadOf(frame, registry.parsed(version))
+  const schema = registry.parsed(version)
+  const payload = payloadOf(frame, schema)
   if ('reason' in payload) return withheldBytes(registry, frame, how.mayRead) ?? payload
-  return codec.decode(payload.bytes, payload.from, how)
+  const { bytes, from } = payload
+  const text = codec.decode(bytes, from, how)
+  if (typeof text === 'string' || !isUndecided(text) || schema instanceof InvalidSchema) return text
+  return registry.checkBeside(schema, bytes.subarray(from))
+    .then(fault => (fault === null ? codec.decode(bytes, from, { ...how, fits: true }) : new Withheld(fault.pointer, fault.reason)))
 }
 
 /** Why bytes may not be shown as they are to whom `mayRead` tells of: their schema has fields that are masked for him, or they break its rules of reading. */

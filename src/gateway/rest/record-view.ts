@@ -7,7 +7,7 @@ import type { PartReader, Shown } from './part-reader.ts'
 import type { Payloads } from './payload.ts'
 
 /** Makes JSON text of one topic's records. */
-export type RecordPrinter = (partition: number, record: RecordView) => string
+export type RecordPrinter = (partition: number, record: RecordView) => Promise<string>
 
 export function recordPrinter(payloads: Payloads, topic: Topic, shown: Shown): RecordPrinter {
   const readers = { key: payloads.readerFor(topic, 'key', shown), value: payloads.readerFor(topic, 'value', shown) }
@@ -27,9 +27,9 @@ export function endOf(slice: Slice, from: number): number {
   return slice.batches.at(-1)?.nextOffset ?? from
 }
 
-function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartReader; value: PartReader }): string {
-  const key = show(record, 'key', readers)
-  const value = show(record, 'value', readers)
+async function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartReader; value: PartReader }): Promise<string> {
+  const key = await show(record, 'key', readers)
+  const value = await show(record, 'value', readers)
   const headers = JSON.stringify(record.headers.map(header => ({ name: header.key, value: header.value?.toString('base64') ?? null })))
   const keyError = key.fault === undefined ? '' : `,"key_error":${JSON.stringify(key.fault)}`
   const valueError = value.fault === undefined ? '' : `,"value_error":${JSON.stringify(value.fault)}`
@@ -38,10 +38,10 @@ function showRecord(at: PartitionRef, record: RecordView, readers: { key: PartRe
 }
 
 /** One record that cannot be shown in the format must not stop its reader for ever: it comes as base64, or as null where it is withheld, with the reason beside it. */
-function show(record: RecordView, part: 'key' | 'value', readers: { key: PartReader; value: PartReader }): { json: string; fault?: string } {
+async function show(record: RecordView, part: 'key' | 'value', readers: { key: PartReader; value: PartReader }): Promise<{ json: string; fault?: string }> {
   const bytes = record[part]
   if (bytes === null) return { json: 'null' }
-  const shown = readers[part](bytes, record.headers)
+  const shown = await readers[part](bytes, record.headers)
   if (typeof shown === 'string') return { json: shown }
   return { json: shown instanceof Withheld ? 'null' : JSON.stringify(bytes.toString('base64')), fault: shown.reason }
 }

@@ -51,7 +51,7 @@ export function recordRoutes(parts: Parts): Router {
       const shown: string[] = []
       let characters = 0
       for (const record of recordsFrom(slice.batches, from)) {
-        const text = print(at.partition, record)
+        const text = await print(at.partition, record)
         shown.push(text)
         characters += text.length
         if (characters > answerCharactersMax) break

@@ -1,7 +1,7 @@
 // A data contract: the codec of a schema together with the rules and tags that belong to it. Since an id stands for schema, metadata and rule set, whoever
 // writes, checks or shows payloads by an id goes through here: rules of writing when JSON is encoded (GATEWAY and SERVER) and when bytes are checked
 // (SERVER), rules of reading when bytes are shown, masks over the fields whose tags the reader may not see.
-import { isUndecided, type SchemaFault, Withheld } from '../fault.ts'
+import { isUndecided, leftUndecided, type SchemaFault, Withheld } from '../fault.ts'
 import type { PayloadCodec } from '../payload.ts'
 import type { Metadata, RuleSet, Schema } from '../schema.ts'
 import { compileAvroTree, tagsInAvro } from './avro-tree.ts'
@@ -18,10 +18,15 @@ export interface ShowOptions {
   readonly tagged: boolean
   /** Whether the reader may see fields with the tag; nobody may where it is absent. */
   readonly mayRead?: (tag: string) => boolean
+  /** It has been decided, elsewhere, that the bytes fit the schema. */
+  readonly fits?: boolean
 }
 
 export interface ContractCodec extends PayloadCodec {
-  /** JSON text of the bytes from `from` to the end, masked. Withheld where a rule of reading refuses it, or where it is too large to be masked. */
+  /**
+   * JSON text of the bytes from `from` to the end, masked. Withheld where a rule of reading refuses it, where it is too large to be masked, or (`isUndecided`) where
+   * it takes long to say whether it fits.
+   */
   decode(bytes: Buffer, from: number, how: ShowOptions): string | SchemaFault
   /** Whether the bytes may be shown as they are: why not, or null. */
   withholds(bytes: Buffer, from: number, mayRead: (tag: string) => boolean): Withheld | null
@@ -70,8 +75,8 @@ export function contractCodec(plain: PayloadCodec, terms: ContractTerms): Contra
     const { mayRead = () => false } = how
     if (reading.length === 0 && tags.every(mayRead)) return plain.decode(bytes, from, how)
     // The bytes of what does not fit are not shown either: there may be anything in them.
-    const fault = plain.check(bytes, from)
-    if (fault !== null) return new Withheld(fault.pointer, fault.reason)
+    const fault = how.fits === true ? null : plain.check(bytes, from)
+    if (fault !== null) return isUndecided(fault) ? leftUndecided(new Withheld(fault.pointer, fault.reason)) : new Withheld(fault.pointer, fault.reason)
     const tree = judge(reading, 'READ', bytes, from)
     return 'reason' in tree ? new Withheld(tree.pointer, tree.reason) : maskedJson(tree, { tagged: how.tagged, mayRead })
   }

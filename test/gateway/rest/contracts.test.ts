@@ -208,4 +208,15 @@ describe('a payload that the event loop gives up on', () => {
     const framed = [fits, young, wrong].map(value => ({ key: null, value: Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), Buffer.from(JSON.stringify(value))]) }))
     expect(await schemaValidation(gateway.parts.registry, gateway.backend).check(topic!, framed, 'kafka')).toMatchObject([null, broken, unfit])
   })
+
+  it('is masked for its readers all the same, and withheld where it turns out not to fit', async () => {
+    const properties = { ssn: { type: 'string', 'confluent:tags': ['PII'] }, ...Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`p${at}`, { type: 'string', maxLength: 5 }])) }
+    const gateway = await withContract({ schema: JSON.stringify({ type: 'object', properties }), schemaType: 'JSON' })
+    expect((await produce(gateway, { ssn: '123-45', p1: 'x' })).status).toBe(200)
+    expect(await produce(gateway, { ssn: '123-45', p1: 'too long' })).toMatchObject({ status: 422, body: { faults: [{ pointer: '/p1', reason: 'must NOT have more than 5 characters' }] } })
+    const misfit = Buffer.concat([Buffer.from([0, 0, 0, 0, 1]), Buffer.from('{"ssn":"123-45","p1":1}')]).toString('base64')
+    expect((await gateway.as(admin).post('/topics/people').type(binary).send({ records: [{ value: misfit }] })).status).toBe(200)
+    expect(await read(gateway, 'bob')).toMatchObject([{ value: { ssn: '***', p1: 'x' } }, { value: null, value_error: 'must be string' }])
+    expect((await read(gateway, admin))[0]).toMatchObject({ value: { ssn: '123-45', p1: 'x' } })
+  })
 })

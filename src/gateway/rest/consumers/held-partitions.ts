@@ -125,7 +125,7 @@ export class HeldPartitions {
       let position = endOf(slice, from)
       const before = records.length
       for (const record of recordsFrom(slice.batches, from)) {
-        const text = print(at.partition, record)
+        const text = await print(at.partition, record)
         isFull = characters >= how.charactersMax || !how.hold(Buffer.byteLength(text))
         if (isFull) {
           position = record.offset

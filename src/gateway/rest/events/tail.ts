@@ -93,7 +93,7 @@ async function round(
       for (const record of records) {
         if (isOver()) return { seen, count }
         cursor.set(partition, record.offset + 1)
-        await out.write(`id: ${formatCursor(cursor)}\ndata: ${print(partition, record).replaceAll('\n', '\ndata: ').replaceAll('\r', ' ')}\n\n`)
+        await out.write(`id: ${formatCursor(cursor)}\ndata: ${(await print(partition, record)).replaceAll('\n', '\ndata: ').replaceAll('\r', ' ')}\n\n`)
         count++
       }
     }
