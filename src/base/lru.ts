@@ -25,7 +25,11 @@ export class Lru<K, V> {
   set(key: K, value: V): void {
     this.#entries.delete(key)
     this.#entries.set(key, value)
-    if (this.#entries.size <= this.#countMax) return
+    if (this.#entries.size > this.#countMax) this.evictOldest()
+  }
+
+  /** Of at least one entry. */
+  evictOldest(): void {
     const [oldest] = this.#entries as Iterable<[K, V]>
     this.#entries.delete(oldest![0])
     this.#evicted?.(oldest![0], oldest![1])

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { Lru } from '../base/lru.ts'
+import { WeighedLru } from '../base/weighed-lru.ts'
 import { besideSubject, contextOf, defaultContext } from './contexts.ts'
 import { InvalidSchema } from './errors.ts'
 import type { SchemaFault } from './fault.ts'
@@ -14,25 +15,24 @@ import { lengthOf, type SchemaSource, sourceOf } from './workshop/source.ts'
 import { PayloadChecks } from './workshop/payload-checks.ts'
 import { TooMuch, Workshop } from './workshop/workshop.ts'
 
-/** Schemas parsed lately, by guid: parsing costs milliseconds and a transitive check asks for the whole history. */
-const parsedSchemasMax = 1_000
-/** Texts parsed lately: REST producers send theirs with each request. Longer ones and ones with references are parsed each time. */
-const textsMax = 200
-const textCharactersMax = 64 * 1024
+/** Schemas parsed lately, by guid: parsing costs milliseconds and a transitive check asks for the whole history. Weights are characters, of which each takes many bytes. */
+const parsedSchemasMax = { countMax: 1_000, weightMax: 16 * 1024 * 1024 }
+/** Texts parsed lately: REST producers send theirs with each request, and a registration looks at its own several times. Ones with references are parsed each time. */
+const textsMax = { countMax: 200, weightMax: 4 * 1024 * 1024 }
 /** Compiled encoders and checks, by context and schema id; with the guid, because what had an id may be deleted and another schema imported with it. */
-const codecsMax = 1_000
+const codecsMax = { countMax: 1_000, weightMax: 16 * 1024 * 1024 }
 const referencesDepthMax = 32
 /** Characters of a schema and all that it refers to up to which it is dealt with on the event loop; larger ones go to the workshop first. */
-const charactersOnLoopMax: { readonly [type in SchemaType]?: number } = { JSON: 8 * 1024 }
+const charactersOnLoopMax: { readonly [type in SchemaType]?: number } = { JSON: 8 * 1024, PROTOBUF: 32 * 1024 }
 const charactersOnLoopMaxOfOthers = 64 * 1024
 /** Large texts that were found good. */
 const examinedMax = 1_000
 
 export class Schemas {
   readonly #store: Store
-  readonly #parsed = new Lru<string, Schema | InvalidSchema>(parsedSchemasMax)
-  readonly #texts = new Lru<string, Schema>(textsMax)
-  readonly #codecs = new Lru<string, ContractCodec | InvalidSchema>(codecsMax)
+  readonly #parsed = new WeighedLru<string, Schema | InvalidSchema>(parsedSchemasMax)
+  readonly #texts = new WeighedLru<string, Schema>(textsMax)
+  readonly #codecs = new WeighedLru<string, ContractCodec | InvalidSchema>(codecsMax)
 
   readonly #examined = new Lru<string, true>(examinedMax)
   readonly #workshop = new Workshop()
@@ -98,7 +98,7 @@ export class Schemas {
       if (!(error instanceof InvalidSchema)) throw error
       schema = error
     }
-    this.#parsed.set(key, schema)
+    this.#parsed.set(key, schema, version.schema.length)
     return schema
   }
 
@@ -118,18 +118,18 @@ export class Schemas {
       if (!(error instanceof InvalidSchema)) throw error
       codec = error
     }
-    this.#codecs.set(key, codec)
+    this.#codecs.set(key, codec, version.schema.length)
     return codec
   }
 
   /** A schema that a client sends; `strict` holds it to every rule. Throws InvalidSchema. */
   parse(type: SchemaType, text: string, references: readonly ResolvedReference[], how: { normalize: boolean; strict: boolean }): Schema {
-    const isKept = references.length === 0 && text.length <= textCharactersMax
+    const isKept = references.length === 0
     const key = `${type} ${how.normalize} ${how.strict} ${text}`
     const known = isKept ? this.#texts.get(key) : undefined
     if (known !== undefined) return known
     const schema = parseSchema(type, text, references, { ...how, isExamined: this.#examined.get(textKey(type, text, references)) === true })
-    if (isKept) this.#texts.set(key, schema)
+    if (isKept) this.#texts.set(key, schema, text.length)
     return schema
   }
 
