@@ -2,6 +2,7 @@
 // and for being compiled once, and not for each record.
 import type { SchemaFault } from '../fault.ts'
 import type { Schema } from '../schema.ts'
+import type { JobOutput } from './jobs.ts'
 import { sourceOf } from './source.ts'
 import { TooMuch, type Workshop } from './workshop.ts'
 
@@ -19,6 +20,8 @@ export class PayloadChecks {
   readonly #workshop: Workshop
   /** By schema, what has come since the event loop's last turn. */
   readonly #gathered = new Map<Schema, Waiting[]>()
+  /** Settles when no job of these is under way. */
+  #before: Promise<unknown> = Promise.resolve()
 
   constructor(workshop: Workshop) {
     this.#workshop = workshop
@@ -50,13 +53,22 @@ export class PayloadChecks {
   }
 
   async #checkTogether(schema: Schema, together: readonly Waiting[]): Promise<void> {
-    const outcome = await this.#workshop.run('check', { source: sourceOf(schema), payloads: together.map(({ payload }) => new Uint8Array(payload)) })
+    const outcome = await this.#inTurn(schema, together)
     if (!(outcome instanceof TooMuch)) {
       for (const [nth, { done }] of together.entries()) done('invalid' in outcome ? { pointer: '', reason: outcome.invalid } : outcome[nth] ?? null)
     } else if (together.length > 1) {
       // One may have taken the time of all.
       for (const alone of together) await this.#checkTogether(schema, [alone])
     } else together[0]!.done({ pointer: '', reason: `is too complex to be validated against this schema: that ${outcome.reason}` })
+  }
+
+  /** One job at a time: the workshop refuses work when much waits there already, which is no fault of the payloads. */
+  async #inTurn(schema: Schema, together: readonly Waiting[]): Promise<JobOutput<'check'> | TooMuch> {
+    const job = this.#before.then(() => (
+      this.#workshop.run('check', { source: sourceOf(schema), payloads: together.map(({ payload }) => new Uint8Array(payload)) })
+    ))
+    this.#before = job.catch(() => {})
+    return await job
   }
 }
 
