@@ -9,7 +9,7 @@ import type { SchemaFault } from '../fault.ts'
 
 /** Records within records of a recursive schema. */
 export const dataDepthMax = 256
-const shortTextMax = 128
+const shortTextMax = 48
 
 /** Of an array whose count alone could fill the memory. */
 export const emptyItems = 'has items that take no bytes, which are not taken in arrays'
