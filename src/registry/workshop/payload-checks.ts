@@ -9,6 +9,8 @@ import { TooMuch, type Workshop } from './workshop.ts'
 /** Of one job: its time is bounded, and so must be what it has to do. */
 const payloadsPerJobMax = 256
 const bytesPerJobMax = 1024 * 1024
+/** Payloads that took all the time there is, of those that came together: no more are tried then, since others wait. */
+const tooLongMax = 4
 
 interface Waiting {
   readonly payload: Buffer
@@ -43,23 +45,31 @@ export class PayloadChecks {
   async #checkGathered(schema: Schema): Promise<void> {
     const gathered = this.#gathered.get(schema)!
     this.#gathered.delete(schema)
+    const patience = { left: tooLongMax }
     for (const together of slicesOf(gathered)) {
       try {
-        await this.#checkTogether(schema, together)
+        await this.#checkTogether(schema, together, patience)
       } catch (error) {
         for (const { failed } of together) failed(error)
       }
     }
   }
 
-  async #checkTogether(schema: Schema, together: readonly Waiting[]): Promise<void> {
+  async #checkTogether(schema: Schema, together: readonly Waiting[], patience: { left: number }): Promise<void> {
+    if (patience.left <= 0) {
+      for (const { done } of together) done({ pointer: '', reason: `was not validated: ${tooLongMax} payloads that came with it take too long` })
+      return
+    }
     const outcome = await this.#inTurn(schema, together)
     if (!(outcome instanceof TooMuch)) {
       for (const [nth, { done }] of together.entries()) done('invalid' in outcome ? { pointer: '', reason: outcome.invalid } : outcome[nth] ?? null)
     } else if (together.length > 1) {
       // One may have taken the time of all.
-      for (const alone of together) await this.#checkTogether(schema, [alone])
-    } else together[0]!.done({ pointer: '', reason: `is too complex to be validated against this schema: that ${outcome.reason}` })
+      for (const alone of together) await this.#checkTogether(schema, [alone], patience)
+    } else {
+      patience.left--
+      together[0]!.done({ pointer: '', reason: `is too complex to be validated against this schema: that ${outcome.reason}` })
+    }
   }
 
   /** One job at a time: the workshop refuses work when much waits there already, which is no fault of the payloads. */
