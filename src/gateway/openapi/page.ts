@@ -52,7 +52,7 @@ ${sections.join('\n')}
 function operationHtml({ path, method, operation }: { path: string; method: string; operation: Shown }): string {
   const { summary, description, parameters = [], requestBody, responses, operationId } = operation
   const rows = parameters.map(one => `<tr><td><code>${escaped(one.name)}</code></td><td>${one.in}${one.required === true ? ', required' : ''}</td><td>${marked(one.description)}</td></tr>`)
-  return `<details id="${idOf(operationId)}"><summary><b>${method.toUpperCase()}</b> <code>${escaped(path)}</code> ${escaped(summary)}</summary>
+  return `<details id="${idOf(operationId)}"><summary><b>${method.toUpperCase()}</b> <code>${escaped(path)}</code> ${marked(summary)}</summary>
 ${description === undefined ? '' : `<p>${marked(description)}</p>`}
 ${rows.length === 0 ? '' : `<h3>Parameters</h3><table>${rows.join('')}</table>`}
 ${requestBody === undefined ? '' : `<h3>Body</h3>${contentHtml(requestBody.content)}`}
