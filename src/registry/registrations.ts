@@ -5,7 +5,7 @@ import type { Comparisons } from './comparisons.ts'
 import { contextOf, isValidSubject } from './contexts.ts'
 import { refusals, RegistryRefusal } from './errors.ts'
 import { type Metadata, withConfluentVersion } from './metadata.ts'
-import { isReadOnly, takesIds } from './modes.ts'
+import { isReadOnly, type Mode, takesIds } from './modes.ts'
 import { mergedRuleSets, type RuleSet, withoutRules } from './rule-set.ts'
 import type { Settings } from './settings.ts'
 import type { Change, SchemaVersion, Store } from './store.ts'
@@ -19,6 +19,8 @@ export interface RegisterOptions {
   readonly force?: boolean
   /** Versions below this one are not compared with it. */
   readonly comparedFrom?: number
+  /** The subject's own mode does not count, only those above it: for an API in which that mode has exceptions. */
+  readonly pastOwnMode?: boolean
 }
 
 /** What a version is to have beside what it has. */
@@ -68,7 +70,7 @@ export class Registrations {
     // What is registered already needs neither the queue nor permission to write.
     const found = this.#registered(subject, request, how)
     if (found !== undefined) return found
-    const forbidden = this.#forbidden(subject, request)
+    const forbidden = this.#forbidden(subject, request, how)
     if (forbidden !== null) return forbidden
     const tagged = this.#candidates.tagged(request)
     const whole = tagged instanceof RegistryRefusal ? tagged : this.#candidates.propagated(tagged, this.#store.latest(subject))
@@ -79,7 +81,7 @@ export class Registrations {
 
   /** Why a schema that is large is refused, found beside the event loop before its turn comes; null where nothing stands against it so far. */
   async #examined(subject: string, request: SchemaRequest, how: RegisterOptions): Promise<RegistryRefusal | null> {
-    const isCompared = how.force !== true && !takesIds(this.#settings.mode(subject))
+    const isCompared = how.force !== true && !takesIds(this.#mode(subject, how))
     return await this.#comparisons.examine(subject, request) ?? (isCompared ? await this.#comparisons.compareBeside(subject, request, how) : null)
   }
 
@@ -89,7 +91,7 @@ export class Registrations {
     const now = find()
     if (now instanceof RegistryRefusal) return now
     const first = this.#tagged(now, request)
-    const refused = first instanceof RegistryRefusal ? first : this.#forbidden(now.subject, first) ?? await this.#examined(now.subject, first, how)
+    const refused = first instanceof RegistryRefusal ? first : this.#forbidden(now.subject, first, how) ?? await this.#examined(now.subject, first, how)
     if (refused !== null) return refused
     return this.#queue.exclusively(async () => {
       const found = find()
@@ -119,9 +121,9 @@ export class Registrations {
   async registerNow(subject: string, asSent: SchemaRequest, how: RegisterOptions): Promise<SchemaVersion | RegistryRefusal> {
     const request = this.#candidates.tagged(asSent)
     if (request instanceof RegistryRefusal) return request
-    const forbidden = this.#forbidden(subject, request)
+    const forbidden = this.#forbidden(subject, request, how)
     if (forbidden !== null) return forbidden
-    const mode = this.#settings.mode(subject)
+    const mode = this.#mode(subject, how)
     const asked = request.id !== undefined && request.id >= 0 ? request.id : undefined
     const raced = this.#registered(subject, request, how)
     if (raced !== undefined) return raced
@@ -179,9 +181,13 @@ export class Registrations {
     return meant !== undefined && (id < 0 || id === meant.id) ? meant : undefined
   }
 
+  #mode(subject: string, { pastOwnMode = false }: RegisterOptions): Mode {
+    return this.#settings.mode(subject, { own: !pastOwnMode })
+  }
+
   /** Why the subject's mode does not let it be registered. */
-  #forbidden(subject: string, { id = -1 }: SchemaRequest): RegistryRefusal | null {
-    const mode = this.#settings.mode(subject)
+  #forbidden(subject: string, { id = -1 }: SchemaRequest, how: RegisterOptions): RegistryRefusal | null {
+    const mode = this.#mode(subject, how)
     if (isReadOnly(mode)) return refusals.readOnly(subject)
     if (id >= 0) return takesIds(mode) ? null : refusals.notInImportMode(subject)
     return mode === 'READWRITE' ? null : refusals.notInReadWriteMode(subject)

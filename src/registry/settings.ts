@@ -53,10 +53,14 @@ export class Settings {
     })
   }
 
-  /** The mode in force: that of the subject, its context or all contexts, the nearest first; but READONLY_OVERRIDE of the whole registry is above them. */
-  mode(subject: string | null): Mode {
+  /**
+   * The mode in force: that of the subject, its context or all contexts, the nearest first; but READONLY_OVERRIDE of the whole registry is above them. Without
+   * `own`, what would hold if the subject had none.
+   */
+  mode(subject: string | null, { own = true }: { readonly own?: boolean } = {}): Mode {
     for (const scope of [null, globalScope]) if (this.#store.mode(scope) === 'READONLY_OVERRIDE') return 'READONLY_OVERRIDE'
-    return scopesAbove(subject).map(scope => this.#store.mode(scope)).find(mode => mode !== undefined) ?? 'READWRITE'
+    const scopes = scopesAbove(subject).slice(own ? 0 : 1)
+    return scopes.map(scope => this.#store.mode(scope)).find(mode => mode !== undefined) ?? 'READWRITE'
   }
 
   /** IMPORT wants a scope without subjects, unless `force`; what was soft-deleted in it is then gone for good. */

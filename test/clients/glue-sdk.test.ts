@@ -140,10 +140,16 @@ describe('schemas through Glue', () => {
   })
 
   test('DISABLED lets the first version in, and none after it', async () => {
-    const { glue } = await start()
+    const { glue, gateway } = await start()
     await glue.send(new CreateSchemaCommand({ SchemaName: 'orders-value', DataFormat: 'AVRO', Compatibility: 'DISABLED' }))
     expect(await glue.send(new GetSchemaCommand({ SchemaId: orders }))).toMatchObject({ Compatibility: 'DISABLED', NextSchemaVersion: 1 })
+    const { store } = gateway.parts.registry
+    const modes: unknown[] = []
+    const apply = store.apply.bind(store)
+    store.apply = change => { apply(change); modes.push(store.mode('orders-value')) }
     expect(await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('id') }))).toMatchObject({ VersionNumber: 1, Status: 'AVAILABLE' })
+    // At no time may anybody else register: neither while it is let in, nor where the server ends in between.
+    expect(new Set(modes)).toEqual(new Set(['READONLY']))
     expect(await refusalOf(glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('other') })))).toContain('DISABLED does not allow versioning')
     expect(await glue.send(new RegisterSchemaVersionCommand({ SchemaId: orders, SchemaDefinition: record('id') }))).toMatchObject({ VersionNumber: 1 })
     expect(await glue.send(new DeleteSchemaCommand({ SchemaId: orders }))).toMatchObject({ Status: 'DELETING' })

@@ -43,12 +43,8 @@ export const registerSchemaVersion = serve(operation({
     // DISABLED lets the first version in, and none after it.
     const isFirst = found.versions.length === 0 && registry.store.mode(subject) === 'READONLY'
     if (isDisabled && !isFirst) return errors.disabled(input.SchemaId)
-    const lifted = isFirst ? await registry.deleteMode(subject) : undefined
-    if (lifted instanceof RegistryRefusal) return lifted
     const checkpoint = found.note?.checkpoint
-    const made = await registry.register(subject, request, { normalize: undefined, ...checkpoint !== undefined && { comparedFrom: checkpoint } })
-    const disabled = isFirst ? await registry.updateMode(subject, 'READONLY') : undefined
-    if (disabled instanceof RegistryRefusal) return disabled
+    const made = await registry.register(subject, request, { normalize: undefined, pastOwnMode: isFirst, ...checkpoint !== undefined && { comparedFrom: checkpoint } })
     if (made instanceof RegistryRefusal && made.code !== incompatibleCode) return made
     if (!(made instanceof RegistryRefusal)) {
       const { note } = found
