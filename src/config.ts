@@ -45,6 +45,7 @@ export const settings = {
   'rate.limit.bytes.in.per.second': setting(bytes, 0, 'Most bytes a second that one principal may send to the gateway; 0: no limit.'),
   'rate.limit.bytes.out.per.second': setting(bytes, 0, 'Most bytes a second that the gateway sends to one principal; 0: no limit.'),
   'kinesis.limits': setting(z.enum(['aws', 'off']), 'aws', 'Per-shard limits of the Kinesis API: aws (1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out) or off.'),
+  'kinesis.transition.ms': setting(milliseconds, 0, 'How long a stream shows CREATING, UPDATING or DELETING before a change has its effect; 0: at once.'),
   'kinesis.region': setting(z.string().regex(/^[a-z0-9-]+$/), 'us-east-1', 'Region shown in ARNs.'),
   'kinesis.account': setting(z.string().regex(/^\d{12}$/), '000000000000', 'Account id shown in ARNs.'),
   'auto.create.topics.enable': setting(flag, false, 'Whether asking for a topic\'s metadata creates it (always with dev unless set).'),

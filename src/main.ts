@@ -156,7 +156,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   const { dev, host } = config
   const { access, accessKeys, audit, backend, certificates, directoryOf, down, engine, judgeFor, logger, metrics, registry, roster, validation, world } = parts
   const { clock, random, network } = world
-  const { logs, admin, groups } = backend
+  const { logs, admin, groups, documents } = backend
   const port = (name: PortSetting): number => (config[name] === 0 ? 0 : config[name] + config['port.offset'])
   const place = { region: config['kinesis.region'], account: config['kinesis.account'] }
   const autoCreateTopics = config['auto.create.topics.enable']
@@ -186,7 +186,8 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   metrics.watch({ ...backend, brokers })
 
   const handler = createKinesisHandler({
-    logs, admin, access, accessKeys, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'], tokenSecret: certificates.tokenKey,
+    logs, admin, access, accessKeys, documents, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'],
+    transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey,
     loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   })

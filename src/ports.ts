@@ -22,7 +22,7 @@ export type RefusalCode =
   | 'inconsistent-group-protocol' | 'invalid-session-timeout' | 'fenced-instance-id' | 'group-max-size-reached' | 'offset-metadata-too-large'
   | 'coordinator-load-in-progress' | 'coordinator-not-available' | 'not-coordinator' | 'group-subscribed-to-topic'
   // who may do what
-  | 'authorization-failed' | 'duplicate-resource' | 'resource-not-found'
+  | 'authorization-failed' | 'duplicate-resource' | 'resource-not-found' | 'version-conflict'
   | 'request-timed-out' | 'unsupported'
 
 /** One record that was refused: its index in the batch that was sent, and why. */
@@ -178,6 +178,39 @@ export interface Partition {
   readonly removingReplicas: readonly number[]
   /** When this partition came to be: part of a Kinesis sequence number. Milliseconds since the epoch. */
   readonly createdAtMs: number
+  /** Once its topic has been resharded: the hash keys that are this partition's, and whose place it took. Changes only with a new Topic object. */
+  readonly shard?: Shard
+  /** It takes no records any more, and never will. Changes only with a new Topic object. */
+  readonly seal?: Seal
+}
+
+/** Hash keys from `start` to `end`, both included: decimal digits of 0 to 2^128-1. */
+export interface HashKeyRange {
+  readonly start: string
+  readonly end: string
+}
+
+export interface Shard {
+  readonly hashKeys: HashKeyRange
+  /** The partitions whose place it took: none, one (a split), or two (a merge). Nothing is in it that was there before these were sealed. */
+  readonly parents: readonly number[]
+}
+
+export interface Seal {
+  /** Where the log ends for good; -1 as long as its leader has not said so. */
+  readonly endOffset: number
+  readonly atMs: number
+}
+
+/** Partitions that are closed, and those that take their place, which get the next free indexes in their order. */
+export interface ReshardPlan {
+  /** How many partitions the topic had when this was planned: refused where it has more by now. */
+  readonly partitions: number
+  /** The hash keys of each partition so far; they count where the topic was never resharded before, and must be what it has otherwise. */
+  readonly hashKeys: readonly HashKeyRange[]
+  readonly closes: readonly number[]
+  /** `isClosed`: only a step between two others (a shard that is split and merged by one plan), sealed and empty from the start. */
+  readonly opens: readonly (Shard & { readonly isClosed: boolean })[]
 }
 
 export interface Topic {
@@ -296,6 +329,11 @@ export interface Admin {
   createTopic(topic: NewTopic, how: { validateOnly: boolean }): Promise<Topic | Refusal>
   deleteTopic(name: string): Promise<null | Refusal>
   createPartitions(name: string, count: number, how: { validateOnly: boolean; assignment?: readonly (readonly number[])[] }): Promise<Topic | Refusal>
+  /**
+   * Splits and merges partitions as shards: all of the plan or nothing. When it resolves, what is closed is sealed and its end known, and what took its place
+   * takes records: anything in there came after everything in its parents.
+   */
+  reshard(name: string, plan: ReshardPlan): Promise<Topic | Refusal>
   describeConfigs(resource: ConfigResource): Promise<readonly ConfigEntry[] | Refusal>
   /** All changes or none. */
   alterConfigs(resource: ConfigResource, changes: readonly ConfigChange[], how: { validateOnly: boolean }): Promise<null | Refusal>
@@ -561,6 +599,33 @@ export interface AccessKeys {
   remove(id: string): Promise<null | Refusal>
 }
 
+// ----------------------------------------------------------------------------------------------------------- documents
+
+/** What a facade alone knows of: its own small facts about streams, consumers, keys. */
+export type DocumentKind = 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key'
+
+export interface Document {
+  readonly kind: DocumentKind
+  readonly key: string
+  /** JSON text. */
+  readonly value: string
+  /** Grows with each change of this document; a document that is made anew starts at 1. */
+  readonly version: number
+  /** The topic (by id) that it is about, and with which it goes; null: it stands for itself. */
+  readonly topicId: string | null
+}
+
+/** Kept in the catalog, next to what they are about. A document object stays the same until it changes. */
+export interface Documents {
+  /** Synchronous, because requests ask all the time. */
+  find(kind: DocumentKind, key: string): Document | undefined
+  /** Sorted by key. */
+  all(kind: DocumentKind): readonly Document[]
+  /** Durable when it resolves. Refused ('version-conflict') where the present version is not `ifVersion` (0: there is none). */
+  put(document: Omit<Document, 'version'>, ifVersion: number): Promise<Document | Refusal>
+  remove(kind: DocumentKind, key: string, ifVersion: number): Promise<null | Refusal>
+}
+
 // ---------------------------------------------------------------------------------------------------------- validation
 
 /** Where a record came in; 'redrive': out of a dead-letter topic. */
@@ -631,4 +696,5 @@ export interface Backend extends AsyncDisposable {
   readonly groups: Groups
   readonly acls: AclStore
   readonly accessKeys: AccessKeys
+  readonly documents: Documents
 }

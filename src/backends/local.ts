@@ -10,7 +10,7 @@ import type { GroupCommand, GroupReplies } from '../engine/groups/commands.ts'
 import type { Groups as GroupMachine } from '../engine/groups/groups.ts'
 import type { Replica } from '../engine/replication/replica.ts'
 import {
-  type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Groups, type LogDirectory, type Logs, type PartitionRef, Refusal,
+  type AccessKeys, type AclStore, type Admin, type Backend, type CommitRequest, type Documents, type Groups, type LogDirectory, type Logs, type PartitionRef, Refusal,
   type RefusalCode, type ReplicaStatus, registryTopics, type Topic,
 } from '../ports.ts'
 import { appendOnce, atLeader, patiently } from './patience.ts'
@@ -122,6 +122,7 @@ function backendOf(view: View): Backend {
     groups: groupsOf(view),
     acls: aclsOf(view),
     accessKeys: accessKeysOf(view),
+    documents: documentsOf(view),
     [Symbol.asyncDispose]: async () => {},
   }
 }
@@ -169,6 +170,9 @@ function adminOf(view: View): Admin {
     },
     createPartitions: async (name, count, { validateOnly, assignment }) =>
       registryFault('invalid-request', name) ?? view.submit({ type: 'create-partitions', name, count, assignment, validateOnly }),
+    async reshard(name) {
+      return new Refusal('unsupported', `topic ${name} cannot be resharded: the engine does not do that yet`)
+    },
     async describeConfigs({ type, name }) {
       const image = view.image()
       if (type === 'broker') return image.brokerFault(name) ?? image.configs.describeBroker(name)
@@ -307,6 +311,15 @@ function accessKeysOf({ image, submit }: View): AccessKeys {
     all: () => image().accessKeys,
     add: key => submit({ type: 'add-access-key', key }),
     remove: id => submit({ type: 'remove-access-key', id }),
+  }
+}
+
+function documentsOf({ image, submit }: View): Documents {
+  return {
+    find: (kind, key) => image().documents.find(kind, key),
+    all: kind => image().documents.all(kind),
+    put: (document, ifVersion) => submit({ type: 'put-document', document, ifVersion }),
+    remove: (kind, key, ifVersion) => submit({ type: 'remove-document', kind, key, ifVersion }),
   }
 }
 

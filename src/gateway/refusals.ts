@@ -66,6 +66,7 @@ const answers = {
   'authorization-failed': { status: 403, errorCode: 40301 },
   'duplicate-resource': { status: 409, errorCode: 409 },
   'resource-not-found': { status: 404, errorCode: 404 },
+  'version-conflict': { status: 409, errorCode: 409 },
   'request-timed-out': { status: 503, errorCode: 50003 },
   unsupported: { status: 501, errorCode: 501 },
 } as const satisfies Record<RefusalCode, Answer>

@@ -86,6 +86,7 @@ const codeByRefusal = {
   'authorization-failed': ErrorCode.CLUSTER_AUTHORIZATION_FAILED,
   'duplicate-resource': ErrorCode.DUPLICATE_RESOURCE,
   'resource-not-found': ErrorCode.RESOURCE_NOT_FOUND,
+  'version-conflict': ErrorCode.INVALID_REQUEST,
   'request-timed-out': ErrorCode.REQUEST_TIMED_OUT,
   // The backend behind the port lacks the operation: no version of the request would work, and clients take this code as final.
   'unsupported': ErrorCode.UNSUPPORTED_VERSION,

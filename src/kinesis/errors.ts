@@ -126,6 +126,7 @@ const awsTypes = {
   'authorization-failed': 'AccessDeniedException',
   'duplicate-resource': 'InternalFailure',
   'resource-not-found': 'ResourceNotFoundException',
+  'version-conflict': 'ResourceInUseException',
   'request-timed-out': 'InternalFailure',
   'unsupported': 'InvalidArgumentException',
 } as const satisfies Record<RefusalCode, AwsErrorType>

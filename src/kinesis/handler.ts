@@ -1,7 +1,7 @@
 // One Kinesis request from its bytes to its answer, whatever transport brought it. The checks come in AWS's order, top to bottom: CORS, method, body,
 // content type, JSON, operation, signature, types, constraints, rules across members, access, and then the operation itself.
 import { hash, webcrypto } from 'node:crypto'
-import type { Access, AccessKeys, Admin, Logs, Validation } from '../ports.ts'
+import type { Access, AccessKeys, Admin, Documents, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
@@ -22,6 +22,7 @@ export interface KinesisHandlerOptions {
   readonly admin: Admin
   readonly access: Access
   readonly accessKeys: AccessKeys
+  readonly documents: Documents
   readonly validation: Validation
   readonly clock: Clock
   readonly random: Random
@@ -31,6 +32,8 @@ export interface KinesisHandlerOptions {
   readonly profile: ThroughputProfile
   /** How many shards all streams together may have. */
   readonly shardLimit?: number
+  /** How long a stream shows CREATING, UPDATING or DELETING; 0 unless given. */
+  readonly transitionMs?: number
   /** What iterators and page tokens are sealed with; if it outlives the process, so do they. */
   readonly tokenSecret?: string | Buffer
   /**
@@ -88,10 +91,11 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   const throughput = new Throughput(clock, options.profile)
   const verifier = new SigV4Verifier({ clock, accessKeys: options.accessKeys, region, service: 'kinesis' })
   const services: Services = {
-    logs: options.logs, admin: options.admin, access: options.access, validation: options.validation, clock, region, account, throughput,
+    logs: options.logs, admin: options.admin, access: options.access, documents: options.documents, validation: options.validation, clock, region, account, throughput,
     tokens: new Tokens(random, options.tokenSecret),
     pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
     shardLimit: options.shardLimit ?? shardLimitDefault,
+    transitionMs: options.transitionMs ?? 0,
   }
 
   async function handle(request: KinesisRequest): Promise<KinesisResponse> {

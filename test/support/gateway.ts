@@ -59,7 +59,8 @@ export async function testGateway(overrides: Partial<GatewayParts> = {}, { broke
     version: '0.0.0-test',
     kinesis: {
       handler: createKinesisHandler({
-        logs: backend.logs, admin: backend.admin, access, accessKeys: backend.accessKeys, validation: validatesNothing, clock, random, logger, ...place, profile: 'aws',
+        logs: backend.logs, admin: backend.admin, access, accessKeys: backend.accessKeys, documents: backend.documents,
+        validation: validatesNothing, clock, random, logger, ...place, profile: 'aws',
       }),
       place,
     },

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import {
   Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
-  type Ends, type EpochEnd, type Groups, type Logs, type NewTopic, type PartitionRef, type Position, type ReadOptions, type Seen, type Slice, type Topic,
+  type Document, type Documents, type Ends, type EpochEnd, type Groups, type Logs, type NewTopic, type PartitionRef, type Position, type ReadOptions, type Seen, type Slice, type Topic,
 } from '../../src/ports.ts'
 import { Batch } from '../../src/wire/batch.ts'
 
@@ -35,6 +35,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   const now = options.now ?? Date.now
   const topics = new Map<string, MemoryTopic>()
   const waiting = new Set<() => void>()
+  const documentsByKey = new Map<string, Document>()
   const wake = (): void => { for (const check of waiting) check() }
   let nextProducerId = 1000
 
@@ -63,6 +64,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       const fenced = epochRefusal(how.leaderEpoch)
       if (fenced !== undefined) return fenced
       const topic = topics.get(at.topic)!.topic
+      if (topic.partitions[at.partition]!.seal !== undefined) return new Refusal('sealed-partition', `Partition ${at.topic}-${at.partition} is closed: its topic was resharded.`)
       if (batch.bytes.length > Number(config(topic, 'max.message.bytes'))) {
         return new Refusal('message-too-large', `The request included a message larger than the max message size the server will accept: ${batch.bytes.length}`)
       }
@@ -183,6 +185,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       return topic
     },
     async deleteTopic(name: string) {
+      for (const one of documentsByKey.values()) if (one.topicId === topics.get(name)?.topic.id) documentsByKey.delete(`${one.kind}/${one.key}`)
       if (!topics.delete(name)) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
       wake()
       return null
@@ -190,12 +193,38 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     async createPartitions(name: string, count: number, { validateOnly }) {
       const found = topics.get(name)
       if (found === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
+      if (found.topic.partitions.some(({ shard }) => shard !== undefined)) return new Refusal('invalid-request', `Topic '${name}' was resharded through Kinesis and takes no more partitions.`)
       if (count <= found.logs.length) return new Refusal('invalid-partitions', `The topic ${name} currently has ${found.logs.length} partition(s); ${count} would not be an increase.`)
       const grown = shape(name, found.topic.id, found.topic.createdAtMs, count, found.topic.configs)
       if (validateOnly) return grown
       while (found.logs.length < count) found.logs.push({ batches: [], start: 0, end: 0 })
       found.topic = grown
       return grown
+    },
+    async reshard(name, plan) {
+      const found = topics.get(name)
+      if (found === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
+      if (found.topic.partitions.length !== plan.partitions) return new Refusal('invalid-request', `topic '${name}' has ${found.topic.partitions.length} partitions, not ${plan.partitions}`)
+      const again = plan.closes.find(index => found.topic.partitions[index]?.seal !== undefined)
+      if (again !== undefined) return new Refusal('sealed-partition', `Partition ${name}-${again} is closed already.`)
+      const atMs = now()
+      const before = found.topic.partitions.map((partition, index) => ({
+        ...partition,
+        shard: partition.shard ?? { hashKeys: plan.hashKeys[index]!, parents: [] },
+        ...(plan.closes.includes(index) ? { seal: { endOffset: found.logs[index]!.end, atMs } } : {}),
+      }))
+      const partitions = [...before]
+      for (const { hashKeys, parents, isClosed } of plan.opens) {
+        const createdAtMs = Math.max(atMs, ...parents.map(parent => (Math.floor(partitions[parent]!.createdAtMs / 1_000) + 1) * 1_000))
+        partitions.push({
+          ...before[0]!, index: partitions.length, createdAtMs, shard: { hashKeys, parents },
+          seal: isClosed ? { endOffset: 0, atMs } : undefined,
+        } as (typeof before)[number])
+        found.logs.push({ batches: [], start: 0, end: 0 })
+      }
+      found.topic = { ...found.topic, partitions }
+      wake()
+      return found.topic
     },
     async describeConfigs(resource) {
       const topic = resource.type === 'topic' ? topics.get(resource.name)?.topic : undefined
@@ -330,5 +359,29 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     },
   }
 
-  return { logs, admin, groups, acls, accessKeys, async [Symbol.asyncDispose]() { topics.clear(); wake() } }
+  const conflict = (kind: string, key: string, ifVersion: number): Refusal | undefined => {
+    const version = documentsByKey.get(`${kind}/${key}`)?.version ?? 0
+    return version === ifVersion ? undefined : new Refusal('version-conflict', `the ${kind} '${key}' has version ${version}, not ${ifVersion}`)
+  }
+  const documents: Documents = {
+    find: (kind, key) => documentsByKey.get(`${kind}/${key}`),
+    all: kind => [...documentsByKey.values()].filter(one => one.kind === kind).toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+    async put(document, ifVersion) {
+      const refusal = conflict(document.kind, document.key, ifVersion)
+      if (refusal !== undefined) return refusal
+      if (document.topicId !== null && ![...topics.values()].some(one => one.topic.id === document.topicId)) {
+        return new Refusal('unknown-topic-id', `there is no topic with the id ${document.topicId}`)
+      }
+      const put = { ...document, version: ifVersion + 1 }
+      documentsByKey.set(`${document.kind}/${document.key}`, put)
+      return put
+    },
+    async remove(kind, key, ifVersion) {
+      const refusal = conflict(kind, key, ifVersion)
+      if (refusal === undefined) documentsByKey.delete(`${kind}/${key}`)
+      return refusal ?? null
+    },
+  }
+
+  return { logs, admin, groups, acls, accessKeys, documents, async [Symbol.asyncDispose]() { topics.clear(); wake() } }
 }

@@ -8,6 +8,7 @@ import type { Decision, Machine, TimerChange } from '../machine.ts'
 import { fenceBroker, registerBroker, startCluster, stopBroker, unfenceBrokers, unregisterBroker } from './broker-decisions.ts'
 import type { CatalogCommand, CatalogReply, Registration, Voter } from './commands.ts'
 import { Configs, type DynamicConfigs } from './configs.ts'
+import { DocumentTable, putDocument, removeDocument } from './documents.ts'
 import type { Standing } from './partition-changes.ts'
 import { alterPartitions, balanceLeaders, electLeaders, reassign, replicasOffline, replicasOnline } from './partition-decisions.ts'
 import { type CatalogRecord, decodeRecord, encodeRecord } from './records.ts'
@@ -40,6 +41,7 @@ export interface CatalogOptions {
 export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogReply> {
   readonly configs: Configs
   readonly registrations = new Registrations()
+  readonly documents = new DocumentTable()
   #clusterId: string | undefined
   readonly #topics = new Map<string, HeldTopic>()
   readonly #names = new Map<string, string>()
@@ -184,6 +186,8 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       }
       case 'set-voters': return this.#setVoters(command.voters)
       case 'set-storage-limit': return this.#setStorageLimit(command.brokerId, command.bytes)
+      case 'put-document': return putDocument(this, command)
+      case 'remove-document': return removeDocument(this, command)
     }
   }
 
@@ -218,7 +222,12 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'broker': this.registrations.set(record.broker); break
       case 'broker-removed': this.registrations.remove(record.id); break
       case 'topic': this.#applyTopic(record.topic); break
-      case 'topic-removed': this.#topics.delete(this.#names.get(record.topicId) ?? ''); this.#names.delete(record.topicId); break
+      case 'topic-removed': {
+        this.#topics.delete(this.#names.get(record.topicId) ?? '')
+        this.#names.delete(record.topicId)
+        this.documents.removeTopic(record.topicId)
+        break
+      }
       case 'condemned': {
         const brokers = record.brokers.length > 0 ? record.brokers : this.brokers.map(({ id }) => id)
         this.#condemned.set(record.topicId, { name: record.name, brokers })
@@ -232,6 +241,8 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'access-key-removed': this.#accessKeys.delete(record.id); break
       case 'producer-ids': this.#nextProducerId = Math.max(this.#nextProducerId, record.next); break
       case 'voters': this.#voters = record.voters; break
+      case 'document': this.documents.set(record.document); break
+      case 'document-removed': this.documents.remove(record.kind, record.key); break
     }
     this.#sorted = undefined
     this.#version++
@@ -259,7 +270,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
 
   get size(): number {
     const settings = [...this.#brokerConfigs.values()].reduce((sum, configs) => sum + configs.size, 0)
-    return 3 + this.registrations.size + this.#topics.size + this.#condemned.size + settings + this.#acls.size + this.#accessKeys.size
+    return 3 + this.registrations.size + this.#topics.size + this.#condemned.size + settings + this.#acls.size + this.#accessKeys.size + this.documents.size
   }
 
   *snapshot(): Generator<CatalogRecord> {
@@ -272,6 +283,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     for (const key of this.#accessKeys.values()) yield { type: 'access-key', key }
     yield { type: 'producer-ids', next: this.#nextProducerId }
     if (this.#voters.length > 0) yield { type: 'voters', voters: this.#voters }
+    for (const document of this.documents) yield { type: 'document', document }
   }
 
   resume(): readonly TimerChange<CatalogCommand>[] {

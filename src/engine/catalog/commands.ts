@@ -1,6 +1,6 @@
 // What can be asked of the catalog, and what comes back.
 import type {
-  AccessKey, AclBinding, Broker, ConfigChange, ConfigResource, NewTopic, PartitionRef, Reassignment, Refusal, Topic,
+  AccessKey, AclBinding, Broker, ConfigChange, ConfigResource, Document, DocumentKind, NewTopic, PartitionRef, Reassignment, Refusal, Topic,
 } from '../../ports.ts'
 
 /** One life of a broker: everything in its name carries the epoch it was given when it registered. */
@@ -81,6 +81,8 @@ export type CatalogCommand =
   | { readonly type: 'allocate-producer-ids' }
   | { readonly type: 'set-voters'; readonly voters: readonly Voter[] }
   | { readonly type: 'set-storage-limit'; readonly brokerId: number; readonly bytes: number | null }
+  | { readonly type: 'put-document'; readonly document: Omit<Document, 'version'>; readonly ifVersion: number }
+  | { readonly type: 'remove-document'; readonly kind: DocumentKind; readonly key: string; readonly ifVersion: number }
 
 /** What each command is answered with, besides a Refusal. */
 export interface CatalogReplies {
@@ -113,5 +115,7 @@ export interface CatalogReplies {
   'allocate-producer-ids': number
   'set-voters': null
   'set-storage-limit': null
+  'put-document': Document
+  'remove-document': null
 }
 export type CatalogReply = CatalogReplies[keyof CatalogReplies]

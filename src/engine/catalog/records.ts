@@ -1,7 +1,7 @@
 // The records of `__cluster_metadata`: one kind per entity, each record the whole of its entity, so that the latest record of a key wins and a
 // snapshot is simply every entity once. A partition's state has records of its own, which replace what its topic's record said of it before.
 // Versions only grow, and only by tagged fields.
-import type { AccessKey, AclBinding, BrokerState, Partition, Topic } from '../../ports.ts'
+import type { AccessKey, AclBinding, BrokerState, Document, DocumentKind, Partition, Topic } from '../../ports.ts'
 import type { RecordDraft, RecordView } from '../../wire/batch.ts'
 import { array, boolean, int32, int64, int8, Message, string, uuid } from '../../wire/schema.ts'
 import { kindOf, RecordFormat } from '../record-format.ts'
@@ -28,6 +28,8 @@ export type CatalogRecord =
   /** Ids below `next` have been given out, or may have been. */
   | { readonly type: 'producer-ids'; readonly next: number }
   | { readonly type: 'voters'; readonly voters: readonly Voter[] }
+  | { readonly type: 'document'; readonly document: Document }
+  | { readonly type: 'document-removed'; readonly kind: DocumentKind; readonly key: string }
 
 const one = { versions: '0', flexible: '0+' } as const
 const nobody = '00000000-0000-0000-0000-000000000000'
@@ -100,6 +102,13 @@ const condemned = new RecordFormat({
 })
 const partition = new RecordFormat({ name: 'Partition', kind: 9, version: 0, key: { topicId: uuid, index: int32 }, value: new Message(partitionState, one) })
 const voters = new RecordFormat({ name: 'Voters', kind: 10, version: 0, key: {}, value: new Message({ voters: array({ id: int32, directory: uuid }) }, one) })
+const document = new RecordFormat({
+  name: 'Document',
+  kind: 11,
+  version: 0,
+  key: { kind: string, key: string },
+  value: new Message({ value: string, version: int64, topicId: uuid.default(nobody).tag(0, '0+') }, one),
+})
 
 export function encodeRecord(record: CatalogRecord): RecordDraft {
   switch (record.type) {
@@ -124,6 +133,8 @@ export function encodeRecord(record: CatalogRecord): RecordDraft {
     case 'access-key-removed': return accessKey.encode({ id: record.id }, null)
     case 'producer-ids': return producerIds.encode({}, { next: record.next })
     case 'voters': return voters.encode({}, record)
+    case 'document': return document.encode(record.document, { ...record.document, topicId: record.document.topicId ?? nobody })
+    case 'document-removed': return document.encode(record, null)
   }
 }
 
@@ -165,6 +176,12 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
     case voters.kind: {
       const { value } = voters.decode(view)
       return value === null ? undefined : { type: 'voters', voters: value.voters }
+    }
+    case document.kind: {
+      const { key, value } = document.decode(view)
+      const kind = key.kind as DocumentKind
+      if (value === null) return { type: 'document-removed', kind, key: key.key }
+      return { type: 'document', document: { ...value, kind, key: key.key, topicId: value.topicId === nobody ? null : value.topicId } }
     }
     default: return undefined
   }

@@ -2,6 +2,7 @@
 import { type InputOf, type OutputOf, integer, list, operation, structure, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError } from '../errors.ts'
+import { factsOf, statusOf } from '../stream-facts.ts'
 import { findStream, namedStream, oneStream, recordKiBOf, retentionHours, streamArnOf, streamMembers, streamModeDetails } from '../streams.ts'
 
 export const DescribeStreamSummary = operation({
@@ -38,8 +39,8 @@ async function handle(input: InputOf<typeof DescribeStreamSummary>, context: Con
     StreamDescriptionSummary: {
       StreamName: topic.name,
       StreamARN: streamArnOf(topic.name, context),
-      StreamStatus: 'ACTIVE',
-      StreamModeDetails: { StreamMode: 'PROVISIONED' },
+      StreamStatus: statusOf(factsOf(topic, context), context.clock.now()),
+      StreamModeDetails: { StreamMode: factsOf(topic, context).mode },
       RetentionPeriodHours: retentionHours(topic, context),
       StreamCreationTimestamp: topic.createdAtMs,
       EnhancedMonitoring: [{ ShardLevelMetrics: [] }],

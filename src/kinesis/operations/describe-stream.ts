@@ -2,6 +2,7 @@
 import { type InputOf, type OutputOf, flag, integer, list, operation, structure, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts } from '../errors.ts'
+import { factsOf, statusOf } from '../stream-facts.ts'
 import { shardIndexOf } from '../shard-map.ts'
 import {
   describeShard, findStream, namedStream, oneStream, retentionHours, shardId, shardShape, streamArnOf, streamMembers, streamModeDetails,
@@ -50,8 +51,8 @@ async function handle(input: InputOf<typeof DescribeStream>, context: Context): 
     StreamDescription: {
       StreamName: topic.name,
       StreamARN: streamArnOf(topic.name, context),
-      StreamStatus: 'ACTIVE',
-      StreamModeDetails: { StreamMode: 'PROVISIONED' },
+      StreamStatus: statusOf(factsOf(topic, context), context.clock.now()),
+      StreamModeDetails: { StreamMode: factsOf(topic, context).mode },
       Shards: shards,
       HasMoreShards: end < topic.partitions.length,
       RetentionPeriodHours: retentionHours(topic, context),

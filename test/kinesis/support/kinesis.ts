@@ -20,14 +20,42 @@ export class TestClock implements Clock {
     this.#nowMs = nowMs
   }
 
+  readonly #timers = new Set<{ readonly atMs: number; readonly task: () => void }>()
+
   now(): number { return this.#nowMs }
   monotonic(): number { return this.#nowMs }
-  advance(ms: number): void { this.#nowMs += ms }
-  after(): Timer { throw new Error('the facade sets no timers') }
+
+  /** Runs what is due on the way, in order. */
+  advance(ms: number): void {
+    const toMs = this.#nowMs + ms
+    for (;;) {
+      const [due] = [...this.#timers].filter(({ atMs }) => atMs <= toMs).toSorted((a, b) => a.atMs - b.atMs)
+      if (due === undefined) break
+      this.#timers.delete(due)
+      this.#nowMs = Math.max(this.#nowMs, due.atMs)
+      due.task()
+    }
+    this.#nowMs = toMs
+  }
+
+  after(delayMs: number, task: () => void): Timer {
+    const timer = { atMs: this.#nowMs + delayMs, task }
+    this.#timers.add(timer)
+    const cancel = (): void => void this.#timers.delete(timer)
+    return { cancel, [Symbol.dispose]: cancel }
+  }
 }
 
 /** A clock that runs with the machine's, for real clients. */
-export const realClock: Clock = { now: Date.now, monotonic: () => performance.now(), after: () => { throw new Error('the facade sets no timers') } }
+export const realClock: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  after(delayMs, task) {
+    const timer = setTimeout(task, delayMs).unref()
+    const cancel = (): void => clearTimeout(timer)
+    return { cancel, [Symbol.dispose]: cancel }
+  },
+}
 export const random: Random = { bytes: count => randomBytes(count), uuid: () => randomUUID() }
 
 /** Keeps what is logged, so that a test can ask for silence. */
@@ -73,7 +101,7 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
   const logger = testLogger()
   await backend.accessKeys.add({ id: accessKeyId, secret: secretAccessKey, principal, createdAtMs: 0 })
   const handler = createKinesisHandler({
-    logs: backend.logs, admin: backend.admin, access: testAccess(), accessKeys: backend.accessKeys, validation: validatesNothing, clock, random, logger,
+    logs: backend.logs, admin: backend.admin, access: testAccess(), accessKeys: backend.accessKeys, documents: backend.documents, validation: validatesNothing, clock, random, logger,
     region, account, profile: 'off', ...options,
   })
   async function call(operation: string, input: unknown, how: CallOptions = {}): Promise<Answer> {
