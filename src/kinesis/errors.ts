@@ -50,6 +50,7 @@ export interface Place {
 export const texts = {
   streamNotFound: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} not found.`,
   streamExists: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} already exists.`,
+  streamNotActive: (stream: string, status: string, { account }: Place): string => `Stream ${stream} under account ${account} not ACTIVE, instead in state ${status}`,
   shardNotFound: (shardId: string, stream: string, { account }: Place): string =>
     `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
   badShardId: (shardId: string, stream: string, { account }: Place): string => `Could not find shard ${shardId} in stream ${stream} under account ${account}.`,

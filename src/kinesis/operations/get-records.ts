@@ -3,9 +3,10 @@
 import { type InputOf, type OutputOf, blob, flag, integer, list, long, operation, structure, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
+import { servedStream } from '../lifecycle.ts'
 import { readPage } from '../records.ts'
 import { shardIdOf } from '../shard-map.ts'
-import { findStreamByName, rateExceeded, streamArn, streamArnOf, streamId } from '../streams.ts'
+import { rateExceeded, streamArn, streamArnOf, streamId } from '../streams.ts'
 import { type Issued, type ShardPosition, tokenLifetimeMs } from '../tokens.ts'
 
 const recordsMax = 10_000
@@ -47,8 +48,8 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
     return new AwsError('ExpiredIteratorException', `Iterator expired. The iterator was created at time ${amazonDate(opened.issuedAtMs)} ` +
       `while right now it is ${amazonDate(nowMs)} which is further in the future than the tolerated delay of ${tokenLifetimeMs} milliseconds.`)
   }
-  const topic = await findStreamByName(stream, context)
-  if (topic === undefined || topic.id !== topicId || shardIndex >= topic.partitions.length) {
+  const topic = await servedStream({ StreamName: stream }, context)
+  if (topic instanceof AwsError || topic.id !== topicId || shardIndex >= topic.partitions.length) {
     return notFound(texts.shardNotFound(shardIdOf(shardIndex), stream, context))
   }
   if (input.DryRun === true) return wouldHaveSucceeded()

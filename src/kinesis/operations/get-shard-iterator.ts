@@ -3,8 +3,9 @@ import { Refusal, type Topic } from '../../ports.ts'
 import { type InputOf, type OutputOf, oneOf, operation, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError, wouldHaveSucceeded } from '../errors.ts'
+import { servedStream } from '../lifecycle.ts'
 import { canonicalSequenceNumber, isOfShard, parseSequenceNumber, shardIdOf, shardIndexOf } from '../shard-map.ts'
-import { dryRun, findStreamByName, namedStream, oneStream, rateExceeded, sequenceNumber, shardId, streamMembers } from '../streams.ts'
+import { dryRun, namedStream, oneStream, rateExceeded, sequenceNumber, shardId, streamMembers } from '../streams.ts'
 
 export const GetShardIterator = operation({
   name: 'GetShardIterator',
@@ -33,8 +34,8 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
   if (stream instanceof AwsError) return stream
   const index = shardIndexOf(input.ShardId)
   if (index === undefined) return notFound(texts.badShardId(input.ShardId, stream, context))
-  const topic = await findStreamByName(stream, context)
-  if (topic === undefined || index >= topic.partitions.length) return notFound(texts.shardNotFound(shardIdOf(index), stream, context))
+  const topic = await servedStream({ StreamName: stream }, context)
+  if (topic instanceof AwsError || index >= topic.partitions.length) return notFound(texts.shardNotFound(shardIdOf(index), stream, context))
   const offset = await startOf(input, topic, index, context)
   if (offset instanceof AwsError) return offset
   if (input.DryRun === true) return wouldHaveSucceeded()

@@ -5,9 +5,10 @@ import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
+import { servedStream } from '../lifecycle.ts'
 import { type RecordToPut, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
 import { isOfShard, parseSequenceNumber } from '../shard-map.ts'
-import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamMembers } from '../streams.ts'
+import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamMembers } from '../streams.ts'
 
 export const dataBytesMax = 10_485_760
 export const partitionKey = text().minLength(1).maxLength(256)
@@ -30,7 +31,7 @@ export const PutRecord = operation({
 export const putRecord = serve(PutRecord, { action: 'kinesis:PutRecord', access: { kind: 'needs', operation: 'write', stream: namedStream } }, handle)
 
 async function handle(input: InputOf<typeof PutRecord>, context: Context): Promise<OutputOf<typeof PutRecord> | AwsError> {
-  const topic = await findStream(input, context)
+  const topic = await servedStream(input, context)
   if (topic instanceof AwsError) return topic
   const record = recordToPut(input)
   const tooLarge = judgeSize(record, recordBytesMaxOf(topic, context), 'data')

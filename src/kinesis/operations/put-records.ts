@@ -3,8 +3,9 @@
 import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
+import { servedStream } from '../lifecycle.ts'
 import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
-import { dryRun, findStream, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
+import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
 
 const requestBytesMax = 10_485_760
@@ -32,7 +33,7 @@ export const putRecords = serve(PutRecords, { action: 'kinesis:PutRecords', acce
 type Answer = PutDone | AwsError
 
 async function handle(input: InputOf<typeof PutRecords>, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
-  const topic = await findStream(input, context)
+  const topic = await servedStream(input, context)
   if (topic instanceof AwsError) return topic
   const records = input.Records.map(recordToPut)
   const bytesMax = recordBytesMaxOf(topic, context)

@@ -1,0 +1,55 @@
+// The states of a stream, and what each lets through. CREATING and DELETING take and give no records and show as streams only to who describes them; ACTIVE
+// does everything; UPDATING takes and gives records, but no operation that changes the stream. How long a state shows is `transitionMs`; with 0 none but ACTIVE does.
+import type { Topic } from '../ports.ts'
+import { AwsError, notFound, texts } from './errors.ts'
+import type { Context, Services } from './context.ts'
+import { type StreamFacts, type StreamStatus, changeFacts, factsOf, statusOf } from './stream-facts.ts'
+import { type StreamSelector, findStream } from './streams.ts'
+
+export function streamStatus(topic: Topic, context: Pick<Services, 'documents' | 'clock'>): StreamStatus {
+  return statusOf(factsOf(topic, context), context.clock.now())
+}
+
+/** The stream that a request names, which must be ACTIVE: for operations that change it. */
+export async function activeStream(input: StreamSelector, context: Context): Promise<Topic | AwsError> {
+  const topic = await findStream(input, context)
+  if (topic instanceof AwsError) return topic
+  return judgeActive(topic, factsOf(topic, context), context) ?? topic
+}
+
+/** The stream that a request names while it takes and gives records; before and after that it is not found. */
+export async function servedStream(input: StreamSelector, context: Context): Promise<Topic | AwsError> {
+  const topic = await findStream(input, context)
+  return topic instanceof AwsError || isServed(streamStatus(topic, context)) ? topic : notFound(texts.streamNotFound(topic.name, context))
+}
+
+export function isServed(status: StreamStatus): boolean {
+  return status === 'ACTIVE' || status === 'UPDATING'
+}
+
+/**
+ * `changeFacts` for an ACTIVE stream, which is UPDATING from then on for as long as that shows. Whether it is ACTIVE is judged with each attempt, so that of two changes at
+ * once one is refused. A change that begins with {} only shows.
+ */
+export async function changeActive(
+  topic: Topic, context: Context, change: (facts: StreamFacts) => Partial<StreamFacts> | AwsError | undefined,
+): Promise<null | AwsError> {
+  return changeFacts(topic, context, facts => {
+    const refused = judgeActive(topic, facts, context)
+    if (refused !== null) return refused
+    const changed = change(facts)
+    if (changed === undefined || changed instanceof AwsError) return changed
+    const shown = { ...changed, ...transition('UPDATING', context) }
+    return Object.keys(shown).length === 0 ? undefined : shown
+  })
+}
+
+/** The fact that a state shows from now on; no fact where states show for no time. */
+export function transition(status: Exclude<StreamStatus, 'ACTIVE'>, { clock, transitionMs }: Pick<Services, 'clock' | 'transitionMs'>): Pick<StreamFacts, 'transition'> {
+  return transitionMs === 0 ? {} : { transition: { status, untilMs: clock.now() + transitionMs } }
+}
+
+function judgeActive(topic: Topic, facts: StreamFacts, context: Context): null | AwsError {
+  const status = statusOf(facts, context.clock.now())
+  return status === 'ACTIVE' ? null : new AwsError('ResourceInUseException', texts.streamNotActive(topic.name, status, context))
+}
