@@ -4,12 +4,13 @@ import { z } from 'zod'
 import { type Document, Refusal, type Topic } from '../ports.ts'
 import type { Context } from './context.ts'
 import { AwsError, toAwsError } from './errors.ts'
+import { tagsSchema } from './tags.ts'
 
 const factsSchema = z.object({
   mode: z.enum(['PROVISIONED', 'ON_DEMAND']).default('PROVISIONED'),
   /** What the stream shows instead of ACTIVE, and until when (milliseconds since the epoch). */
   transition: z.object({ status: z.enum(['CREATING', 'UPDATING', 'DELETING']), untilMs: z.number() }).optional(),
-  tags: z.record(z.string(), z.string()).default({}),
+  tags: tagsSchema,
 })
 
 export type StreamFacts = z.infer<typeof factsSchema>

@@ -2,16 +2,17 @@
 import { registryTopics, type Topic } from '../ports.ts'
 import { type Violation, flag, oneOf, structure, text, timestamp } from '../wire/operation.ts'
 import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
+import { namePattern, parseArn, streamArn } from './arns.ts'
 import type { Context } from './context.ts'
 import { hashKeyRange, shardIdOf, startingSequenceNumber } from './shard-map.ts'
 
-const namePattern = '[a-zA-Z0-9_.-]+'
+export { streamArn, streamArnOf } from './arns.ts'
+
 const hourMs = 3_600_000
 
 // ------------------------------------------------------------------------------------------------------- members
 
 export const streamName = text().pattern(namePattern).minLength(1).maxLength(128)
-export const streamArn = text().pattern('arn:aws.*:kinesis:.*:\\d{12}:stream/\\S+').minLength(1).maxLength(2048)
 export const streamId = text().pattern('[a-z0-9]{20}-[a-z0-9]{3}').minLength(1).maxLength(24).unsupported('it is reserved for future use')
 export const shardId = text().pattern(namePattern).minLength(1).maxLength(128)
 export const hashKey = text().pattern('^(0|([1-9]\\d{0,38}))$')
@@ -49,17 +50,13 @@ export function oneStream(input: StreamSelector): Violation | undefined {
 
 // --------------------------------------------------------------------------------------------------- name and ARN
 
-export function streamArnOf(name: string, { region, account }: Place): string {
-  return `arn:aws:kinesis:${region}:${account}:stream/${name}`
-}
-
 /** The name a request means. An ARN of another account or region, or one that contradicts the name, is refused. */
 export function namedStream(input: StreamSelector, place: Place): string | AwsError {
   if (input.StreamARN === undefined) return input.StreamName ?? invalidArgument('Either StreamName or StreamARN must be provided.')
-  const name = input.StreamARN.slice(input.StreamARN.indexOf(':stream/') + ':stream/'.length)
-  if (input.StreamARN !== streamArnOf(name, place)) {
-    return notFound(`StreamARN ${input.StreamARN} is not of region ${place.region} and account ${place.account}.`)
-  }
+  const parts = parseArn(input.StreamARN, 'StreamARN', place)
+  if (parts instanceof AwsError) return parts
+  if (parts.kind !== 'stream') return invalidArgument(`StreamARN ${input.StreamARN} is not the ARN of a stream.`)
+  const name = parts.stream
   if (input.StreamName !== undefined && input.StreamName !== name) {
     return invalidArgument(`StreamARN ${input.StreamARN} and StreamName ${input.StreamName} name different streams.`)
   }

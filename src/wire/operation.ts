@@ -142,6 +142,12 @@ export class List<M extends Member<unknown>, R extends boolean = false> extends 
     return this.ruled(value => value.length <= count, `have length less than or equal to ${count}`)
   }
 
+  /** Of a list of texts: told about the whole list, as AWS does. */
+  itemLength(least: number, most: number): this {
+    const ok = (value: readonly ValueOf<M>[]): boolean => value.every(item => typeof item !== 'string' || (item.length >= least && item.length <= most))
+    return this.ruled(ok, `satisfy constraint: [Member must have length less than or equal to ${most}, Member must have length greater than or equal to ${least}]`)
+  }
+
   get required(): List<M, true> {
     return this.with({ isRequired: true }) as unknown as List<M, true>
   }

@@ -1,10 +1,12 @@
 // CreateStream. A stream is a topic whose timestamps are times of arrival; it is ACTIVE as soon as the answer is sent. Provisioned mode only: on-demand
-// capacity, tags and warm throughput are refused rather than taken and forgotten.
+// capacity and warm throughput are refused rather than taken and forgotten.
 import { Refusal, type NewTopic } from '../../ports.ts'
-import { type InputOf, type Violation, integer, oneOf, operation, textMap } from '../../wire/operation.ts'
+import { type InputOf, type Violation, integer, oneOf, operation } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, texts, toAwsError } from '../errors.ts'
+import { changeFacts } from '../stream-facts.ts'
 import { messageBytesFor, showsAsStream, streamModeDetails, streamName } from '../streams.ts'
+import { addTags, noTags, tagMap } from '../tags.ts'
 
 const shardCountDefault = 4
 const recordKiBDefault = 1_024
@@ -16,7 +18,7 @@ export const CreateStream = operation({
     ShardCount: integer().min(1),
     StreamName: streamName.required,
     StreamModeDetails: streamModeDetails,
-    Tags: textMap().minLength(1).maxLength(200).keyLength(1, 128).valueLength(0, 256).unsupported('tags are not kept'),
+    Tags: tagMap,
     WarmThroughputMiBps: integer().min(0).unsupported('warm throughput belongs to on-demand streams'),
     MaxRecordSizeInKiB: integer().min(1_024).max(10_240),
     RecordDistributionStrategy: oneOf('AUTO', 'USER_PARTITION_KEY'),
@@ -45,6 +47,8 @@ function invalid(message: string): Violation {
 
 async function handle(input: InputOf<typeof CreateStream>, context: Context): Promise<null | AwsError> {
   const { StreamName: name, ShardCount: count = shardCountDefault } = input
+  const tags = addTags(noTags, input.Tags, `stream ${name}`, context)
+  if (tags instanceof AwsError) return tags
   const present = await context.admin.topics()
   if (present.some(topic => topic.name === name)) return new AwsError('ResourceInUseException', texts.streamExists(name, context))
   const used = present.filter(showsAsStream).reduce((sum, topic) => sum + topic.partitions.length, 0)
@@ -66,6 +70,6 @@ async function handle(input: InputOf<typeof CreateStream>, context: Context): Pr
     ]),
   }
   const created = await context.admin.createTopic(topic, { validateOnly: false })
-  if (!(created instanceof Refusal)) return null
+  if (!(created instanceof Refusal)) return input.Tags === undefined ? null : changeFacts(created, context, () => ({ tags }))
   return created.code === 'topic-exists' ? new AwsError('ResourceInUseException', texts.streamExists(name, context)) : toAwsError(created)
 }

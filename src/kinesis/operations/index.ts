@@ -1,4 +1,5 @@
 // Every operation that is served. Routing, the coverage table and the tests of exact texts iterate this array.
+import { addTagsToStream } from './add-tags-to-stream.ts'
 import { createStream } from './create-stream.ts'
 import { deleteStream } from './delete-stream.ts'
 import { describeStream } from './describe-stream.ts'
@@ -7,9 +8,23 @@ import { getRecords } from './get-records.ts'
 import { getShardIterator } from './get-shard-iterator.ts'
 import { listShards } from './list-shards.ts'
 import { listStreams } from './list-streams.ts'
+import { listTagsForStream } from './list-tags-for-stream.ts'
 import { putRecord } from './put-record.ts'
 import { putRecords } from './put-records.ts'
+import { removeTagsFromStream } from './remove-tags-from-stream.ts'
 
 export const operations = [
-  createStream, deleteStream, describeStream, describeStreamSummary, getRecords, getShardIterator, listShards, listStreams, putRecord, putRecords,
+  addTagsToStream,
+  createStream,
+  deleteStream,
+  describeStream,
+  describeStreamSummary,
+  getRecords,
+  getShardIterator,
+  listShards,
+  listStreams,
+  listTagsForStream,
+  putRecord,
+  putRecords,
+  removeTagsFromStream,
 ]

@@ -72,6 +72,12 @@ const table: [operation: string, input: object, broken: Broken[]][] = [
   ['GetRecords', {}, [[null, 'shardIterator', notNull]]],
   ['GetRecords', { ShardIterator: '', Limit: 0 }, [['0', 'limit', from(1)], ['', 'shardIterator', atLeast(1)]]],
   ['GetRecords', { ShardIterator: 'x'.repeat(513), Limit: 10_001 }, [['10001', 'limit', upTo(10_000)], ['x'.repeat(513), 'shardIterator', atMost(512)]]],
+  ['AddTagsToStream', { StreamName: '', Tags: {} }, [['{}', 'tags', atLeast(1)], ...emptyName]],
+  ['AddTagsToStream', { StreamName: 'a' }, [[null, 'tags', notNull]]],
+  ['RemoveTagsFromStream', { StreamName: 'a', TagKeys: [] }, [['[]', 'tagKeys', atLeast(1)]]],
+  ['RemoveTagsFromStream', { StreamName: 'a', TagKeys: ['', 'b'] },
+    [['[, b]', 'tagKeys', 'Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]']]],
+  ['ListTagsForStream', { StreamName: 'a', Limit: 51, ExclusiveStartTagKey: '' }, [['51', 'limit', upTo(50)], ['', 'exclusiveStartTagKey', atLeast(1)]]],
 ]
 
 describe('constraints', () => {
@@ -103,7 +109,6 @@ describe('constraints', () => {
 
 describe('members that are known but not honoured', () => {
   test.each([
-    ['CreateStream', { StreamName: 'a', Tags: { team: 'x' } }, 'Tags is not supported by this endpoint: tags are not kept.'],
     ['CreateStream', { StreamName: 'a', WarmThroughputMiBps: 10 }, 'WarmThroughputMiBps is not supported by this endpoint: warm throughput belongs to on-demand streams.'],
     ['CreateStream', { StreamName: 'a', StreamModeDetails: { StreamMode: 'ON_DEMAND' } },
       'StreamMode ON_DEMAND is not supported by this endpoint: streams have PROVISIONED shards, of which ShardCount says how many.'],
