@@ -233,6 +233,8 @@ export interface NewTopic {
   /** Broker ids per partition, in place of the two counts. */
   readonly assignment?: readonly (readonly number[])[]
   readonly configs: ReadonlyMap<string, string>
+  /** A document about it, with its id as the key: both are there, or neither. */
+  readonly document?: Pick<Document, 'kind' | 'value'>
 }
 
 export interface ConfigResource {

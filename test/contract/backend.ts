@@ -322,6 +322,34 @@ export function backendContract(name: string, open: () => Promise<BackendUnderTe
       }, 'group protocol')
     })
 
+    describe('documents', () => {
+      const kind = 'kinesis-stream'
+
+      test('change only for who has seen what is there', async backend => {
+        const document = { kind, key: 'a', value: '{}', topicId: null } as const
+        expect(await backend.documents.put(document, 1)).toEqual(code('version-conflict'))
+        expect(await backend.documents.put(document, 0)).toEqual({ ...document, version: 1 })
+        expect(await backend.documents.put(document, 0)).toEqual(code('version-conflict'))
+        expect(await backend.documents.put({ ...document, value: '[]' }, 1)).toMatchObject({ version: 2 })
+        expect(backend.documents.find(kind, 'a')).toBe(backend.documents.find(kind, 'a'))
+        expect(backend.documents.all(kind).map(({ key, value }) => [key, value])).toEqual([['a', '[]']])
+        expect(await backend.documents.remove(kind, 'a', 1)).toEqual(code('version-conflict'))
+        expect(await backend.documents.remove(kind, 'a', 2)).toBeNull()
+        expect(backend.documents.find(kind, 'a')).toBeUndefined()
+      })
+
+      test('come with a topic and go with it', async backend => {
+        const wanted: NewTopic = { name: 'orders', partitions: 1, replicationFactor: -1, configs: new Map(), document: { kind, value: '{"a":1}' } }
+        await backend.admin.createTopic(wanted, { validateOnly: true })
+        expect(backend.documents.all(kind)).toEqual([])
+        const made = await backend.admin.createTopic(wanted, { validateOnly: false }) as Topic
+        expect(backend.documents.all(kind)).toEqual([{ kind, key: made.id, topicId: made.id, value: '{"a":1}', version: 1 }])
+        expect(await backend.documents.put({ kind, key: 'other', value: '', topicId: '00000000-0000-4000-8000-000000000000' }, 0)).toEqual(code('unknown-topic-id'))
+        await backend.admin.deleteTopic('orders')
+        expect(backend.documents.all(kind)).toEqual([])
+      })
+    })
+
     describe('authority', () => {
       const binding: AclBinding = { principal: 'User:CN=alice', host: '*', operation: 'write', permission: 'allow', resourceType: 'topic', resourceName: 'orders', patternType: 'literal' }
       const key: AccessKey = { id: 'AKIA1', secret: 's', principal: { type: 'User', name: 'CN=alice' }, createdAtMs: 5 }

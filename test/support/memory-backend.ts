@@ -181,7 +181,9 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       const unknown = [...wanted.configs.keys()].find(name => defaults[name] === undefined)
       if (unknown !== undefined) return new Refusal('invalid-config', `Unknown topic config name: ${unknown}`)
       const topic = shape(wanted.name, randomUUID(), now(), count, wanted.configs)
-      if (!validateOnly) topics.set(topic.name, { topic, logs: topic.partitions.map(() => ({ batches: [], start: 0, end: 0 })) })
+      if (validateOnly) return topic
+      topics.set(topic.name, { topic, logs: topic.partitions.map(() => ({ batches: [], start: 0, end: 0 })) })
+      if (wanted.document !== undefined) documentsByKey.set(`${wanted.document.kind}/${topic.id}`, { ...wanted.document, key: topic.id, topicId: topic.id, version: 1 })
       return topic
     },
     async deleteTopic(name: string) {

@@ -57,11 +57,15 @@ export function putDocument(catalog: Catalog, { document, ifVersion }: Command<'
   const conflict = versionConflict(catalog, kind, key, ifVersion)
   if (conflict !== undefined) return { reply: conflict }
   if (topicId !== null && catalog.topicById(topicId) === undefined) return { reply: new Refusal('unknown-topic-id', `there is no topic with the id ${topicId}`) }
-  if (value.length > valueCharactersMax) {
-    return { reply: new Refusal('invalid-request', `the ${kind} '${key}' has ${value.length} characters; at most ${valueCharactersMax} are kept`) }
-  }
   const put: Document = { kind, key, topicId, value, version: ifVersion + 1 }
+  const fault = documentFault(put)
+  if (fault !== undefined) return { reply: fault }
   return { records: [{ type: 'document', document: put }], reply: put }
+}
+
+export function documentFault({ kind, key, value }: Document): Refusal | undefined {
+  if (value.length <= valueCharactersMax) return undefined
+  return new Refusal('invalid-request', `the ${kind} '${key}' has ${value.length} characters; at most ${valueCharactersMax} are kept`)
 }
 
 export function removeDocument(catalog: Catalog, { kind, key, ifVersion }: Command<'remove-document'>): Verdict {

@@ -1,11 +1,13 @@
 // Topics are made, grown, altered and deleted.
-import { type ConfigChange, type NewTopic, type Partition, Refusal, type Topic } from '../../ports.ts'
+import { type ConfigChange, type Document, type NewTopic, type Partition, Refusal, type Topic } from '../../ports.ts'
 import { clearedBy } from './broker-decisions.ts'
 import type { Catalog, Verdict } from './catalog.ts'
 import type { CatalogCommand } from './commands.ts'
 import { alteredBrokerConfigs, alteredTopicConfigs, checkedTopicConfigs } from './configs.ts'
+import { documentFault } from './documents.ts'
 import { withUncleanLeader } from './partition-changes.ts'
 import { assigned, placed } from './placement.ts'
+import type { CatalogRecord } from './records.ts'
 import { internalTopics, topicNameFault, unknownTopic } from './topic-names.ts'
 
 type Command<T extends CatalogCommand['type']> = CatalogCommand & { readonly type: T }
@@ -20,7 +22,14 @@ export function createTopic(catalog: Catalog, { topic: wanted, topicId, internal
   const partitions = partitionsOf(catalog, topicId, wanted, nowMs)
   if (partitions instanceof Refusal) return { reply: partitions }
   const topic: Topic = { name: wanted.name, id: topicId, internal, createdAtMs: nowMs, partitions, configs }
-  return { records: validateOnly ? [] : [{ type: 'topic', topic }], reply: topic }
+  const made: CatalogRecord[] = [{ type: 'topic', topic }]
+  if (wanted.document !== undefined) {
+    const document: Document = { ...wanted.document, key: topicId, topicId, version: 1 }
+    const fault = documentFault(document)
+    if (fault !== undefined) return { reply: fault }
+    made.push({ type: 'document', document })
+  }
+  return { records: validateOnly ? [] : made, reply: topic }
 }
 
 function partitionsOf(catalog: Catalog, topicId: string, { partitions, replicationFactor, assignment }: NewTopic, createdAtMs: number): Partition[] | Refusal {
