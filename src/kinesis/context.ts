@@ -4,6 +4,7 @@ import type { Access, AclOperation, Admin, Caller, Documents, Logs, Validation }
 import { clusterResource } from '../ports.ts'
 import type { Operation, InputOf, Members, OutputOf } from '../wire/operation.ts'
 import type { Clock } from '../world/world.ts'
+import type { Codec } from './codecs.ts'
 import { AwsError, type Place } from './errors.ts'
 import type { Gate } from './gate.ts'
 import { streamArnOf } from './streams.ts'
@@ -30,6 +31,8 @@ export interface Services extends Place {
 
 export interface Context extends Services {
   readonly caller: Caller
+  /** The form that the caller speaks. */
+  readonly codec: Codec
 }
 
 /**

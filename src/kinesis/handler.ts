@@ -1,15 +1,15 @@
 // One Kinesis request from its bytes to its answer, whatever transport brought it. The checks come in AWS's order, top to bottom: CORS, method, body,
-// content type, JSON, operation, signature, types, constraints, rules across members, access, and then the operation itself.
+// content type, form of the body, operation, signature, types, constraints, rules across members, access, and then the operation itself.
 import { hash, webcrypto } from 'node:crypto'
-import type { Access, AccessKeys, Admin, Documents, Logs, Validation } from '../ports.ts'
+import type { Access, AccessKey, AccessKeys, Admin, Documents, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
-import { JsonBody } from '../wire/aws-json-body.ts'
-import { SerializationFault, decodeBody, encodeMembers } from '../wire/aws-json.ts'
+import { SerializationFault } from '../wire/misfit.ts'
 import type { Operation, Violation } from '../wire/operation.ts'
 import { loggable, unsupportedMember, violations, violationsMessage } from '../wire/violations.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
+import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import { type Context, type Served, type Services, judgeAccess } from './context.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
 import { Gate } from './gate.ts'
@@ -76,9 +76,7 @@ export interface KinesisHandler {
 }
 
 const targetPrefix = 'Kinesis_20131202'
-const jsonType = 'application/x-amz-json-1.1'
 const deprecatedJsonType = 'application/json'
-const cborType = 'application/x-amz-cbor-1.1'
 const shardLimitDefault = 1_000
 const pagesAtOnceMax = 8
 const pagesWaitingMax = 10_000
@@ -110,32 +108,27 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
       headers['access-control-allow-origin'] = '*'
       headers['access-control-expose-headers'] = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
     }
-    if (request.method !== 'POST') return xmlError(headers, 'AccessDeniedException', unknownService)
-
     const contentType = (header(request, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase()
     const target = (header(request, 'x-amz-target') ?? '').split('.')
     const operation = target.length === 2 && target[0] === targetPrefix ? served.get(target[1]!) : undefined
-    if (contentType === cborType) return cborError(headers)
-    if (request.body.length === 0 && contentType === jsonType) {
-      return jsonError(headers, new AwsError(operation === undefined ? 'UnknownOperationException' : 'SerializationException'))
-    }
-    if (contentType !== jsonType && contentType !== deprecatedJsonType) {
-      if (!target[0] || !target[1]) return xmlError(headers, 'AccessDeniedException', unknownService)
-      return respond(headers, 404, undefined, '<UnknownOperationException/>\n')
+    const codec = codecs.get(contentType)
+    if (request.method !== 'POST' || (codec === undefined && contentType !== deprecatedJsonType)) return await unspoken(request, headers, target)
+    if (request.body.length === 0 && codec !== undefined) {
+      return codecError(headers, codec, new AwsError(operation === undefined ? 'UnknownOperationException' : 'SerializationException'))
     }
     // Begun before the body is parsed, so that the two run side by side.
     const bodyHash = sha256(request.body)
-    const body = JsonBody.parse(request.body)
+    const decode = (codec ?? jsonCodec).parse(request.body)
     // AWS answers plain application/json in the manner of an older protocol, and serves nothing through it.
-    if (contentType === deprecatedJsonType) return respond(headers, 200, deprecatedJsonType, deprecated(body === undefined))
-    if (body === undefined) return jsonError(headers, new AwsError('SerializationException'))
-    if (operation === undefined) return jsonError(headers, new AwsError('UnknownOperationException'))
+    if (codec === undefined) return respond(headers, 200, deprecatedJsonType, deprecated(decode === undefined))
+    if (decode === undefined) return codecError(headers, codec, new AwsError('SerializationException'))
+    if (operation === undefined) return codecError(headers, codec, new AwsError('UnknownOperationException'))
 
     const startedMs = clock.monotonic()
-    const answer = await perform(operation, body, request, await bodyHash)
+    const answer = await perform(operation, { codec, decode }, request, await bodyHash)
     const response = answer instanceof AwsError
-      ? jsonError(headers, answer)
-      : respond(headers, 200, jsonType, answer === null ? '' : encodeMembers(operation.operation.output!, answer as Record<string, unknown>))
+      ? codecError(headers, codec, answer)
+      : respond(headers, 200, codec.contentType, answer === null ? '' : codec.encode(operation.operation.output!, answer as Record<string, unknown>))
     options.observe?.({
       operation: operation.operation.name,
       status: response.status,
@@ -147,24 +140,36 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     return response
   }
 
-  async function perform(one: Served, body: JsonBody, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
+  /** What is not asked in a form that Kinesis speaks gets its answer in XML, and learns nothing before it has signed. */
+  async function unspoken(request: KinesisRequest, headers: Record<string, string>, [service, name]: readonly string[]): Promise<KinesisResponse> {
+    const key = authenticate(request, await sha256(request.body))
+    if (key instanceof AwsError) return xmlError(headers, key.type, key.message ?? '')
+    if (request.method !== 'POST' || !service || !name) return xmlError(headers, 'AccessDeniedException', unknownService)
+    return respond(headers, 404, undefined, '<UnknownOperationException/>\n')
+  }
+
+  function authenticate(request: KinesisRequest, bodyHash: string): AccessKey | AwsError {
     const key = verifier.verify(request, bodyHash)
-    if (key instanceof SignatureFault) {
-      options.audit?.record({
-        kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host: request.host,
-        operation: 'authenticate', resource: 'listener:kinesis', reason: key.type,
-      })
-      return new AwsError(key.type, key.message)
-    }
-    const context: Context = { ...services, caller: { principal: key.principal, host: request.host } }
+    if (!(key instanceof SignatureFault)) return key
+    options.audit?.record({
+      kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host: request.host,
+      operation: 'authenticate', resource: 'listener:kinesis', reason: key.type,
+    })
+    return new AwsError(key.type, key.message)
+  }
+
+  async function perform(one: Served, { codec, decode }: { codec: Codec; decode: DecodeBody }, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
+    const key = authenticate(request, bodyHash)
+    if (key instanceof AwsError) return key
+    const context: Context = { ...services, caller: { principal: key.principal, host: request.host }, codec }
     let input: Record<string, unknown> = {}
     try {
-      input = decodeBody(one.operation.input, body)
+      input = decode(one.operation.input)
       const wrong = judgeInput(one.operation, input)
       if (wrong !== null) return wrong
       return judgeAccess(one.action, one.access, input as never, context) ?? await one.handle(input as never, context)
     } catch (error) {
-      if (error instanceof SerializationFault) return new AwsError('SerializationException', error.message)
+      if (error instanceof SerializationFault) return new AwsError('SerializationException', error.message || undefined)
       options.logger.error({ operation: one.operation.name, input: loggable(one.operation.input, input), err: error }, 'a Kinesis request failed')
       return new AwsError('InternalFailure')
     }
@@ -197,27 +202,23 @@ function preflight(request: KinesisRequest, headers: Record<string, string>): Ki
 }
 
 /** AWS says the type in the body; `Message` has a capital for serialization errors only. */
-function jsonError(headers: Record<string, string>, error: AwsError): KinesisResponse {
-  const name = error.type === 'SerializationException' ? 'Message' : 'message'
-  return respond(headers, error.status, jsonType, JSON.stringify({ __type: error.type, [name]: error.message }))
+function codecError(headers: Record<string, string>, codec: Codec, error: AwsError): KinesisResponse {
+  const named = error.type === 'SerializationException' ? 'Message' : 'message'
+  return respond(headers, error.status, codec.contentType, codec.encodeError(error.type, named, error.message))
 }
 
 function xmlError(headers: Record<string, string>, type: string, message: string): KinesisResponse {
-  return respond(headers, 403, undefined, `<${type}>\n  <Message>${message}</Message>\n</${type}>\n`)
+  return respond(headers, 403, undefined, `<${type}>\n  <Message>${escapeXml(message)}</Message>\n</${type}>\n`)
+}
+
+/** A message may quote what the caller sent. */
+function escapeXml(message: string): string {
+  return message.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
 function deprecated(isDamaged: boolean): string {
   const [type, message] = isDamaged ? ['SerializationException', 'Message'] : ['UnknownOperationException', 'message']
   return JSON.stringify({ Output: { __type: `com.amazon.coral.service#${type}`, [message!]: null }, Version: '1.0' })
-}
-
-const cborAdvice = 'CBOR is not spoken here: set AWS_CBOR_DISABLE=true (or -Daws.cborEnabled=false) to use JSON.'
-
-/** The one thing said in CBOR: that it is not spoken. A map of two texts, so that the caller's SDK can read the reason. */
-function cborError(headers: Record<string, string>): KinesisResponse {
-  const text = (value: string): Buffer => Buffer.concat([Buffer.from([0x78, value.length]), Buffer.from(value)])
-  const body = Buffer.concat([Buffer.from([0xa2]), ...['__type', 'UnknownOperationException', 'message', cborAdvice].map(text)])
-  return respond(headers, 400, cborType, body)
 }
 
 const threadedBytesMin = 32 * 1_024

@@ -4,6 +4,8 @@ import { parseJsonText } from '../base/json.ts'
 
 /** Nested arrays and objects a body may have; no operation needs more than four. */
 export const depthMax = 64
+/** Arrays and objects of one body, so that a few million empty ones do not become as many objects; the largest request of the model has a fifth of them. */
+export const containersMax = 100_000
 
 const longBytesMin = 512
 const quote = 0x22
@@ -36,7 +38,7 @@ export class JsonBody {
     this.#spans = spans
   }
 
-  /** Undefined where the bytes are not JSON, not an object, or nested too deep. */
+  /** Undefined where the bytes are not JSON, not an object, nested too deep, or too many. */
   static parse(bytes: Buffer): JsonBody | undefined {
     const spans = longStrings(bytes)
     if (spans === undefined) return undefined
@@ -91,11 +93,12 @@ function withStandIns(bytes: Buffer, spans: readonly Span[]): string {
   return text + bytes.toString('utf8', from)
 }
 
-/** The strings that are long, without escapes and no names, by what is between their quotes; undefined where something nests too deep. */
+/** The strings that are long, without escapes and no names, by what is between their quotes; undefined where something nests too deep, or too many things do. */
 function longStrings(bytes: Buffer): Span[] | undefined {
   const spans: Span[] = []
   let mayStandIn = true
   let depth = 0
+  let containers = 0
   // Where the next backslash is; looked for anew only once it is passed.
   let escape = bytes.indexOf(backslash)
   for (let at = 0; at < bytes.length; at++) {
@@ -109,7 +112,7 @@ function longStrings(bytes: Buffer): Span[] | undefined {
       if (at < 0) break
       if (at - start >= longBytesMin && !(escape >= 0 && escape < at) && !isName(bytes, at + 1)) spans.push({ start, end: at })
     } else if (byte === openBrace || byte === openBracket) {
-      if (++depth > depthMax) return undefined
+      if (++depth > depthMax || ++containers > containersMax) return undefined
     } else if (byte === closeBrace || byte === closeBracket) depth--
   }
   return mayStandIn ? spans : []

@@ -1,13 +1,9 @@
 // AWS JSON 1.1: the first of the two passes over an input (types, in the words of AWS's own deserializer) and the writing of answers. Blobs are base64,
 // timestamps fractional seconds since the epoch.
 import { assert } from '../base/assert.ts'
-import type { AnyMember, Members } from './operation.ts'
 import type { JsonBody } from './aws-json-body.ts'
-
-/** A body that does not have the types its operation declares. The text is AWS's; without one AWS sends the type alone. */
-export class SerializationFault extends Error {
-  override readonly name = 'SerializationFault'
-}
+import { type Found, SerializationFault, clamped, flagOfWord, misfit } from './misfit.ts'
+import { type AnyMember, type Members, structure, text } from './operation.ts'
 
 /** Decoded members of the body by name; unknown ones are dropped, null ones are absent. Throws SerializationFault. */
 export function decodeBody(members: Members, body: JsonBody): Record<string, unknown> {
@@ -33,42 +29,43 @@ export function encodeMembers(members: Members, output: Readonly<Record<string, 
   return `{${json}}`
 }
 
-const javaNumber = 'class com.amazon.coral.value.json.numbers.TruncatingBigNumber'
-const javaString = 'class java.lang.String'
-const javaBoolean = 'class java.lang.Boolean'
-const int32Max = 2 ** 31 - 1
+// What the values of maps are.
+const mapText = text()
+const mapStructure = structure({})
 
 function decode(member: AnyMember, value: unknown, body: JsonBody): unknown {
   switch (member.kind) {
     case 'text':
       if (typeof value === 'string') return textOf(value, body)
-      throw wrongScalar(value, 'an String')
+      throw misfit(member, foundOf(value))
     case 'blob':
       if (typeof value === 'string') return decodeBase64(body.ascii(value), body)
-      throw wrongScalar(value, 'a Blob')
+      throw misfit(member, foundOf(value))
     case 'integer':
-      if (typeof value !== 'number') throw wrongScalar(value, `an ${member.javaType}`)
-      return clamp(Math.trunc(value), member.javaType === 'Integer' ? int32Max : Number.MAX_SAFE_INTEGER)
+      if (typeof value !== 'number') throw misfit(member, foundOf(value))
+      return clamped(Math.trunc(value), member.javaType)
     case 'timestamp':
-      if (typeof value !== 'number') throw wrongScalar(value, 'milliseconds since epoch')
+      if (typeof value !== 'number') throw misfit(member, foundOf(value))
       return Math.round(value * 1_000)
     case 'flag':
-      return decodeFlag(typeof value === 'string' ? textOf(value, body) : value)
+      if (typeof value === 'string') return flagOfWord(textOf(value, body))
+      if (typeof value !== 'boolean') throw misfit(member, foundOf(value))
+      return value
     case 'list':
       // A null item stays in its place, as undefined, for the constraint pass to complain of.
       if (Array.isArray(value)) return value.map(item => (item === null ? undefined : decode(member.item as AnyMember, item, body)))
-      throw new SerializationFault(typeof value === 'object' ? 'Start of structure or map found where not expected.' : 'Expected list or null')
+      throw misfit(member, foundOf(value))
     case 'map':
-      return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
-        if (typeof item !== 'string') throw wrongScalar(item, 'an String')
+      return new Map(Object.entries(plainObject(value, member)).filter(([, item]) => item !== null).map(([key, item]) => {
+        if (typeof item !== 'string') throw misfit(mapText, foundOf(item))
         return [key, textOf(item, body)]
       }))
     case 'structure-map':
-      return new Map(Object.entries(plainObject(value, 'Expected map or null')).filter(([, item]) => item !== null).map(([key, item]) => {
-        return [key, decodeMembers(member.members, plainObject(item, 'Expected null'), body)]
+      return new Map(Object.entries(plainObject(value, member)).filter(([, item]) => item !== null).map(([key, item]) => {
+        return [key, decodeMembers(member.members, plainObject(item, mapStructure), body)]
       }))
     case 'structure':
-      return decodeMembers(member.members, plainObject(value, 'Expected null'), body)
+      return decodeMembers(member.members, plainObject(value, member), body)
   }
 }
 
@@ -80,31 +77,15 @@ function textOf(value: string, body: JsonBody): string {
   }
 }
 
-/** AWS takes the words of YAML for a boolean too. */
-function decodeFlag(value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  if (typeof value !== 'string') throw wrongScalar(value, 'an Boolean')
-  const word = value.toUpperCase()
-  if (word === 'TRUE' || word === 'YES' || word === '1') return true
-  if (word === 'FALSE' || word === 'NO' || word === '0') return false
-  throw new SerializationFault(`'${word}' can not be converted to an Boolean`)
-}
-
-function plainObject(value: unknown, otherwise: string): Readonly<Record<string, unknown>> {
-  if (Array.isArray(value)) throw new SerializationFault('Start of list found where not expected')
-  if (typeof value !== 'object') throw new SerializationFault(otherwise)
+function plainObject(value: unknown, member: AnyMember): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || Array.isArray(value)) throw misfit(member, foundOf(value))
   return value as Record<string, unknown>
 }
 
-function wrongScalar(value: unknown, wanted: string): SerializationFault {
-  if (Array.isArray(value)) return new SerializationFault('Start of list found where not expected')
-  if (typeof value === 'object') return new SerializationFault('Start of structure or map found where not expected.')
-  const from = typeof value === 'string' ? javaString : typeof value === 'boolean' ? javaBoolean : javaNumber
-  return new SerializationFault(`${from} can not be converted to ${wanted}`)
-}
-
-function clamp(value: number, most: number): number {
-  return Math.min(Math.max(value, -most - 1), most)
+function foundOf(value: unknown): Found {
+  if (Array.isArray(value)) return 'list'
+  if (typeof value === 'object') return 'map'
+  return typeof value === 'string' ? 'text' : typeof value === 'boolean' ? 'flag' : 'number'
 }
 
 /**

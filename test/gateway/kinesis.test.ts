@@ -74,7 +74,7 @@ describe('POST /kinesis', () => {
   it('answers what is no POST in AWS\'s words', async () => {
     const gateway = await withKey('CN=admin')
     const answer = await gateway.as().get('/kinesis')
-    expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('<AccessDeniedException>')])
+    expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('<MissingAuthenticationTokenException>')])
   })
 
   it('serves the AWS SDK whose endpoint has the path', async () => {

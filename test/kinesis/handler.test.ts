@@ -1,9 +1,13 @@
+import aws4 from 'aws4'
 import { describe, expect, test } from 'vitest'
 import type { KinesisRequest, KinesisResponse } from '../../src/kinesis/handler.ts'
 import { operations } from '../../src/kinesis/operations/index.ts'
-import { sign, TestClock, testAccess, testKinesis, type TestKinesis } from './support/kinesis.ts'
+import { readCbor } from './support/cbor.ts'
+import { accessKeyId, secretAccessKey, sign, TestClock, testAccess, testKinesis, type TestKinesis } from './support/kinesis.ts'
 
 const json = 'application/x-amz-json-1.1'
+const cbor = 'application/x-amz-cbor-1.1'
+const missingToken = '<MissingAuthenticationTokenException>\n  <Message>Missing Authentication Token</Message>\n</MissingAuthenticationTokenException>\n'
 const accessDenied = '<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n</AccessDeniedException>\n'
 
 /** A request that nobody signed. */
@@ -17,11 +21,11 @@ describe('the order of checks, each before the next', () => {
   const target = { 'content-type': json, 'x-amz-target': 'Kinesis_20131202.ListStreams' }
 
   test.each<[string, Parameters<typeof raw>[1], number, string | undefined, string]>([
-    ['a method other than POST', { method: 'GET' }, 403, undefined, accessDenied],
-    ['OPTIONS without an origin', { method: 'OPTIONS' }, 403, undefined, accessDenied],
-    ['nothing at all', {}, 403, undefined, accessDenied],
-    ['a body without a content type', { body: '{}' }, 403, undefined, accessDenied],
-    ['another content type, with a target', { body: '{}', headers: { ...target, 'content-type': 'application/x-amz-json-1.0' } }, 404, undefined, '<UnknownOperationException/>\n'],
+    ['a method other than POST', { method: 'GET' }, 403, undefined, missingToken],
+    ['OPTIONS without an origin', { method: 'OPTIONS' }, 403, undefined, missingToken],
+    ['nothing at all', {}, 403, undefined, missingToken],
+    ['a body without a content type', { body: '{}' }, 403, undefined, missingToken],
+    ['another content type, with a target', { body: '{}', headers: { ...target, 'content-type': 'application/x-amz-json-1.0' } }, 403, undefined, missingToken],
     ['no body, no target', { headers: { 'content-type': json } }, 400, json, '{"__type":"UnknownOperationException"}'],
     ['no body', { headers: target }, 400, json, '{"__type":"SerializationException"}'],
     ['a body that is not JSON', { headers: target, body: 'hello' }, 400, json, '{"__type":"SerializationException"}'],
@@ -62,11 +66,37 @@ describe('the order of checks, each before the next', () => {
     expect(await type(right)).toBe('ResourceNotFoundException')
   })
 
-  test('CBOR is answered in CBOR, with what to do about it', async () => {
-    const { status, headers, body } = await raw(await testKinesis(), { headers: { ...target, 'content-type': 'application/x-amz-cbor-1.1' }, body: '\xbf\xff' })
-    expect([status, headers['content-type']]).toEqual([400, 'application/x-amz-cbor-1.1'])
-    expect(body.subarray(0, 36).toString('latin1')).toBe('\xa2\x78\x06__type\x78\x19UnknownOperationException')
-    expect(body.toString()).toContain('AWS_CBOR_DISABLE')
+  test.each<[string, { target?: string; hex: string }, unknown]>([
+    ['no body, no target', { target: '', hex: '' }, { __type: 'UnknownOperationException' }],
+    ['no body', { hex: '' }, { __type: 'SerializationException' }],
+    ['a body that is not CBOR', { hex: 'bf' }, { __type: 'SerializationException' }],
+    ['a body that is no map', { hex: '9fff' }, { __type: 'SerializationException' }],
+    ['an unknown operation', { target: 'Kinesis_20131202.ListStream', hex: 'bfff' }, { __type: 'UnknownOperationException' }],
+    ['no signature', { hex: 'bfff' }, { __type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' }],
+  ])('in CBOR, whose errors are in CBOR: %s', async (_what, { target: asked = target['x-amz-target'], hex }, expected) => {
+    const { handler } = await testKinesis()
+    const headers = { 'content-type': cbor, 'x-amz-target': asked }
+    const response = await handler.handle({ method: 'POST', path: '/', query: '', host: '127.0.0.1', headers, body: Buffer.from(hex, 'hex') })
+    expect({ status: response.status, contentType: response.headers['content-type'], body: readCbor(response.body) }).toEqual({ status: 400, contentType: cbor, body: expected })
+  })
+
+  test('a form that Kinesis does not speak is judged by its signature, in XML, and told nothing else', async () => {
+    const kinesis = await testKinesis()
+    const ask = async (headers: Record<string, string>, how: Parameters<typeof sign>[3] = {}): Promise<unknown> => {
+      const { status, headers: given, text } = await raw(kinesis, { headers: sign('ListStreams', '{}', kinesis.clock.now(), { ...how, headers }), body: '{}' })
+      return [status, given['content-type'], text]
+    }
+    const unsupported = { 'Content-Type': 'text/plain' }
+    expect(await ask(unsupported)).toEqual([404, undefined, '<UnknownOperationException/>\n'])
+    expect(await ask({ ...unsupported, 'X-Amz-Target': 'none' })).toEqual([403, undefined, accessDenied])
+    expect(await ask(unsupported, { secret: 'x' })).toEqual([403, undefined, expect.stringMatching(/^<InvalidSignatureException>\n {2}<Message>The request signature we calculated/)])
+    const quoted = await raw(kinesis, { headers: { authorization: 'AWS4-HMAC-SHA256 <script>&' }, body: '{}' })
+    expect(quoted.text).toMatch(/^<IncompleteSignatureException>\n.*Authorization=AWS4-HMAC-SHA256 &lt;script&gt;&amp;<\/Message>/)
+    const signedGet = aws4.sign({ service: 'kinesis', region: 'us-east-1', host: 'kinesis.test', method: 'GET', path: '/', headers: {
+      'X-Amz-Date': new Date(kinesis.clock.now()).toISOString().replace(/[-:]|\.\d+/g, ''),
+    } }, { accessKeyId, secretAccessKey })
+    const lower = Object.fromEntries(Object.entries(signedGet.headers).map(([name, value]) => [name.toLowerCase(), String(value)]))
+    expect((await raw(kinesis, { method: 'GET', headers: lower })).text).toBe(accessDenied)
   })
 })
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { JsonBody } from '../../src/wire/aws-json-body.ts'
-import { SerializationFault, decodeBody, encodeMembers } from '../../src/wire/aws-json.ts'
+import { decodeBody, encodeMembers } from '../../src/wire/aws-json.ts'
+import { SerializationFault } from '../../src/wire/misfit.ts'
 import { blob, flag, integer, list, long, structure, text, textMap, timestamp } from '../../src/wire/operation.ts'
 
 const members = {

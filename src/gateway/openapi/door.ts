@@ -3,7 +3,7 @@ import { anything, integer, object, ref, text } from './json-schema.ts'
 import { type Family, json, ok, type Operation } from './operation.ts'
 
 const kinesis: Operation = {
-  summary: 'The Kinesis API', description: 'AWS JSON 1.1 with AWS signatures, for AWS\'s own SDKs: X-Amz-Target names the operation.',
+  summary: 'The Kinesis API', description: 'AWS JSON 1.1 or CBOR with AWS signatures, for AWS\'s own SDKs: X-Amz-Target names the operation.',
   body: { 'application/x-amz-json-1.1': anything, 'application/x-amz-cbor-1.1': anything },
   answers: ok('As AWS answers.', { '*/*': anything }), refusal: anything,
 }
