@@ -197,7 +197,7 @@ export interface Shard {
 }
 
 export interface Seal {
-  /** Where the log ends for good; -1 as long as its leader has not said so. */
+  /** Where the log ends for good (unless an unclean election costs it records); -1 as long as its leader has not said so. */
   readonly endOffset: number
   readonly atMs: number
 }
@@ -333,7 +333,8 @@ export interface Admin {
   createPartitions(name: string, count: number, how: { validateOnly: boolean; assignment?: readonly (readonly number[])[] }): Promise<Topic | Refusal>
   /**
    * Splits and merges partitions as shards: all of the plan or nothing. When it resolves, what is closed is sealed and its end known, and what took its place
-   * takes records: anything in there came after everything in its parents.
+   * takes records: anything in there came after everything in its parents. 'request-timed-out': all is as planned, but the end of some is not known yet, since too few
+   * of their replicas are there; what took their place refuses records with 'leader-not-available' until it is.
    */
   reshard(name: string, plan: ReshardPlan): Promise<Topic | Refusal>
   describeConfigs(resource: ConfigResource): Promise<readonly ConfigEntry[] | Refusal>

@@ -170,8 +170,9 @@ function adminOf(view: View): Admin {
     },
     createPartitions: async (name, count, { validateOnly, assignment }) =>
       registryFault('invalid-request', name) ?? view.submit({ type: 'create-partitions', name, count, assignment, validateOnly }),
-    async reshard(name) {
-      return new Refusal('unsupported', `topic ${name} cannot be resharded: the engine does not do that yet`)
+    async reshard(name, plan) {
+      const begun = await view.submit({ type: 'reshard', name, plan })
+      return begun instanceof Refusal ? begun : view.engine.sealed(begun, plan.closes)
     },
     async describeConfigs({ type, name }) {
       const image = view.image()

@@ -108,13 +108,18 @@ export class Broker {
   /** Has the controller decide; what it decided is known here when it resolves. Where no answer came, it is not known what was decided. */
   async submit<T extends CatalogCommand['type']>(command: CatalogCommand & { readonly type: T }): Promise<CatalogReplies[T] | Refusal> {
     try {
-      const { reply, upTo } = await this.#controller.submit<T>(command)
-      await this.reached(upTo)
-      return reply
+      return await this.#submit<T>(command)
     } catch (error) {
       if (error instanceof Unreachable) return new Refusal('request-timed-out', `the controller did not answer broker ${this.id}`)
       throw error
     }
+  }
+
+  /** Rejects with Unreachable. */
+  async #submit<T extends CatalogCommand['type']>(command: CatalogCommand & { readonly type: T }): Promise<CatalogReplies[T] | Refusal> {
+    const { reply, upTo } = await this.#controller.submit<T>(command)
+    await this.reached(upTo)
+    return reply
   }
 
   createTopic(topic: NewTopic, how: { readonly internal: boolean; readonly validateOnly: boolean }): Promise<Topic | Refusal> {
@@ -155,10 +160,11 @@ export class Broker {
       alter: async ({ topicId, partition }, inSyncReplicas, { leaderEpoch, partitionEpoch }) => {
         const members = inSyncReplicas.map(id => ({ id, epoch: this.#image.broker(id)?.epoch ?? -1 }))
         const change = { topicId, partition, leaderEpoch, partitionEpoch, inSyncReplicas: members }
-        const { reply, upTo } = await this.#controller.submit({ type: 'alter-partitions', brokerId: this.id, brokerEpoch: this.epoch, changes: [change] })
-        await this.reached(upTo)
+        const reply = await this.#submit({ type: 'alter-partitions', brokerId: this.id, brokerEpoch: this.epoch, changes: [change] })
         return reply instanceof Refusal ? reply : reply[0]!
       },
+      seal: ({ topicId, partition }, endOffset, leaderEpoch) =>
+        this.#submit({ type: 'seal-partition', brokerId: this.id, brokerEpoch: this.epoch, topicId, partition, leaderEpoch, endOffset }),
       offline: (replicas, { lost }) => this.#report('replicas-offline', replicas, lost),
       online: replicas => this.#report('replicas-online', replicas, false),
     })

@@ -1,9 +1,9 @@
 // The cluster of this process: the directories, the controller over the copies of the catalog in them, and the brokers that run. Brokers come and go while the
 // controller stays. Everything outside comes through the world it is given, so that a whole cluster runs in a test from one seed.
-import { type PartitionRef, Refusal, type Seen } from '../ports.ts'
+import { type PartitionRef, Refusal, type Seen, type Topic } from '../ports.ts'
 import type { Logger, World } from '../world/world.ts'
 import { Broker } from './broker.ts'
-import type { Catalog } from './catalog/catalog.ts'
+import { type Catalog, unknownTopic } from './catalog/catalog.ts'
 import { Configs } from './catalog/configs.ts'
 import { Controller, type MetadataCopy } from './catalog/controller.ts'
 import { EngineError } from './directory.ts'
@@ -31,6 +31,9 @@ export interface EngineOptions extends OpeningOptions {
 const cacheBytesDefault = 64 * 1024 * 1024
 /** How long a broker that lags behind is waited for before a caller is answered. */
 const patienceMs = 5_000
+
+/** How long somebody waits who has closed partitions, for where they end. */
+const sealingMsMax = 15_000
 
 /** A broker of the process, up or down. */
 export interface Member {
@@ -109,6 +112,8 @@ export class Engine implements AsyncDisposable {
   readonly #links: Links
   readonly #fail: (error: Error) => void
   #failed: Refusal | undefined
+  /** Nobody waits any longer for what the cluster may come to. */
+  readonly #over = new AbortController()
   #closing: Promise<void> | undefined
 
   constructor(parts: Parts) {
@@ -122,6 +127,7 @@ export class Engine implements AsyncDisposable {
     this.failure = promise
     this.#fail = error => {
       this.#failed ??= new Refusal('storage-error', error.message)
+      this.#over.abort()
       resolve(error)
     }
     void controller.failure.then(this.#fail)
@@ -192,6 +198,29 @@ export class Engine implements AsyncDisposable {
   /** Resolves once every broker that is up has heard of everything up to that position, or is too slow to be waited for. */
   async heard(upTo: number): Promise<void> {
     await this.#inTime(Promise.all(this.brokers.map(broker => broker.reached(upTo))))
+  }
+
+  /** Resolves once it is known where each of these closed partitions ends, and the brokers have heard so: then their children take records. */
+  async sealed({ id, name }: Pick<Topic, 'id' | 'name'>, closed: readonly number[]): Promise<Topic | Refusal> {
+    const late = new AbortController()
+    using _timer = this.world.clock.after(sealingMsMax, () => late.abort())
+    const signal = AbortSignal.any([late.signal, this.#over.signal])
+    for (;;) {
+      const { position } = this.controller
+      const topic = this.image.topicById(id)
+      if (topic === undefined) return unknownTopic(name)
+      const left = closed.filter(index => (topic.partitions[index]?.seal?.endOffset ?? -1) < 0)
+      if (left.length === 0) {
+        await this.heard(position)
+        return topic
+      }
+      if (this.failed !== undefined) return this.failed
+      if (signal.aborted) {
+        const reason = `the end of ${left.map(index => `${name}-${index}`).join(', ')} is not known yet, since not enough of the replicas are there; the shards that take their place wait for it`
+        return new Refusal('request-timed-out', reason)
+      }
+      await this.controller.metadata({ after: position, signal })
+    }
   }
 
   /** Has every broker that is up clear away what deleted topics of that name have left. A refusal where one could not. */
@@ -358,6 +387,7 @@ export class Engine implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
+    this.#over.abort()
     const { members, opened } = this.#parts
     await Promise.all([...members.values()].flatMap(({ starting, ending }) => [starting, ending]))
     await Promise.all(this.brokers.map(broker => broker.drain()))

@@ -1,7 +1,8 @@
 // What every Backend must do, whatever stands behind it. Runs on each of them; a part that one does not have is skipped with its reason.
 import { describe, expect, it } from 'vitest'
-import { type AccessKey, type AclBinding, type Backend, type NewTopic, Refusal, type Topic } from '../../src/ports.ts'
+import { type AccessKey, type AclBinding, type Backend, type Document, type NewTopic, Refusal, type ReshardPlan, type Topic } from '../../src/ports.ts'
 import { buildBatch, type RecordDraft } from '../../src/wire/batch.ts'
+import { evenHashKeys, halves, mergePlan, splitPlan } from '../support/shards.ts'
 
 export interface BackendUnderTest extends AsyncDisposable {
   readonly backend: Backend
@@ -261,6 +262,102 @@ export function backendContract(name: string, open: () => Promise<BackendUnderTe
       })
     })
 
+    describe('shards', () => {
+      const hashKeys = evenHashKeys(2)
+      const [left, right] = halves(hashKeys[0]!)
+
+      test('are split: the parent is closed and readable, the children take what comes', async (backend, now) => {
+        const before = await makeTopic(backend)
+        await backend.logs.append(at, batch(['a', 'b'], now()), all)
+        const after = await reshard(backend, splitPlan(before, 0))
+        expect(after).not.toBe(before)
+        expect((await backend.admin.topics(['orders']))[0]).toEqual(after)
+        expect(after.partitions.map(({ shard }) => shard)).toEqual([
+          { hashKeys: hashKeys[0], parents: [] }, { hashKeys: hashKeys[1], parents: [] }, { hashKeys: left, parents: [0] }, { hashKeys: right, parents: [0] },
+        ])
+        expect(after.partitions.map(({ seal }) => seal?.endOffset)).toEqual([2, undefined, undefined, undefined])
+        expect(await backend.logs.append(at, batch(['c'], now()), all)).toMatchObject({
+          code: 'sealed-partition', message: 'Partition orders-0 is a closed shard and takes no more records; partitions 2 and 3 took its place.',
+        })
+        expect(await values(backend, 0)).toEqual(['a', 'b'])
+        expect(await backend.logs.ends(at)).toMatchObject({ highWatermark: 2, logEndOffset: 2 })
+        for (const partition of [1, 2, 3]) expect(await backend.logs.append({ topic: 'orders', partition }, batch(['c'], now()), all)).toMatchObject({ baseOffset: 0 })
+        expect(await backend.admin.deleteRecords(at, 1)).toEqual({ lowWatermark: 1 })
+      })
+
+      test('are merged, also in the same plan in which they come to be', async backend => {
+        const topic = await makeTopic(backend)
+        const merged = await reshard(backend, mergePlan(topic, 1, 0))
+        expect(merged.partitions[2]).toMatchObject({ shard: { hashKeys: { start: '0', end: String(2n ** 128n - 1n) }, parents: [1, 0] } })
+        const [low, high] = halves(merged.partitions[2]!.shard!.hashKeys)
+        const [first, second] = halves(low)
+        const plan: ReshardPlan = {
+          partitions: 3, hashKeys: merged.partitions.map(({ shard }) => shard!.hashKeys), closes: [2],
+          opens: [{ hashKeys: low, parents: [2], isClosed: true }, { hashKeys: high, parents: [2], isClosed: false }, ...[first, second].map(half => ({ hashKeys: half, parents: [3], isClosed: false }))],
+        }
+        const split = await reshard(backend, plan)
+        expect(split.partitions.map(({ seal }) => seal?.endOffset)).toEqual([0, 0, 0, 0, undefined, undefined, undefined])
+        expect(split.partitions.slice(3).map(({ shard }) => shard!.parents)).toEqual([[2], [2], [3], [3]])
+      })
+
+      test('come to be in a later second than their parents, whatever the clock says', async backend => {
+        let topic = await makeTopic(backend)
+        for (let round = 0; round < 3; round++) {
+          const parent = topic.partitions.length - 1
+          topic = await reshard(backend, splitPlan(topic, parent))
+          const second = (index: number): number => Math.floor(topic.partitions[index]!.createdAtMs / 1000)
+          for (const child of [parent + 1, parent + 2]) expect(second(child)).toBeGreaterThan(second(parent))
+        }
+      })
+
+      test('stay as they are where a plan does not fit', async backend => {
+        const topic = await makeTopic(backend)
+        const split = splitPlan(topic, 0)
+        const tried = (more: Partial<ReshardPlan>) => backend.admin.reshard('orders', { ...split, ...more })
+        const [a, b] = split.opens as [ReshardPlan['opens'][number], ReshardPlan['opens'][number]]
+        expect(await backend.admin.reshard('none', split)).toEqual(code('unknown-topic'))
+        const unfit: [Partial<ReshardPlan>, RegExp][] = [
+          [{ partitions: 3 }, /has 2 partitions, not 3/],
+          [{ hashKeys: hashKeys.slice(1) }, /hash keys of 1 partitions; topic 'orders' has 2/],
+          [{ closes: [2] }, /partition 2 .* does not exist/],
+          [{ closes: [0, 0] }, /partition 0 .* named twice/],
+          [{ closes: [] }, /closes no partition/],
+          [{ hashKeys: [hashKeys[0]!, hashKeys[0]!] }, /begin at 0/],
+          [{ hashKeys: [hashKeys[0]!, { start: '5', end: '4' }] }, /partition 1 cannot be 5 to 4/],
+          [{ hashKeys: [{ start: '00', end: hashKeys[0]!.end }, hashKeys[1]!] }, /partition 0 cannot be 00 to/],
+          [{ hashKeys: [hashKeys[0]!, { start: hashKeys[1]!.start, end: String(2n ** 128n) }] }, /partition 1 cannot be/],
+          [{ opens: [a] }, new RegExp(`begin at ${hashKeys[1]!.start}, where ${right.start} is the first`)],
+          [{ opens: [] }, /partition 0 is closed, but none takes its place/],
+          [{ opens: [a, { ...b, parents: [] }] }, /partition 3 is to have the parents \(none\)/],
+          [{ opens: [a, { ...b, parents: [0, 0] }] }, /parents 0, 0/],
+          [{ opens: [a, { ...b, parents: [1] }] }, /partition 3 cannot take the place of partition 1/],
+          [{ opens: [a, { ...b, parents: [2] }] }, /partition 3 cannot take the place of partition 2/],
+          [{ opens: [a, { ...b, hashKeys: { start: right.start, end: hashKeys[1]!.end } }] }, /hash keys that its parents 0 do not have/],
+        ]
+        for (const [more, text] of unfit) expect(await tried(more)).toMatchObject({ code: 'invalid-request', message: expect.stringMatching(text) })
+        expect((await backend.admin.topics(['orders']))[0]).toEqual(topic)
+      })
+
+      test('are closed once, and keep their hash keys', async backend => {
+        const split = await reshard(backend, splitPlan(await makeTopic(backend), 0))
+        expect(await backend.admin.reshard('orders', splitPlan(split, 0))).toEqual(code('sealed-partition'))
+        const moved = { ...splitPlan(split, 1), hashKeys: evenHashKeys(4) }
+        expect(await backend.admin.reshard('orders', moved)).toMatchObject({ code: 'invalid-request', message: expect.stringMatching(/hash keys of orders-0 are/) })
+      })
+
+      test('are not added to as partitions', async backend => {
+        await reshard(backend, splitPlan(await makeTopic(backend), 0))
+        expect(await backend.admin.createPartitions('orders', 9, { validateOnly: false })).toMatchObject({
+          code: 'invalid-request', message: "Topic 'orders' was resharded through Kinesis and takes no more partitions.",
+        })
+      })
+
+      test('are not made of the topics that the registry keeps', async backend => {
+        const topic = await makeTopic(backend, { name: '_schemas', partitions: 1 })
+        expect(await backend.admin.reshard('_schemas', splitPlan(topic, 0))).toEqual(code('invalid-request'))
+      })
+    })
+
     describe('groups', () => {
       test('keep committed offsets', async backend => {
         await makeTopic(backend)
@@ -324,13 +421,29 @@ export function backendContract(name: string, open: () => Promise<BackendUnderTe
 
     describe('documents', () => {
       const kind = 'kinesis-stream'
+      const one = { kind, key: 'a', value: '{}', topicId: null } as const
+
+      test('stay the same object until they change, and are listed by key', async ({ documents }) => {
+        await documents.put({ ...one, key: 'b' }, 0)
+        const found = documents.find(kind, 'b')
+        await documents.put(one, 0)
+        expect(documents.find(kind, 'b')).toBe(found)
+        expect(documents.all(kind).map(({ key }) => key)).toEqual(['a', 'b'])
+        expect(documents.all('kms-key')).toEqual([])
+        expect(await documents.remove(kind, 'none', 0)).toBeNull()
+      })
+
+      test('are bounded in size', async ({ documents }) => {
+        expect((await documents.put({ ...one, value: 'é'.repeat(262_144) }, 0) as Document).version).toBe(1)
+        expect((await documents.put({ ...one, value: 'x'.repeat(262_145) }, 1) as Refusal).code).toBe('invalid-request')
+        expect((await documents.put({ ...one, key: 'x'.repeat(2_049) }, 0) as Refusal).code).toBe('invalid-request')
+      })
 
       test('change only for who has seen what is there', async backend => {
-        const document = { kind, key: 'a', value: '{}', topicId: null } as const
-        expect(await backend.documents.put(document, 1)).toEqual(code('version-conflict'))
-        expect(await backend.documents.put(document, 0)).toEqual({ ...document, version: 1 })
-        expect(await backend.documents.put(document, 0)).toEqual(code('version-conflict'))
-        expect(await backend.documents.put({ ...document, value: '[]' }, 1)).toMatchObject({ version: 2 })
+        expect(await backend.documents.put(one, 1)).toEqual(code('version-conflict'))
+        expect(await backend.documents.put(one, 0)).toEqual({ ...one, version: 1 })
+        expect(await backend.documents.put(one, 0)).toEqual(code('version-conflict'))
+        expect(await backend.documents.put({ ...one, value: '[]' }, 1)).toMatchObject({ version: 2 })
         expect(backend.documents.find(kind, 'a')).toBe(backend.documents.find(kind, 'a'))
         expect(backend.documents.all(kind).map(({ key, value }) => [key, value])).toEqual([['a', '[]']])
         expect(await backend.documents.remove(kind, 'a', 1)).toEqual(code('version-conflict'))
@@ -381,6 +494,12 @@ const ordersTopic: NewTopic = { name: 'orders', partitions: 2, replicationFactor
 
 async function makeTopic({ admin }: Backend, more: Partial<NewTopic> = {}): Promise<Topic> {
   const topic = await admin.createTopic({ ...ordersTopic, ...more }, { validateOnly: false })
+  if (topic instanceof Refusal) throw new Error(topic.message)
+  return topic
+}
+
+async function reshard({ admin }: Backend, plan: ReshardPlan): Promise<Topic> {
+  const topic = await admin.reshard('orders', plan)
   if (topic instanceof Refusal) throw new Error(topic.message)
   return topic
 }

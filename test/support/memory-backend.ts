@@ -2,9 +2,12 @@
 // group protocol beyond committed offsets; the contract suite holds what it does have equal to the real engine. Time is the test's (`clock`).
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
+import { documentFault } from '../../src/engine/catalog/documents.ts'
+import { childCreatedAtMs, sealedRefusal } from '../../src/engine/catalog/lineage.ts'
+import { planFault } from '../../src/engine/catalog/reshard-plan.ts'
 import {
   Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
-  type Document, type Documents, type Ends, type EpochEnd, type Groups, type Logs, type NewTopic, type PartitionRef, type Position, type ReadOptions, type Seen, type Slice, type Topic,
+  type Document, type Documents, type Ends, type EpochEnd, type Groups, type Logs, type NewTopic, type Partition, type PartitionRef, type Position, type ReadOptions, registryTopics, type Seen, type Slice, type Topic,
 } from '../../src/ports.ts'
 import { Batch } from '../../src/wire/batch.ts'
 
@@ -64,7 +67,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       const fenced = epochRefusal(how.leaderEpoch)
       if (fenced !== undefined) return fenced
       const topic = topics.get(at.topic)!.topic
-      if (topic.partitions[at.partition]!.seal !== undefined) return new Refusal('sealed-partition', `Partition ${at.topic}-${at.partition} is closed: its topic was resharded.`)
+      if (topic.partitions[at.partition]!.seal !== undefined) return sealedRefusal(topic, at.partition)
       if (batch.bytes.length > Number(config(topic, 'max.message.bytes'))) {
         return new Refusal('message-too-large', `The request included a message larger than the max message size the server will accept: ${batch.bytes.length}`)
       }
@@ -206,22 +209,20 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     async reshard(name, plan) {
       const found = topics.get(name)
       if (found === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
-      if (found.topic.partitions.length !== plan.partitions) return new Refusal('invalid-request', `topic '${name}' has ${found.topic.partitions.length} partitions, not ${plan.partitions}`)
-      const again = plan.closes.find(index => found.topic.partitions[index]?.seal !== undefined)
-      if (again !== undefined) return new Refusal('sealed-partition', `Partition ${name}-${again} is closed already.`)
+      if (found.topic.internal || registryTopics.has(name)) return new Refusal('invalid-request', `The partitions of topic ${name} are fixed: it is not for clients to change.`)
+      const fault = planFault(found.topic, plan)
+      if (fault !== undefined) return fault
       const atMs = now()
-      const before = found.topic.partitions.map((partition, index) => ({
+      const before = found.topic.partitions.map((partition, index): Partition => ({
         ...partition,
         shard: partition.shard ?? { hashKeys: plan.hashKeys[index]!, parents: [] },
         ...(plan.closes.includes(index) ? { seal: { endOffset: found.logs[index]!.end, atMs } } : {}),
       }))
       const partitions = [...before]
       for (const { hashKeys, parents, isClosed } of plan.opens) {
-        const createdAtMs = Math.max(atMs, ...parents.map(parent => (Math.floor(partitions[parent]!.createdAtMs / 1_000) + 1) * 1_000))
-        partitions.push({
-          ...before[0]!, index: partitions.length, createdAtMs, shard: { hashKeys, parents },
-          seal: isClosed ? { endOffset: 0, atMs } : undefined,
-        } as (typeof before)[number])
+        const { seal: _, ...open } = before[0]!
+        const createdAtMs = childCreatedAtMs(atMs, parents.map(parent => partitions[parent]!))
+        partitions.push({ ...open, index: partitions.length, createdAtMs, shard: { hashKeys, parents }, ...(isClosed ? { seal: { endOffset: 0, atMs } } : {}) })
         found.logs.push({ batches: [], start: 0, end: 0 })
       }
       found.topic = { ...found.topic, partitions }
@@ -371,6 +372,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     async put(document, ifVersion) {
       const refusal = conflict(document.kind, document.key, ifVersion)
       if (refusal !== undefined) return refusal
+      const fault = documentFault(document)
+      if (fault !== undefined) return fault
       if (document.topicId !== null && ![...topics.values()].some(one => one.topic.id === document.topicId)) {
         return new Refusal('unknown-topic-id', `there is no topic with the id ${document.topicId}`)
       }

@@ -13,6 +13,7 @@ import type { Standing } from './partition-changes.ts'
 import { alterPartitions, balanceLeaders, electLeaders, reassign, replicasOffline, replicasOnline } from './partition-decisions.ts'
 import { type CatalogRecord, decodeRecord, encodeRecord } from './records.ts'
 import { Registrations, unknownBroker } from './registrations.ts'
+import { reshard, sealPartition } from './reshard-decisions.ts'
 import { alterConfigs, clearTopic, createPartitions, createTopic, deleteTopic } from './topic-decisions.ts'
 
 export { unknownPartition, unknownTopic } from './topic-names.ts'
@@ -85,7 +86,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     return this.#voters
   }
 
-  /** Sorted by name. A topic's array of partitions changes in place while the topic stays the same object. */
+  /** Sorted by name. A topic's array of partitions changes in place while the topic stays the same object; where shards come or end, it is another one. */
   get topics(): readonly Topic[] {
     this.#sorted ??= [...this.#topics.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
     return this.#sorted
@@ -104,7 +105,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     return this.#brokerConfigs
   }
 
-  /** Grows with each change, but of a partition's state alone: what was derived from topics or configs at an earlier version is stale. */
+  /** Grows with each change, but of a partition's replicas alone: what was derived from topics or configs at an earlier version is stale. */
   get version(): number {
     return this.#version
   }
@@ -167,6 +168,8 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'delete-topic': return deleteTopic(this, command.name)
       case 'clear-topic': return clearTopic(this, command)
       case 'create-partitions': return createPartitions(this, command, nowMs)
+      case 'reshard': return reshard(this, command, nowMs)
+      case 'seal-partition': return sealPartition(this, command)
       case 'alter-configs': return alterConfigs(this, command)
       case 'add-acls': return { records: command.bindings.filter(one => !this.#acls.has(keyOf(one))).map(binding => ({ type: 'acl', binding })), reply: null }
       case 'remove-acls': {
@@ -211,17 +214,13 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   // ----------------------------------------------------------------------------------------------------------- records
 
   apply(record: CatalogRecord): void {
-    if (record.type === 'partition') {
-      // A record of before a snapshot's record of its topic, which has it.
-      const topic = this.#topics.get(this.#names.get(record.topicId) ?? '')
-      if (topic?.partitions[record.partition.index] !== undefined) topic.partitions[record.partition.index] = record.partition
-      return
-    }
+    if (record.type === 'partition' && !this.#applyPartition(record.topicId, record.partition)) return
     switch (record.type) {
       case 'cluster': this.#clusterId = record.clusterId; this.registrations.noteEpoch(record.brokerEpoch); break
       case 'broker': this.registrations.set(record.broker); break
       case 'broker-removed': this.registrations.remove(record.id); break
       case 'topic': this.#applyTopic(record.topic); break
+      case 'partition': break
       case 'topic-removed': {
         this.#topics.delete(this.#names.get(record.topicId) ?? '')
         this.#names.delete(record.topicId)
@@ -246,6 +245,18 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
     }
     this.#sorted = undefined
     this.#version++
+  }
+
+  /** Whether more than the partition's own state has changed: where a shard ends is part of its topic's shape. */
+  #applyPartition(topicId: string, partition: Partition): boolean {
+    const topic = this.#topics.get(this.#names.get(topicId) ?? '')
+    const before = topic?.partitions[partition.index]
+    // A record of before a snapshot's record of its topic, which has it.
+    if (topic === undefined || before === undefined) return false
+    topic.partitions[partition.index] = partition
+    if (partition.seal?.endOffset === before.seal?.endOffset) return false
+    this.#applyTopic(topic)
+    return true
   }
 
   #applyTopic(topic: Topic): void {

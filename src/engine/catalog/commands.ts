@@ -1,6 +1,6 @@
 // What can be asked of the catalog, and what comes back.
 import type {
-  AccessKey, AclBinding, Broker, ConfigChange, ConfigResource, Document, DocumentKind, NewTopic, PartitionRef, Reassignment, Refusal, Topic,
+  AccessKey, AclBinding, Broker, ConfigChange, ConfigResource, Document, DocumentKind, NewTopic, PartitionRef, Reassignment, Refusal, ReshardPlan, Topic,
 } from '../../ports.ts'
 
 /** One life of a broker: everything in its name carries the epoch it was given when it registered. */
@@ -73,6 +73,12 @@ export type CatalogCommand =
       readonly type: 'create-partitions'; readonly name: string; readonly count: number
       readonly assignment: readonly (readonly number[])[] | undefined; readonly validateOnly: boolean
     }
+  | { readonly type: 'reshard'; readonly name: string; readonly plan: ReshardPlan }
+  /** The leader of a closed partition: everything it has is on all in-sync replicas, and this is where it ends. */
+  | {
+      readonly type: 'seal-partition'; readonly brokerId: number; readonly brokerEpoch: number; readonly topicId: string; readonly partition: number
+      readonly leaderEpoch: number; readonly endOffset: number
+    }
   | { readonly type: 'alter-configs'; readonly resource: ConfigResource; readonly changes: readonly ConfigChange[]; readonly validateOnly: boolean }
   | { readonly type: 'add-acls'; readonly bindings: readonly AclBinding[] }
   | { readonly type: 'remove-acls'; readonly bindings: readonly AclBinding[] }
@@ -106,6 +112,8 @@ export interface CatalogReplies {
   'delete-topic': Topic
   'clear-topic': null
   'create-partitions': Topic
+  'reshard': Topic
+  'seal-partition': null
   'alter-configs': null
   'add-acls': null
   'remove-acls': null

@@ -9,6 +9,7 @@ type Command<T extends CatalogCommand['type']> = CatalogCommand & { readonly typ
 
 /** As much as fits beside everything else that brokers hear of and keep in memory. */
 const valueCharactersMax = 262_144
+const keyCharactersMax = 2_048
 
 export class DocumentTable {
   readonly #kinds = new Map<DocumentKind, Map<string, Document>>()
@@ -63,7 +64,8 @@ export function putDocument(catalog: Catalog, { document, ifVersion }: Command<'
   return { records: [{ type: 'document', document: put }], reply: put }
 }
 
-export function documentFault({ kind, key, value }: Document): Refusal | undefined {
+export function documentFault({ kind, key, value }: Pick<Document, 'kind' | 'key' | 'value'>): Refusal | undefined {
+  if (key.length > keyCharactersMax) return new Refusal('invalid-request', `the key of a ${kind} has ${key.length} characters; at most ${keyCharactersMax} are kept`)
   if (value.length <= valueCharactersMax) return undefined
   return new Refusal('invalid-request', `the ${kind} '${key}' has ${value.length} characters; at most ${valueCharactersMax} are kept`)
 }

@@ -157,7 +157,7 @@ function after(before: Partition, to: State & { readonly isElection?: true }): P
     && sameIds(addingReplicas, before.addingReplicas) && sameIds(removingReplicas, before.removingReplicas)
   if (isSame && !isFenced) return undefined
   return {
-    index: before.index,
+    ...before,
     leader,
     leaderEpoch: before.leaderEpoch + (isFenced ? 1 : 0),
     partitionEpoch: before.partitionEpoch + 1,
@@ -165,7 +165,6 @@ function after(before: Partition, to: State & { readonly isElection?: true }): P
     inSyncReplicas,
     addingReplicas,
     removingReplicas,
-    createdAtMs: before.createdAtMs,
   }
 }
 

@@ -60,11 +60,19 @@ export function alterPartitions(catalog: Catalog, { brokerId, brokerEpoch, chang
   return { records: draft.records, reply }
 }
 
-function changeFault(catalog: Catalog, brokerId: number, before: Partition, change: InSyncChange): [Refusal['code'], string] | undefined {
-  const { leader, leaderEpoch, partitionEpoch, replicas } = before
-  if (change.leaderEpoch < leaderEpoch) return ['fenced-leader-epoch', `leader epoch ${change.leaderEpoch} is over; the present one is ${leaderEpoch}`]
-  if (change.leaderEpoch > leaderEpoch) return ['unknown-leader-epoch', `leader epoch ${change.leaderEpoch} has not begun; the present one is ${leaderEpoch}`]
-  if (leader !== brokerId) return ['not-leader', `broker ${leader}, not ${brokerId}, leads it`]
+type Fault = [Refusal['code'], string]
+
+/** Why the broker cannot speak for the partition under this leader epoch; undefined where it can. */
+export function leaderFault({ leader, leaderEpoch }: Partition, by: { readonly brokerId: number; readonly leaderEpoch: number }): Fault | undefined {
+  if (by.leaderEpoch < leaderEpoch) return ['fenced-leader-epoch', `leader epoch ${by.leaderEpoch} is over; the present one is ${leaderEpoch}`]
+  if (by.leaderEpoch > leaderEpoch) return ['unknown-leader-epoch', `leader epoch ${by.leaderEpoch} has not begun; the present one is ${leaderEpoch}`]
+  return leader === by.brokerId ? undefined : ['not-leader', `broker ${leader}, not ${by.brokerId}, leads it`]
+}
+
+function changeFault(catalog: Catalog, brokerId: number, before: Partition, change: InSyncChange): Fault | undefined {
+  const { leader, partitionEpoch, replicas } = before
+  const fault = leaderFault(before, { brokerId, leaderEpoch: change.leaderEpoch })
+  if (fault !== undefined) return fault
   if (change.partitionEpoch !== partitionEpoch) return ['invalid-request', `partition epoch ${change.partitionEpoch}; the present one is ${partitionEpoch}`]
   const ids = change.inSyncReplicas.map(({ id }) => id)
   if (!ids.includes(leader)) return ['invalid-request', `the in-sync replicas ${ids.join(', ')} lack the leader ${leader}`]

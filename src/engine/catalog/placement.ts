@@ -1,5 +1,5 @@
 // Which brokers hold the replicas of new partitions, and whether an assignment that somebody else chose can be. Texts are those of Kafka's controller.
-import { type Broker, type Partition, Refusal } from '../../ports.ts'
+import { type Broker, type Partition, Refusal, type Topic } from '../../ports.ts'
 import { born } from './partition-changes.ts'
 
 /** More in one request are refused, as Kafka's controller does, so that one request cannot fill memory or disk with empty partitions. */
@@ -34,6 +34,17 @@ export function placed({ topicId, brokers, firstIndex, count, replicationFactor,
     const leader = leaders[turn % leaders.length]!
     return bornOf(firstIndex + at, replicasOf(leader, ring, replicationFactor, Math.floor(turn / leaders.length)), brokers, createdAtMs)!
   })
+}
+
+/** More partitions of a topic that is there, with as many replicas as the others have. */
+export function placedBehind(topic: Topic, brokers: readonly Broker[], { count, createdAtMs }: Pick<Placement, 'count' | 'createdAtMs'>): Partition[] | Refusal {
+  return placed({ topicId: topic.id, brokers, firstIndex: topic.partitions.length, replicationFactor: replicationFactorOf(topic), count, createdAtMs })
+}
+
+/** A reassignment under way has replicas of both sides in its list. */
+export function replicationFactorOf({ partitions }: Topic): number {
+  const { replicas, addingReplicas } = partitions[0]!
+  return replicas.length - addingReplicas.length
 }
 
 /** Partitions as assigned: per partition the brokers, the preferred leader first. All must have as many. */

@@ -3,7 +3,7 @@
 // Versions only grow, and only by tagged fields.
 import type { AccessKey, AclBinding, BrokerState, Document, DocumentKind, Partition, Topic } from '../../ports.ts'
 import type { RecordDraft, RecordView } from '../../wire/batch.ts'
-import { array, boolean, int32, int64, int8, Message, string, uuid } from '../../wire/schema.ts'
+import { array, boolean, bytes, type Decoded, int32, int64, int8, Message, string, struct, uuid } from '../../wire/schema.ts'
 import { kindOf, RecordFormat } from '../record-format.ts'
 import type { Registration, Voter } from './commands.ts'
 
@@ -45,6 +45,8 @@ const partitionState = {
   partitionEpoch: int32.default(0).tag(0, '0+'),
   addingReplicas: array(int32).default([]).tag(1, '0+'),
   removingReplicas: array(int32).default([]).tag(2, '0+'),
+  shard: struct({ start: string, end: string, parents: array(int32) }).default(null).tag(3, '0+'),
+  seal: struct({ endOffset: int64, atMs: int64 }).default(null).tag(4, '0+'),
 }
 
 const cluster = new RecordFormat({
@@ -107,7 +109,8 @@ const document = new RecordFormat({
   kind: 11,
   version: 0,
   key: { kind: string, key: string },
-  value: new Message({ value: string, version: int64, topicId: uuid.default(nobody).tag(0, '0+') }, one),
+  // Bytes, since strings of the wire are short.
+  value: new Message({ value: bytes, version: int64, topicId: uuid.default(nobody).tag(0, '0+') }, one),
 })
 
 export function encodeRecord(record: CatalogRecord): RecordDraft {
@@ -118,9 +121,12 @@ export function encodeRecord(record: CatalogRecord): RecordDraft {
       return broker.encode({ id }, { ...rest, state: states.indexOf(state), limitBytes })
     }
     case 'broker-removed': return broker.encode({ id: record.id }, null)
-    case 'topic': return topic.encode({ topicId: record.topic.id }, { ...record.topic, configs: [...record.topic.configs].map(([name, value]) => ({ name, value })) })
+    case 'topic': {
+      const { id, partitions, configs, ...rest } = record.topic
+      return topic.encode({ topicId: id }, { ...rest, partitions: partitions.map(toState), configs: [...configs].map(([name, value]) => ({ name, value })) })
+    }
     case 'topic-removed': return topic.encode({ topicId: record.topicId }, null)
-    case 'partition': return partition.encode({ topicId: record.topicId, index: record.partition.index }, record.partition)
+    case 'partition': return partition.encode({ topicId: record.topicId, index: record.partition.index }, toState(record.partition))
     case 'condemned': return condemned.encode({ topicId: record.topicId }, record)
     case 'forgotten': return condemned.encode({ topicId: record.topicId }, null)
     case 'broker-config': return brokerConfig.encode(record, record.value === null ? null : { value: record.value })
@@ -133,7 +139,7 @@ export function encodeRecord(record: CatalogRecord): RecordDraft {
     case 'access-key-removed': return accessKey.encode({ id: record.id }, null)
     case 'producer-ids': return producerIds.encode({}, { next: record.next })
     case 'voters': return voters.encode({}, record)
-    case 'document': return document.encode(record.document, { ...record.document, topicId: record.document.topicId ?? nobody })
+    case 'document': return document.encode(record.document, { ...record.document, value: Buffer.from(record.document.value), topicId: record.document.topicId ?? nobody })
     case 'document-removed': return document.encode(record, null)
   }
 }
@@ -149,7 +155,7 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
     case topic.kind: return decodeTopic(view)
     case partition.kind: {
       const { key: { topicId, index }, value } = partition.decode(view)
-      return value === null ? undefined : { type: 'partition', topicId, partition: { index, ...value } }
+      return value === null ? undefined : { type: 'partition', topicId, partition: fromState(index, value) }
     }
     case condemned.kind: {
       const { key, value } = condemned.decode(view)
@@ -181,7 +187,7 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
       const { key, value } = document.decode(view)
       const kind = key.kind as DocumentKind
       if (value === null) return { type: 'document-removed', kind, key: key.key }
-      return { type: 'document', document: { ...value, kind, key: key.key, topicId: value.topicId === nobody ? null : value.topicId } }
+      return { type: 'document', document: { ...value, value: value.value.toString(), kind, key: key.key, topicId: value.topicId === nobody ? null : value.topicId } }
     }
     default: return undefined
   }
@@ -204,8 +210,20 @@ function decodeTopic(view: RecordView): CatalogRecord {
       id: key.topicId,
       internal: value.internal,
       createdAtMs: value.createdAtMs,
-      partitions: value.partitions.map((state, index) => ({ index, ...state })),
+      partitions: value.partitions.map((state, index) => fromState(index, state)),
       configs: new Map(value.configs.map(({ name, value: text }) => [name, text])),
     },
+  }
+}
+
+function toState({ shard, seal, ...rest }: Partition) {
+  return { ...rest, shard: shard === undefined ? null : { ...shard.hashKeys, parents: shard.parents }, seal: seal ?? null }
+}
+
+function fromState(index: number, { shard, seal, ...rest }: Decoded<typeof partitionState>): Partition {
+  return {
+    index, ...rest,
+    ...(shard === null ? {} : { shard: { hashKeys: { start: shard.start, end: shard.end }, parents: shard.parents } }),
+    ...(seal === null ? {} : { seal }),
   }
 }

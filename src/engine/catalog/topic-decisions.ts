@@ -6,7 +6,7 @@ import type { CatalogCommand } from './commands.ts'
 import { alteredBrokerConfigs, alteredTopicConfigs, checkedTopicConfigs } from './configs.ts'
 import { documentFault } from './documents.ts'
 import { withUncleanLeader } from './partition-changes.ts'
-import { assigned, placed } from './placement.ts'
+import { assigned, placed, placedBehind, replicationFactorOf } from './placement.ts'
 import type { CatalogRecord } from './records.ts'
 import { internalTopics, topicNameFault, unknownTopic } from './topic-names.ts'
 
@@ -72,6 +72,7 @@ export function createPartitions(catalog: Catalog, { name, count, assignment, va
   if (topic === undefined) return { reply: unknownTopic(name) }
   if (topic.internal) return refused('invalid-request', `The partitions of internal topic ${name} are fixed.`)
   const present = topic.partitions.length
+  if (topic.partitions.some(({ shard }) => shard !== undefined)) return refused('invalid-request', `Topic '${name}' was resharded through Kinesis and takes no more partitions.`)
   if (count === present) return refused('invalid-partitions', `Topic already has ${present} partition(s).`)
   if (count < present) return refused('invalid-partitions', `The topic ${name} currently has ${present} partition(s); ${count} would not be an increase.`)
   const added = count - present
@@ -79,11 +80,9 @@ export function createPartitions(catalog: Catalog, { name, count, assignment, va
     const reason = `Attempted to add ${added} additional partition(s), but only ${assignment.length} assignment(s) were specified.`
     return refused('invalid-replica-assignment', reason)
   }
-  const { replicas, addingReplicas } = topic.partitions[0]!
-  // A reassignment under way has replicas of both sides in its list.
-  const replicationFactor = replicas.length - addingReplicas.length
-  const at = { topicId: topic.id, brokers: catalog.brokers, firstIndex: present, replicationFactor, createdAtMs: nowMs }
-  const partitions = assignment === undefined ? placed({ ...at, count: added }) : assigned(assignment, at)
+  const { brokers } = catalog
+  const partitions = assignment === undefined ? placedBehind(topic, brokers, { count: added, createdAtMs: nowMs })
+    : assigned(assignment, { brokers, firstIndex: present, replicationFactor: replicationFactorOf(topic), createdAtMs: nowMs })
   if (partitions instanceof Refusal) return { reply: partitions }
   const grown: Topic = { ...topic, partitions: [...topic.partitions, ...partitions] }
   return { records: validateOnly ? [] : [{ type: 'topic', topic: grown }], reply: grown }

@@ -187,6 +187,12 @@ export class Log implements AsyncDisposable {
     return { baseOffset, logAppendTimeMs, duplicate: false, written: round.written.promise, durable: round.durable.promise }
   }
 
+  /** Where the batch lies if an idempotent producer has sent it before and it is still remembered. */
+  duplicateOf(batch: Batch): LogAppended | undefined {
+    const known = batch.producerId < 0 ? undefined : this.#checkProducer(batch, { inAnyOrder: true })
+    return known instanceof Refusal ? undefined : known
+  }
+
   /**
    * Takes a leader's batches as they are: each keeps its offsets and its leader epoch. Their bytes are not changed and must not change any more.
    * All or none: refused where one of them is damaged, does not lie at or behind the log's end, or is of an older epoch than the one before it.

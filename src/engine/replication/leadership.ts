@@ -41,6 +41,10 @@ export interface LeadershipOptions {
   readonly alter: (inSyncReplicas: readonly number[], partition: Partition) => Promise<null | Refusal>
   /** Each time the high watermark has moved. */
   readonly moved: () => void
+  /** Tells the controller where a closed partition ends; resolves once this broker has seen what became of it. Rejects with Unreachable. */
+  readonly seal: (endOffset: number, partition: Partition) => Promise<null | Refusal>
+  /** What a producer is told once the partition is closed. */
+  readonly sealed: () => Refusal
 }
 
 interface Progress {
@@ -75,6 +79,7 @@ export class Leadership {
   /** In the order of their offsets. */
   #waiters: Waiter[] = []
   #ended: Refusal | undefined
+  #isSealing = false
 
   constructor(options: LeadershipOptions) {
     const { partition, log, clock, brokerId } = options
@@ -83,8 +88,8 @@ export class Leadership {
     this.#clock = clock
     this.#partition = partition
     this.epoch = partition.leaderEpoch
-    this.startOffset = log.endOffset
-    this.#highWatermark = Math.max(options.highWatermark, log.startOffset)
+    this.startOffset = Math.min(log.endOffset, this.#lastOffset)
+    this.#highWatermark = Math.max(Math.min(options.highWatermark, this.#lastOffset), log.startOffset)
     const nowMs = clock.monotonic()
     for (const id of partition.replicas) {
       if (id !== brokerId) this.#progress.set(id, { durableOffset: -1, brokerEpoch: -1, caughtUpMs: nowMs, endOffsetThen: -1, heardMs: nowMs })
@@ -116,13 +121,14 @@ export class Leadership {
     return this.#tooFewFault('not-enough-replicas')
   }
 
-  /** Appends without waiting for anybody. */
+  /** Appends without waiting for anybody. A closed partition takes nothing, but what an idempotent producer sends again is known in it as ever. */
   add(batch: Batch, gaps?: AppendOptions['gaps']): LogAppended | Refusal {
-    return this.#ended ?? this.#log.append(batch, this.epoch, gaps)
+    if (this.#ended !== undefined) return this.#ended
+    return this.#partition.seal === undefined ? this.#log.append(batch, this.epoch, gaps) : this.#log.duplicateOf(batch) ?? this.#options.sealed()
   }
 
   async append(batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
-    const fault = how.acks === 'all' ? this.replicasFault : undefined
+    const fault = how.acks === 'all' && this.#partition.seal === undefined ? this.replicasFault : undefined
     if (fault !== undefined) return fault
     const added = this.add(batch, how.gaps)
     if (added instanceof Refusal) return added
@@ -194,10 +200,36 @@ export class Leadership {
     if (this.#ended !== undefined || this.#tooFewFault('not-enough-replicas') !== undefined) return
     let offset = this.#log.durableEndOffset
     for (const id of this.#countedReplicas()) if (id !== this.#options.brokerId) offset = Math.min(offset, this.#progress.get(id)?.durableOffset ?? -1)
+    if (offset >= this.#log.endOffset) this.#seal()
+    offset = Math.min(offset, this.#lastOffset)
     if (offset <= this.#highWatermark) return
     this.#highWatermark = offset
     this.#release()
     this.#options.moved()
+  }
+
+  /** Nothing behind the end of a closed partition was acknowledged or is ever read: what lies there was left by a leader that an unclean election brought back. */
+  get #lastOffset(): number {
+    const { seal } = this.#partition
+    return seal === undefined || seal.endOffset < 0 ? Infinity : seal.endOffset
+  }
+
+  /**
+   * All in-sync replicas have exactly this log, and nothing more comes in: the controller is told where it ends, until it says so itself. Where an unclean
+   * election has cost records of a partition that was closed before, readers would wait for them for ever: it ends earlier now.
+   */
+  #seal(): void {
+    const { seal } = this.#partition
+    const { endOffset } = this.#log
+    if (seal === undefined || (seal.endOffset >= 0 && seal.endOffset <= endOffset) || this.#isSealing) return
+    this.#isSealing = true
+    const later = (): void => {
+      this.#clock.after(retryMs, () => {
+        this.#isSealing = false
+        this.advance()
+      })
+    }
+    this.#options.seal(endOffset, this.#partition).then(later, later)
   }
 
   #countedReplicas(): Iterable<number> {
@@ -221,6 +253,7 @@ export class Leadership {
   #whenCommitted(waiter: Waiter): void {
     if (this.#ended !== undefined) return waiter.answer(this.#unknown(this.#ended, waiter.appended, waiter.endOffset))
     if (waiter.endOffset <= this.#highWatermark) return waiter.answer(waiter.appended)
+    if (waiter.endOffset > this.#lastOffset) return waiter.answer(this.#options.sealed())
     // A batch that a producer sent again may wait for an offset before those that wait already.
     let at = this.#waiters.length
     while (at > 0 && this.#waiters[at - 1]!.endOffset > waiter.endOffset) at--

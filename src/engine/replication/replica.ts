@@ -12,7 +12,7 @@ import { Damaged, WrongKey } from '../sealed/errors.ts'
 import { Leadership, type LeadershipOptions } from './leadership.ts'
 import { Waiting } from './waiting.ts'
 
-export interface ReplicaOptions extends Pick<LeadershipOptions, 'minInSyncReplicas' | 'flushesEachBatch' | 'lagMsMax' | 'brokerEpoch'> {
+export interface ReplicaOptions extends Pick<LeadershipOptions, 'minInSyncReplicas' | 'flushesEachBatch' | 'lagMsMax' | 'brokerEpoch' | 'sealed'> {
   readonly topicId: string
   readonly name: string
   readonly brokerId: number
@@ -25,6 +25,10 @@ export interface ReplicaOptions extends Pick<LeadershipOptions, 'minInSyncReplic
   /** A reason not to take so many bytes of records from a client: the storage is full. */
   readonly mayGrow: (bytes: number) => null | Refusal
   readonly alter: (at: PartitionId, inSyncReplicas: readonly number[], partition: Partition) => Promise<null | Refusal>
+  /** Tells the controller where a closed partition ends, as its leader in that epoch. */
+  readonly seal: (at: PartitionId, endOffset: number, leaderEpoch: number) => Promise<null | Refusal>
+  /** Why a shard takes no records yet: something before it has not come to its end. */
+  readonly early: () => Refusal | undefined
   /** Followers may have something to fetch. */
   readonly appended: (replica: Replica) => void
   /** Its high watermark has moved. */
@@ -58,6 +62,8 @@ export class Replica {
   /** Why clients' records are no longer taken, though what was taken is still being committed. */
   #draining: Refusal | undefined
   #gone: Refusal | undefined
+  /** Whether everything that came before this shard has come to its end: then it stays so. */
+  #isOfAge: boolean
   /** Where its log is, and how it is opened. */
   #place: LogOptions
   /** Its log is being put in another directory. */
@@ -73,6 +79,7 @@ export class Replica {
     this.#options = options
     this.#place = options.log
     this.#partition = partition
+    this.#isOfAge = partition.shard === undefined || partition.shard.parents.length === 0
   }
 
   get partition(): Partition { return this.#partition }
@@ -80,6 +87,8 @@ export class Replica {
   get leads(): boolean { return this.#partition.leader === this.#options.brokerId }
   get leadership(): Leadership | undefined { return this.#leadership }
   get fault(): Fault | undefined { return this.#fault }
+  /** Whether it has to say where a closed partition ends: to know that, its log must be open, though nobody may ask for it. */
+  get owesEnd(): boolean { return this.leads && this.#partition.seal?.endOffset === -1 }
   get bytes(): number { return this.#log?.bytes ?? 0 }
   get log(): Log | undefined { return this.#log }
 
@@ -204,6 +213,7 @@ export class Replica {
       ...this.#options, partition: this.#partition, log, highWatermark: this.#highWatermark,
       alter: (inSyncReplicas, partition) => this.#options.alter({ topicId: this.topicId, partition: this.index }, inSyncReplicas, partition),
       moved: () => this.#advanced(),
+      seal: (endOffset, { leaderEpoch }) => this.#options.seal({ topicId: this.topicId, partition: this.index }, endOffset, leaderEpoch),
     })
     this.#advanced()
     this.#options.appended(this)
@@ -279,8 +289,15 @@ export class Replica {
   append(batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
     const leadership = this.#leaderFor(how.leaderEpoch)
     if (leadership instanceof Refusal) return Promise.resolve(leadership)
-    const full = this.#draining ?? (how.internal === true ? null : this.#options.mayGrow(batch.bytes.length))
-    return full === null ? leadership.append(batch, how) : Promise.resolve(full)
+    const refusal = this.#draining ?? this.#early() ?? (how.internal === true || this.#partition.seal !== undefined ? null : this.#options.mayGrow(batch.bytes.length))
+    return refusal === null ? leadership.append(batch, how) : Promise.resolve(refusal)
+  }
+
+  #early(): Refusal | null {
+    if (this.#isOfAge) return null
+    const early = this.#options.early()
+    this.#isOfAge = early === undefined
+    return early ?? null
   }
 
   async read(from: number, how: ReadOptions): Promise<Slice | Refusal> {

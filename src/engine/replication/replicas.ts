@@ -4,6 +4,7 @@ import { type Partition, type PartitionRef, Refusal, type Seen, type Topic } fro
 import type { Logger, Timer, World } from '../../world/world.ts'
 import { type Catalog, unknownPartition, unknownTopic } from '../catalog/catalog.ts'
 import type { PartitionId } from '../catalog/commands.ts'
+import { earlyRefusal, sealedRefusal } from '../catalog/lineage.ts'
 import type { DataDirectory } from '../data-directory.ts'
 import { ensureDirectory } from '../directory.ts'
 import type { FetchRequest, FetchResponse, Links, ProgressReport } from '../links.ts'
@@ -32,6 +33,8 @@ export interface ReplicasOptions {
   readonly image: () => Catalog
   /** Asks for another in-sync set; resolves once the image shows what became of it. */
   readonly alter: (at: PartitionId, inSyncReplicas: readonly number[], partition: Partition) => Promise<null | Refusal>
+  /** Tells where a closed partition ends that this broker leads; resolves once the image shows what became of it. */
+  readonly seal: (at: PartitionId, endOffset: number, leaderEpoch: number) => Promise<null | Refusal>
   /** The storage of these replicas cannot serve, or serves again. */
   readonly offline: (replicas: readonly Replica[], how: { readonly lost: boolean }) => void
   readonly online: (replicas: readonly Replica[]) => void
@@ -239,6 +242,7 @@ export class Replicas {
     replica.apply(partition)
     this.#reconcile(replica)
     if (replica.leads) this.#sessions.appended(replica)
+    if (replica.owesEnd) void replica.open()
   }
 
   /** The topic is gone: its partitions serve no more, its key is shredded, its files go. In this order, so that a crash leaves nothing readable. */
@@ -345,6 +349,15 @@ export class Replicas {
         return broker?.state === 'running' ? broker.epoch : undefined
       },
       alter: this.#options.alter,
+      seal: this.#options.seal,
+      sealed: () => {
+        const present = image().topicById(topicId)
+        return present === undefined ? unknownTopic(topic.name) : sealedRefusal(present, partition.index)
+      },
+      early: () => {
+        const present = image().topicById(topicId)
+        return present === undefined ? unknownTopic(topic.name) : earlyRefusal(present, partition.index)
+      },
       appended: replica => this.#sessions.appended(replica),
       advanced: replica => this.#sessions.moved(replica),
       opened: replica => this.#reconcile(replica),
@@ -464,7 +477,10 @@ export class Replicas {
   }
 
   #checkLag(): void {
-    for (const replica of this.#replicas.values()) replica.leadership?.checkLag()
+    for (const replica of this.#replicas.values()) {
+      replica.leadership?.checkLag()
+      if (replica.owesEnd && !replica.isOpen) void replica.open()
+    }
   }
 
   async #retryFull(): Promise<void> {

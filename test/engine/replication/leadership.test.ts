@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Log } from '../../../src/engine/log/log.ts'
 import { Leadership } from '../../../src/engine/replication/leadership.ts'
-import type { Partition } from '../../../src/ports.ts'
+import { type Partition, Refusal } from '../../../src/ports.ts'
 import { SimWorld } from '../../sim/world.ts'
 
 const partition: Partition = {
@@ -23,6 +23,8 @@ describe('a replica that comes back to a partition nobody writes to', () => {
         return Promise.resolve(null)
       },
       moved: () => {},
+      seal: () => Promise.resolve(null),
+      sealed: () => new Refusal('sealed-partition', 'closed'),
     })
     leadership.heard(2, { brokerEpoch: 42, durableOffset: 5 })
     leadership.checkLag()
