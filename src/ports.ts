@@ -585,6 +585,30 @@ export interface Access {
   delete(filters: readonly AclFilter[], by: Caller): Promise<readonly (readonly AclBinding[])[]>
 }
 
+/** What a request to an API in AWS's manner asks for. */
+export interface ActionRequest {
+  /** 'kinesis:PutRecord'. */
+  readonly action: string
+  /** The ARN of what it is done to, or '*'. */
+  readonly resource: string
+  /** What the ACLs must allow, all of it. */
+  readonly needs: readonly AclNeed[]
+}
+
+export interface AclNeed {
+  readonly operation: AclOperation
+  readonly resourceType: ResourceType
+  readonly resourceName: string
+}
+
+/** 'not-allowed': nobody said anything; 'denied-by-…': an ACL or a resource's policy says no, which nothing outweighs. */
+export type ActionDecision = 'allowed' | 'not-allowed' | 'denied-by-acl' | 'denied-by-policy'
+
+/** The same authorizer, asked about actions on resources. */
+export interface ActionAccess extends Access {
+  judge(who: Caller, request: ActionRequest): ActionDecision
+}
+
 /** A key pair for signing requests as AWS does; whoever signs with it is `principal`. */
 export interface AccessKey {
   readonly id: string

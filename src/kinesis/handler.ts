@@ -1,7 +1,7 @@
 // One Kinesis request from its bytes to its answer, whatever transport brought it. The checks come in AWS's order, top to bottom: CORS, method, body,
 // content type, form of the body, operation, signature, types, constraints, rules across members, access, and then the operation itself.
 import { hash, webcrypto } from 'node:crypto'
-import type { Access, AccessKey, AccessKeys, Admin, Documents, Logs, Validation } from '../ports.ts'
+import type { AccessKey, AccessKeys, ActionAccess, Admin, Documents, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
@@ -10,7 +10,8 @@ import type { Operation, Violation } from '../wire/operation.ts'
 import { loggable, unsupportedMember, violations, violationsMessage } from '../wire/violations.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
-import { type Context, type Served, type Services, judgeAccess } from './context.ts'
+import { judgeAccess } from './access.ts'
+import type { Context, Served, Services } from './context.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
 import { Gate } from './gate.ts'
 import { operations } from './operations/index.ts'
@@ -20,7 +21,7 @@ import { Tokens } from './tokens.ts'
 export interface KinesisHandlerOptions {
   readonly logs: Logs
   readonly admin: Admin
-  readonly access: Access
+  readonly access: ActionAccess
   readonly accessKeys: AccessKeys
   readonly documents: Documents
   readonly validation: Validation

@@ -7,8 +7,8 @@
 import type { AclBinding, AclOperation, ResourceType } from '../ports.ts'
 import { everyone } from './principal.ts'
 
-/** 'no-acl': the resource has no ACL at all, of anybody. 'deny': a DENY matches, or there are ACLs and none of them allows. */
-export type AclDecision = 'allow' | 'deny' | 'no-acl'
+/** 'deny': a DENY matches. 'not-allowed': there are ACLs, and none of them allows. 'no-acl': the resource has no ACL at all, of anybody. */
+export type AclDecision = 'allow' | 'deny' | 'not-allowed' | 'no-acl'
 
 export interface AclQuestion {
   /** `User:CN=alice`. */
@@ -54,11 +54,11 @@ export class AclIndex {
   }
 
   /** Whether some resource name of the type would be allowed (KIP-679). A name that no ACL mentions counts: infinitely many exist. */
-  decideAny(question: AclQuestion): AclDecision {
+  decideAny(question: AclQuestion): Exclude<AclDecision, 'deny'> {
     const type = this.#types.get(question.resourceType)
     if (type === undefined) return 'no-acl'
     const all = type.literal.get(wildcard)?.ask(question) ?? 0
-    if ((all & denied) !== 0) return 'deny'
+    if ((all & denied) !== 0) return 'not-allowed'
     if ((all & allowed) !== 0) return 'allow'
     for (const entry of type.literal.values()) {
       if ((entry.ask(question) & allowed) !== 0 && this.decide(question, entry.name) === 'allow') return 'allow'
@@ -69,7 +69,7 @@ export class AclIndex {
       for (let outer: Entry | undefined = entry; outer !== undefined; outer = outer.parent) found |= outer.ask(question)
       if ((found & denied) === 0) return 'allow'
     }
-    return all === 0 ? 'no-acl' : 'deny'
+    return all === 0 ? 'no-acl' : 'not-allowed'
   }
 }
 
@@ -86,7 +86,9 @@ const allowed = 2
 const denied = 4
 
 function decisionOf(found: number): AclDecision {
-  return found === 0 ? 'no-acl' : (found & (allowed | denied)) === allowed ? 'allow' : 'deny'
+  if (found === 0) return 'no-acl'
+  if ((found & denied) !== 0) return 'deny'
+  return (found & allowed) === 0 ? 'not-allowed' : 'allow'
 }
 
 /** All bindings of one resource pattern: per principal and host a bit per operation. */

@@ -1,7 +1,9 @@
 // The one authorizer behind every way in. Super users may do anything; otherwise the ACLs of the store decide, and what they do not mention
 // is refused. Each refusal and each change of authority goes to the audit log. The index is rebuilt when the store shows a new set, so a
 // change is seen by the very next question.
-import type { Access, AclBinding, AclFilter, AclOperation, AclStore, Caller, ResourceType } from '../ports.ts'
+import type {
+  AclBinding, AclFilter, AclOperation, AclStore, ActionAccess, ActionDecision, ActionRequest, Caller, ResourceType,
+} from '../ports.ts'
 import { Refusal } from '../ports.ts'
 import type { AclQuestion } from './acl.ts'
 import { AclIndex } from './acl.ts'
@@ -21,7 +23,7 @@ export interface AuthorizerOptions {
   readonly allowEveryoneIfNoAcl: boolean
 }
 
-export class Authorizer implements Access {
+export class Authorizer implements ActionAccess {
   readonly #store: AclStore
   readonly #audit: Audit
   readonly #superUsers: ReadonlySet<string>
@@ -57,6 +59,18 @@ export class Authorizer implements Access {
     const allowed = decision === 'allow' || (decision === 'no-acl' && this.#allowEveryoneIfNoAcl)
     if (!allowed) this.#recordRefusal(who, operation, `${resourceType}:(any)`)
     return allowed
+  }
+
+  judge(who: Caller, { action, needs }: ActionRequest): ActionDecision {
+    const principal = formatPrincipal(who.principal)
+    if (this.#superUsers.has(principal)) return 'allowed'
+    for (const { operation, resourceType, resourceName } of needs) {
+      const decision = this.#currentIndex().decide({ principal, host: who.host, operation, resourceType }, resourceName)
+      if (decision === 'allow' || (decision === 'no-acl' && this.#allowEveryoneIfNoAcl)) continue
+      this.#recordRefusal(who, operation, `${resourceType}:${resourceName}`, action)
+      return decision === 'deny' ? 'denied-by-acl' : 'not-allowed'
+    }
+    return 'allowed'
   }
 
   list(filter: AclFilter): readonly AclBinding[] {
@@ -99,8 +113,10 @@ export class Authorizer implements Access {
     return this.#index
   }
 
-  #recordRefusal(who: Caller, operation: AclOperation, resource: string): void {
-    this.#audit.record({ kind: 'access', outcome: 'denied', principal: formatPrincipal(who.principal), host: who.host, operation, resource })
+  #recordRefusal(who: Caller, operation: AclOperation, resource: string, reason?: string): void {
+    this.#audit.record({
+      kind: 'access', outcome: 'denied', principal: formatPrincipal(who.principal), host: who.host, operation, resource, ...(reason === undefined ? {} : { reason }),
+    })
   }
 
   #recordChange(by: Caller, operation: string, binding: AclBinding): void {
@@ -113,11 +129,12 @@ export class Authorizer implements Access {
 }
 
 /** The access of `--dev`: everything is allowed, and since no ACL would mean anything, none is kept. Attempts to change ACLs are audited. */
-export function allowAll(audit: Audit): Access {
+export function allowAll(audit: Audit): ActionAccess {
   return {
     allows: () => true,
     allowsAny: () => true,
     wouldAllow: () => true,
+    judge: () => 'allowed',
     list: () => [],
     create: async (bindings, by) => bindings.map(binding => {
       audit.record({

@@ -27,7 +27,7 @@ describe('a question about a resource', () => {
     expect(decide([])).toBe('no-acl')
     expect(decide([binding({ resourceName: 'other' })])).toBe('no-acl')
     expect(decide([binding({ resourceType: 'group' })])).toBe('no-acl')
-    expect(decide([binding({ principal: 'User:CN=bob' })])).toBe('deny')
+    expect(decide([binding({ principal: 'User:CN=bob' })])).toBe('not-allowed')
   })
 
   it('is matched by literal name, by prefix and by the wildcard', () => {
@@ -67,17 +67,17 @@ describe('a question about a resource', () => {
   })
 
   it('compares principals whole, and knows User:* for all of them, of any type', () => {
-    expect(decide([binding({ principal: 'User:CN=alic' })])).toBe('deny')
-    expect(decide([binding({ principal: 'user:CN=alice' })])).toBe('deny')
+    expect(decide([binding({ principal: 'User:CN=alic' })])).toBe('not-allowed')
+    expect(decide([binding({ principal: 'user:CN=alice' })])).toBe('not-allowed')
     expect(decide([binding({ principal: 'User:*' })])).toBe('allow')
     expect(decide([binding({ principal: 'User:*' })], { principal: 'Service:x' })).toBe('allow')
-    expect(decide([binding({ principal: 'Group:*' })])).toBe('deny')
+    expect(decide([binding({ principal: 'Group:*' })])).toBe('not-allowed')
   })
 
   it('compares hosts whole: no names, no ranges', () => {
     expect(decide([binding({ host: '127.0.0.1' })])).toBe('allow')
-    expect(decide([binding({ host: '127.0.0.0/8' })])).toBe('deny')
-    expect(decide([binding({ host: '127.0.0.10' })])).toBe('deny')
+    expect(decide([binding({ host: '127.0.0.0/8' })])).toBe('not-allowed')
+    expect(decide([binding({ host: '127.0.0.10' })])).toBe('not-allowed')
   })
 
   it('finds the prefix that applies past longer prefixes that do not', () => {
@@ -147,7 +147,7 @@ describe('against a brute-force reading of the rules', () => {
       // Every name that is mentioned, each prefix with an ending that nobody mentions, and a name that nothing mentions.
       const names = [...set.map(({ resourceName }) => resourceName), ...set.map(({ resourceName }) => `${resourceName}zz`), 'zz'].filter(text => text !== '*')
       const answers = names.map(text => oracle(set, one, text))
-      const expected = answers.includes('allow') ? 'allow' : answers.includes('no-acl') ? 'no-acl' : 'deny'
+      const expected = answers.includes('allow') ? 'allow' : answers.includes('no-acl') ? 'no-acl' : 'not-allowed'
       expect(new AclIndex(set).decideAny(one)).toBe(expected)
     }), { numRuns: 20_000 })
   })
@@ -160,7 +160,7 @@ function oracle(bindings: readonly AclBinding[], question: AclQuestion, resource
   if (onResource.length === 0) return 'no-acl'
   const forCaller = onResource.filter(one => [question.principal, 'User:*'].includes(one.principal) && [question.host, '*'].includes(one.host))
   if (forCaller.some(one => one.permission === 'deny' && (one.operation === 'all' || one.operation === question.operation))) return 'deny'
-  return forCaller.some(one => one.permission === 'allow' && grants(one.operation, question.operation)) ? 'allow' : 'deny'
+  return forCaller.some(one => one.permission === 'allow' && grants(one.operation, question.operation)) ? 'allow' : 'not-allowed'
 }
 
 function grants(granted: AclOperation, asked: AclOperation): boolean {

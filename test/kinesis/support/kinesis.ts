@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import aws4 from 'aws4'
 import { createKinesisHandler, type KinesisHandler, type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
-import type { Access, AclOperation, Backend, Caller, Principal, ResourceType } from '../../../src/ports.ts'
+import type { AclOperation, ActionAccess, Backend, Caller, Principal, ResourceType } from '../../../src/ports.ts'
 import type { Clock, Logger, Random, Timer } from '../../../src/world/world.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
 import { validatesNothing } from '../../support/validation.ts'
@@ -68,11 +68,13 @@ export function testLogger(): Logger & { readonly lines: { level: string; fields
 type Question = [who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string]
 
 /** An authorizer that answers by `may` and keeps the questions. */
-export function testAccess(may: (...question: Question) => boolean = () => true): Access & { readonly asked: Question[] } {
+export function testAccess(may: (...question: Question) => boolean = () => true): ActionAccess & { readonly asked: Question[] } {
   const asked: Question[] = []
+  const allows = (...question: Question): boolean => { asked.push(question); return may(...question) }
   return {
     asked,
-    allows: (...question) => { asked.push(question); return may(...question) },
+    allows,
+    judge: (who, { needs }) => (needs.every(need => allows(who, need.operation, need.resourceType, need.resourceName)) ? 'allowed' : 'not-allowed'),
     allowsAny: () => true,
     wouldAllow: (...question) => may(...question),
     list: () => [],
