@@ -185,12 +185,12 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
   const brokers = brokerOperations({ engine, doors, roster, directoryOf })
   metrics.watch({ ...backend, brokers })
 
-  const handler = createKinesisHandler({
+  const handler = opened.use(createKinesisHandler({
     logs, admin, access, accessKeys, documents, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'],
-    transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey,
+    shardLimit: config['kinesis.shard.limit'], onDemandStreamLimit: config['kinesis.on.demand.stream.limit'], transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey,
     loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
-  })
+  }))
   // Requests are signed, so that clients without a certificate are welcome here.
   const serverOnly = { ...secureContext(certificates.material), requestCert: false }
   const kinesis = await onEach('Kinesis', host, port('kinesis.port'), opened, where => startKinesis({ ...where, handler, logger, tls: serverOnly, plain: dev }))

@@ -109,7 +109,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(consumerRoutes({ ...parts, payloads, budget, answers }))
   app.use(v3RecordRoutes({ ...parts, payloads, budget, answers, rateLimits, partitioner: new Partitioner(), autoCreateTopics: parts.autoCreateTopics ?? false }))
   app.use(kafkaView(parts))
-  app.use(kinesisView({ ...parts, throughput: parts.kinesis.handler.throughput, place: parts.kinesis.place }))
+  app.use(kinesisView({ ...parts, streams: parts.kinesis.handler.services }))
   app.use(bridgeRoutes(parts))
   app.use(aclRoutes({ ...parts, budget }))
   app.use(accessKeyRoutes({ ...parts, budget }))

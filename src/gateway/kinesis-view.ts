@@ -1,10 +1,11 @@
 // The streams in AWS's words: shards with hash key ranges, sequence numbers, and the throughput used against its limit. The same data as `GET
 // /kafka/topics`, name for name.
 import { Router } from 'express'
-import type { Place } from '../kinesis/errors.ts'
+import { openShardCount } from '../kinesis/account.ts'
+import type { Services } from '../kinesis/context.ts'
+import { summarize } from '../kinesis/descriptions.ts'
 import { sequenceNumberOf } from '../kinesis/shard-map.ts'
-import { describeShard, retentionHours, showsAsStream, streamArnOf } from '../kinesis/streams.ts'
-import type { Throughput } from '../kinesis/throughput.ts'
+import { describeShard, retentionHours, showsAsStream } from '../kinesis/streams.ts'
 import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
 import { callerOf, describableTopics, topicFor } from './callers.ts'
 import { allowOnly, Problem } from './problem.ts'
@@ -16,8 +17,7 @@ interface Parts {
   readonly logs: Logs
   readonly admin: Admin
   readonly access: Access
-  readonly throughput: Throughput
-  readonly place: Place
+  readonly streams: Services
 }
 
 /** `GET /kinesis/streams?after=&limit=` and `GET /kinesis/streams/{s}`. DESCRIBE on the topic. */
@@ -47,18 +47,15 @@ export function kinesisView(parts: Parts): Router {
 
 async function streamBody(parts: Parts, topic: Topic): Promise<object> {
   return {
-    StreamName: topic.name,
-    StreamARN: streamArnOf(topic.name, parts.place),
-    StreamStatus: 'ACTIVE',
-    StreamModeDetails: { StreamMode: 'PROVISIONED' },
+    ...summarize(topic, parts.streams),
     StreamCreationTimestamp: topic.createdAtMs / 1000,
     RetentionPeriodHours: retentionHours(topic, parts),
-    OpenShardCount: topic.partitions.length,
+    OpenShardCount: openShardCount(topic),
     Shards: await Promise.all(topic.partitions.map(partition => shardBody(parts, topic, partition))),
   }
 }
 
-async function shardBody({ logs, throughput }: Parts, topic: Topic, partition: Partition): Promise<object> {
+async function shardBody({ logs, streams: { throughput } }: Parts, topic: Topic, partition: Partition): Promise<object> {
   const used = throughput.used(topic.id, partition.index)
   const against = (value: number, limit: number | undefined): object => ({ Used: value, Limit: limit ?? null })
   return {

@@ -5,6 +5,7 @@ import type { Operation, InputOf, Members, OutputOf } from '../wire/operation.ts
 import type { Clock } from '../world/world.ts'
 import type { Codec } from './codecs.ts'
 import type { AccessRule } from './access.ts'
+import type { Deletions } from './deletions.ts'
 import type { AwsError, Place } from './errors.ts'
 import type { Gate } from './gate.ts'
 import type { Throughput } from './throughput.ts'
@@ -24,8 +25,11 @@ export interface Services extends Place {
   readonly pages: Gate
   /** How many shards all streams together may have. */
   readonly shardLimit: number
+  /** How many streams may be in on-demand mode. */
+  readonly onDemandStreamLimit: number
   /** How long a stream shows CREATING, UPDATING or DELETING. */
   readonly transitionMs: number
+  readonly deletions: Deletions
 }
 
 export interface Context extends Services {

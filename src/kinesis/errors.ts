@@ -51,6 +51,17 @@ export const texts = {
   streamNotFound: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} not found.`,
   streamExists: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} already exists.`,
   streamNotActive: (stream: string, status: string, { account }: Place): string => `Stream ${stream} under account ${account} not ACTIVE, instead in state ${status}`,
+  autoNeedsOnDemand: 'RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.',
+  /** Account, region and limit are parsed out of it by tools. */
+  shardLimit: ({ used, limit, additional }: { used: number; limit: number; additional: number }, { account, region }: Place): string =>
+    `This request would exceed the shard limit for the account ${account} in ${region}. Current shard count for the account: ${used}. Limit: ${limit}. ` +
+    `Number of additional shards that would have resulted from this request: ${additional}. Refer to the AWS Service Limits page ` +
+    '(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how to request higher limits.',
+  onDemandLimit: ({ used, limit }: { used: number; limit: number }, { account, region }: Place): string =>
+    `This request would exceed the limit on the number of On-Demand streams for the account ${account} in ${region}. Current On-Demand streams count: ${used}. Limit: ${limit}.`,
+  /** Quoted from AWS, grammar included. Tools look for 'simultaneously be in CREATING or DELETING'. */
+  tooManyInTransition: (limit: number, { account }: Place): string =>
+    `This request would have exceed the limit on the number of streams that can simultaneously be in CREATING or DELETING for the account ${account}. Limit: ${limit}.`,
   shardNotFound: (shardId: string, stream: string, { account }: Place): string =>
     `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
   badShardId: (shardId: string, stream: string, { account }: Place): string => `Could not find shard ${shardId} in stream ${stream} under account ${account}.`,

@@ -12,6 +12,7 @@ import type { Clock, Logger, Random } from '../world/world.ts'
 import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import { judgeAccess } from './access.ts'
 import type { Context, Served, Services } from './context.ts'
+import { Deletions } from './deletions.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
 import { Gate } from './gate.ts'
 import { operations } from './operations/index.ts'
@@ -33,6 +34,8 @@ export interface KinesisHandlerOptions {
   readonly profile: ThroughputProfile
   /** How many shards all streams together may have. */
   readonly shardLimit?: number
+  /** How many streams may be in on-demand mode; 50 unless given. */
+  readonly onDemandStreamLimit?: number
   /** How long a stream shows CREATING, UPDATING or DELETING; 0 unless given. */
   readonly transitionMs?: number
   /** What iterators and page tokens are sealed with; if it outlives the process, so do they. */
@@ -71,14 +74,19 @@ export interface KinesisResponse {
   readonly body: Buffer
 }
 
-export interface KinesisHandler {
+export interface KinesisHandler extends Disposable {
   handle(request: KinesisRequest): Promise<KinesisResponse>
   readonly throughput: Throughput
+  /** What streams are described with, for other views of them. */
+  readonly services: Services
+  /** Ends what happens by itself: deletions whose time has not come are left to the next start. */
+  [Symbol.dispose](): void
 }
 
 const targetPrefix = 'Kinesis_20131202'
 const deprecatedJsonType = 'application/json'
 const shardLimitDefault = 1_000
+const onDemandStreamLimitDefault = 50
 const pagesAtOnceMax = 8
 const pagesWaitingMax = 10_000
 const loopbackHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
@@ -94,7 +102,9 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     tokens: new Tokens(random, options.tokenSecret),
     pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
     shardLimit: options.shardLimit ?? shardLimitDefault,
+    onDemandStreamLimit: options.onDemandStreamLimit ?? onDemandStreamLimitDefault,
     transitionMs: options.transitionMs ?? 0,
+    deletions: new Deletions(options, options.logger),
   }
 
   async function handle(request: KinesisRequest): Promise<KinesisResponse> {
@@ -176,7 +186,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     }
   }
 
-  return { handle, throughput }
+  return { handle, throughput, services, [Symbol.dispose]: () => services.deletions[Symbol.dispose]() }
 }
 
 const unknownService = 'Unable to determine service/operation name to be authorized'

@@ -29,17 +29,17 @@ export function isServed(status: StreamStatus): boolean {
 
 /**
  * `changeFacts` for an ACTIVE stream, which is UPDATING from then on for as long as that shows. Whether it is ACTIVE is judged with each attempt, so that of two changes at
- * once one is refused. A change that begins with {} only shows.
+ * once one is refused. A change of {} only shows.
  */
 export async function changeActive(
-  topic: Topic, context: Context, change: (facts: StreamFacts) => Partial<StreamFacts> | AwsError | undefined,
+  topic: Topic, context: Services, change: (facts: StreamFacts) => Partial<StreamFacts> | AwsError | undefined,
 ): Promise<null | AwsError> {
   return changeFacts(topic, context, facts => {
     const refused = judgeActive(topic, facts, context)
     if (refused !== null) return refused
     const changed = change(facts)
     if (changed === undefined || changed instanceof AwsError) return changed
-    const shown = { ...changed, ...transition('UPDATING', context) }
+    const shown = { ...transition('UPDATING', context), ...changed }
     return Object.keys(shown).length === 0 ? undefined : shown
   })
 }
@@ -49,7 +49,7 @@ export function transition(status: Exclude<StreamStatus, 'ACTIVE'>, { clock, tra
   return transitionMs === 0 ? {} : { transition: { status, untilMs: clock.now() + transitionMs } }
 }
 
-function judgeActive(topic: Topic, facts: StreamFacts, context: Context): null | AwsError {
+function judgeActive(topic: Topic, facts: StreamFacts, context: Services): null | AwsError {
   const status = statusOf(facts, context.clock.now())
   return status === 'ACTIVE' ? null : new AwsError('ResourceInUseException', texts.streamNotActive(topic.name, status, context))
 }

@@ -11,11 +11,25 @@ const factsSchema = z.object({
   /** What the stream shows instead of ACTIVE, and until when (milliseconds since the epoch). */
   transition: z.object({ status: z.enum(['CREATING', 'UPDATING', 'DELETING']), untilMs: z.number() }).optional(),
   tags: tagsSchema,
+  /** Who says on which shard a record goes: its key, or nobody, so that all shards get as many. */
+  distribution: z.enum(['USER_PARTITION_KEY', 'AUTO']).default('USER_PARTITION_KEY'),
+  /** The write throughput that an on-demand stream was asked to be ready for, in MiB per second. */
+  warmMiBps: z.number().optional(),
+  /** When the capacity mode was changed lately (milliseconds since the epoch): AWS allows so many changes a day. */
+  modeChangesMs: z.array(z.number()).default([]),
+  /** What arrived before then had left the stream when its retention became longer, and stays away. Milliseconds since the epoch. */
+  expiredBeforeMs: z.number().optional(),
 })
 
 export type StreamFacts = z.infer<typeof factsSchema>
 /** What a topic without a document has. */
 export const defaultFacts: StreamFacts = factsSchema.parse({})
+
+/** The document that a new stream comes with; none where the facts are those of a topic without one. */
+export function documentOf(facts: z.input<typeof factsSchema>): Pick<Document, 'kind' | 'value'> | undefined {
+  const value = JSON.stringify(factsSchema.parse(facts))
+  return value === JSON.stringify(defaultFacts) ? undefined : { kind: 'kinesis-stream', value }
+}
 
 const parsed = new WeakMap<Document, StreamFacts>()
 

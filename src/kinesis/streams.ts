@@ -1,6 +1,6 @@
 // Topics seen as streams: names and ARNs, which topics show, and the parts that several answers share.
 import { registryTopics, type Topic } from '../ports.ts'
-import { type Violation, flag, oneOf, structure, text, timestamp } from '../wire/operation.ts'
+import { type Violation, flag, integer, oneOf, structure, text } from '../wire/operation.ts'
 import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
 import { namePattern, parseArn, streamArn } from './arns.ts'
 import type { Context } from './context.ts'
@@ -29,13 +29,7 @@ export const shardShape = structure({
   SequenceNumberRange: structure({ StartingSequenceNumber: text().required, EndingSequenceNumber: text() }).required,
 })
 export const streamModeDetails = structure({ StreamMode: oneOf('PROVISIONED', 'ON_DEMAND').required })
-export const streamSummaryShape = structure({
-  StreamName: text().required,
-  StreamARN: text().required,
-  StreamStatus: text().required,
-  StreamModeDetails: streamModeDetails,
-  StreamCreationTimestamp: timestamp(),
-})
+export const recordDistributionStrategy = oneOf('AUTO', 'USER_PARTITION_KEY')
 
 export interface StreamSelector {
   readonly StreamName?: string | undefined
@@ -106,8 +100,10 @@ export function rateExceeded(topic: Topic, shard: number, place: Place): AwsErro
 
 // A record's frame within a batch and the batch's own header: what max.message.bytes must allow beyond data and partition key.
 const recordOverheadKiB = 1
-const recordKiBMin = 1_024
+/** Also what a stream has unless it is told otherwise. */
+export const recordKiBMin = 1_024
 const recordKiBMax = 10_240
+export const maxRecordSize = integer().min(recordKiBMin).max(recordKiBMax)
 
 /** The max.message.bytes of a stream whose largest record (data and partition key) has so many KiB. */
 export function messageBytesFor(recordKiB: number): number {

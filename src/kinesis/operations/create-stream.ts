@@ -1,64 +1,63 @@
-// CreateStream. A stream is a topic whose timestamps are times of arrival; it is ACTIVE as soon as the answer is sent. Provisioned mode only: on-demand
-// capacity and warm throughput are refused rather than taken and forgotten.
-import { Refusal, type NewTopic } from '../../ports.ts'
-import { type InputOf, type Violation, integer, oneOf, operation } from '../../wire/operation.ts'
+// CreateStream. A stream is a topic whose timestamps are times of arrival. It shows CREATING for as long as states show, and takes nothing before that is over.
+import { Refusal, type NewTopic, type Topic } from '../../ports.ts'
+import { type InputOf, type Violation, integer, operation } from '../../wire/operation.ts'
+import { judgeOnDemandStream, judgeShards } from '../account.ts'
+import { judgeWarmThroughput, onDemandShards, shardCountDefault, warmThroughput } from '../capacity.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, texts, toAwsError } from '../errors.ts'
-import { changeFacts } from '../stream-facts.ts'
-import { messageBytesFor, showsAsStream, streamModeDetails, streamName } from '../streams.ts'
+import { streamStatus, transition } from '../lifecycle.ts'
+import { documentOf } from '../stream-facts.ts'
+import { maxRecordSize, messageBytesFor, recordDistributionStrategy, recordKiBMin, streamModeDetails, streamName } from '../streams.ts'
 import { addTags, noTags, tagMap } from '../tags.ts'
 
-const shardCountDefault = 4
-const recordKiBDefault = 1_024
 const retentionMs = 24 * 3_600_000
+const inTransitionMax = 5
 
 export const CreateStream = operation({
   name: 'CreateStream',
   input: {
-    ShardCount: integer().min(1),
     StreamName: streamName.required,
+    ShardCount: integer().min(1),
     StreamModeDetails: streamModeDetails,
     Tags: tagMap,
-    WarmThroughputMiBps: integer().min(0).unsupported('warm throughput belongs to on-demand streams'),
-    MaxRecordSizeInKiB: integer().min(1_024).max(10_240),
-    RecordDistributionStrategy: oneOf('AUTO', 'USER_PARTITION_KEY'),
+    WarmThroughputMiBps: warmThroughput,
+    MaxRecordSizeInKiB: maxRecordSize,
+    RecordDistributionStrategy: recordDistributionStrategy,
   },
-  check: provisionedOnly,
+  check: judgeMode,
 })
 
 export const createStream = serve(CreateStream, { action: 'kinesis:CreateStream', access: { kind: 'creates', stream: input => input.StreamName } }, handle)
 
 interface Capacity {
+  readonly ShardCount?: number | undefined
   readonly StreamModeDetails?: { readonly StreamMode: string } | undefined
+  readonly WarmThroughputMiBps?: number | undefined
   readonly RecordDistributionStrategy?: string | undefined
 }
 
-function provisionedOnly(input: Capacity): Violation | undefined {
+function judgeMode(input: Capacity): Violation | undefined {
   if (input.StreamModeDetails?.StreamMode === 'ON_DEMAND') {
-    return invalid('StreamMode ON_DEMAND is not supported by this endpoint: streams have PROVISIONED shards, of which ShardCount says how many.')
+    return input.ShardCount === undefined ? undefined : { type: 'ValidationException', message: 'ShardCount is not expected when StreamMode=ON_DEMAND' }
   }
-  if (input.RecordDistributionStrategy === 'AUTO') return invalid('RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.')
-  return undefined
-}
-
-function invalid(message: string): Violation {
-  return { type: 'InvalidArgumentException', message }
+  if (input.WarmThroughputMiBps !== undefined) return { type: 'ValidationException', message: 'WarmThroughputMiBps is only supported for streams in ON_DEMAND mode.' }
+  return input.RecordDistributionStrategy === 'AUTO' ? { type: 'InvalidArgumentException', message: texts.autoNeedsOnDemand } : undefined
 }
 
 async function handle(input: InputOf<typeof CreateStream>, context: Context): Promise<null | AwsError> {
-  const { StreamName: name, ShardCount: count = shardCountDefault } = input
+  const { StreamName: name, WarmThroughputMiBps: warmMiBps } = input
+  const mode = input.StreamModeDetails?.StreamMode ?? 'PROVISIONED'
   const tags = addTags(noTags, input.Tags, `stream ${name}`, context)
   if (tags instanceof AwsError) return tags
   const present = await context.admin.topics()
-  if (present.some(topic => topic.name === name)) return new AwsError('ResourceInUseException', texts.streamExists(name, context))
-  const used = present.filter(showsAsStream).reduce((sum, topic) => sum + topic.partitions.length, 0)
-  if (used + count > context.shardLimit) {
-    return new AwsError('LimitExceededException', `This request would exceed the shard limit for the account ${context.account} in ${context.region}. ` +
-      `Current shard count for the account: ${used}. Limit: ${context.shardLimit}. ` +
-      `Number of additional shards that would have resulted from this request: ${count}. ` +
-      'Refer to the AWS Service Limits page (http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) ' +
-      'for current limits and how to request higher limits.')
-  }
+  if (present.some(topic => topic.name === name)) return alreadyExists(name, context)
+  const count = mode === 'ON_DEMAND' ? onDemandShards(warmMiBps) : input.ShardCount ?? shardCountDefault
+  const refused = (warmMiBps === undefined ? null : judgeWarmThroughput(warmMiBps, context))
+    ?? judgeTransitions(present, context)
+    ?? (mode === 'ON_DEMAND' ? judgeOnDemandStream(present, context) : null)
+    ?? judgeShards(present, count, context)
+  if (refused !== null) return refused
+  const document = documentOf({ mode, tags, warmMiBps, distribution: input.RecordDistributionStrategy, ...transition('CREATING', context) })
   const topic: NewTopic = {
     name,
     partitions: count,
@@ -66,10 +65,22 @@ async function handle(input: InputOf<typeof CreateStream>, context: Context): Pr
     configs: new Map([
       ['message.timestamp.type', 'LogAppendTime'],
       ['retention.ms', String(retentionMs)],
-      ['max.message.bytes', String(messageBytesFor(input.MaxRecordSizeInKiB ?? recordKiBDefault))],
+      ['max.message.bytes', String(messageBytesFor(input.MaxRecordSizeInKiB ?? recordKiBMin))],
     ]),
+    ...document !== undefined && { document },
   }
   const created = await context.admin.createTopic(topic, { validateOnly: false })
-  if (!(created instanceof Refusal)) return input.Tags === undefined ? null : changeFacts(created, context, () => ({ tags }))
-  return created.code === 'topic-exists' ? new AwsError('ResourceInUseException', texts.streamExists(name, context)) : toAwsError(created)
+  if (!(created instanceof Refusal)) return null
+  return created.code === 'topic-exists' ? alreadyExists(name, context) : toAwsError(created)
+}
+
+/** Also where the one of that name is DELETING. */
+function alreadyExists(name: string, context: Context): AwsError {
+  return new AwsError('ResourceInUseException', texts.streamExists(name, context))
+}
+
+function judgeTransitions(present: readonly Topic[], context: Context): null | AwsError {
+  if (context.throughput.profile === 'off') return null
+  const inTransition = present.filter(topic => ['CREATING', 'DELETING'].includes(streamStatus(topic, context))).length
+  return inTransition < inTransitionMax ? null : new AwsError('LimitExceededException', texts.tooManyInTransition(inTransitionMax, context))
 }

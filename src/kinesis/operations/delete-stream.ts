@@ -1,10 +1,11 @@
-// DeleteStream. The topic and its records are gone when the answer is sent. There are no registered consumers yet, so EnforceConsumerDeletion has
-// nothing to enforce and both of its values mean the same.
-import { Refusal } from '../../ports.ts'
+// DeleteStream. The stream shows DELETING for as long as states show, and gives and takes nothing meanwhile; then the topic goes with its records, consumers and tags.
+// Where states do not show, all of it is gone when the answer is sent.
+import { Refusal, type Topic } from '../../ports.ts'
 import { type InputOf, flag, operation } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts, toAwsError } from '../errors.ts'
-import { findStream, namedStream, oneStream, streamMembers } from '../streams.ts'
+import { activeStream, changeActive, transition } from '../lifecycle.ts'
+import { namedStream, oneStream, streamMembers } from '../streams.ts'
 
 export const DeleteStream = operation({
   name: 'DeleteStream',
@@ -15,9 +16,28 @@ export const DeleteStream = operation({
 export const deleteStream = serve(DeleteStream, { action: 'kinesis:DeleteStream', access: { kind: 'needs', operation: 'delete', stream: namedStream } }, handle)
 
 async function handle(input: InputOf<typeof DeleteStream>, context: Context): Promise<null | AwsError> {
-  const topic = await findStream(input, context)
+  const topic = await activeStream(input, context)
   if (topic instanceof AwsError) return topic
+  const held = judgeUse(topic, input.EnforceConsumerDeletion === true, context)
+  if (held !== null) return held
+  const deleting = transition('DELETING', context)
+  if (deleting.transition === undefined) return deleteNow(topic, context)
+  const refused = await changeActive(topic, context, () => deleting)
+  context.deletions.watch(topic.id)
+  return refused
+}
+
+async function deleteNow(topic: Topic, context: Context): Promise<null | AwsError> {
   const deleted = await context.admin.deleteTopic(topic.name)
   if (!(deleted instanceof Refusal)) return null
   return deleted.code === 'unknown-topic' ? notFound(texts.streamNotFound(topic.name, context)) : toAwsError(deleted)
+}
+
+/** Whoever has registered consumers or channels is to say that they may go. */
+function judgeUse(topic: Topic, mayDeleteConsumers: boolean, context: Context): null | AwsError {
+  const has = (kind: 'kinesis-consumer' | 'kinesis-channel'): boolean => context.documents.all(kind).some(({ topicId }) => topicId === topic.id)
+  const what = `Stream ${topic.name} under account ${context.account}`
+  if (has('kinesis-channel')) return new AwsError('ResourceInUseException', `${what} has channels. Delete them before the stream.`)
+  if (mayDeleteConsumers || !has('kinesis-consumer')) return null
+  return new AwsError('ResourceInUseException', `${what} has registered consumers. Deregister them, or set EnforceConsumerDeletion to true.`)
 }

@@ -1,26 +1,26 @@
-// DescribeStreamSummary. The stream without its shards. Every shard is open, and no consumer is registered, as long as neither can be otherwise.
-import { type InputOf, type OutputOf, integer, list, operation, structure, text, timestamp } from '../../wire/operation.ts'
+// DescribeStreamSummary. The stream without its shards, but with how many are open, who reads it in ways of its own, and what it may be used for.
+import { type InputOf, type OutputOf, integer, operation, structure, text } from '../../wire/operation.ts'
+import { openShardCount } from '../account.ts'
+import { warmThroughputOf, warmThroughputShape } from '../capacity.ts'
 import { type Context, serve } from '../context.ts'
+import { describe, descriptionMembers } from '../descriptions.ts'
 import { AwsError } from '../errors.ts'
-import { factsOf, statusOf } from '../stream-facts.ts'
-import { findStream, namedStream, oneStream, recordKiBOf, retentionHours, streamArnOf, streamMembers, streamModeDetails } from '../streams.ts'
+import { streamStatus } from '../lifecycle.ts'
+import { factsOf } from '../stream-facts.ts'
+import { findStream, namedStream, oneStream, recordKiBOf, streamMembers } from '../streams.ts'
 
 export const DescribeStreamSummary = operation({
   name: 'DescribeStreamSummary',
   input: streamMembers,
   output: {
     StreamDescriptionSummary: structure({
-      StreamName: text().required,
-      StreamARN: text().required,
-      StreamStatus: text().required,
-      StreamModeDetails: streamModeDetails,
-      RetentionPeriodHours: integer().required,
-      StreamCreationTimestamp: timestamp().required,
-      EnhancedMonitoring: list(structure({ ShardLevelMetrics: list(text()).required })).required,
-      EncryptionType: text(),
+      ...descriptionMembers,
       OpenShardCount: integer().required,
       ConsumerCount: integer(),
+      WarmThroughput: warmThroughputShape,
       MaxRecordSizeInKiB: integer(),
+      ChannelCount: integer(),
+      RecordDistributionStrategy: text(),
     }).required,
   },
   check: oneStream,
@@ -35,19 +35,17 @@ export const describeStreamSummary = serve(
 async function handle(input: InputOf<typeof DescribeStreamSummary>, context: Context): Promise<OutputOf<typeof DescribeStreamSummary> | AwsError> {
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
+  const { mode, distribution } = factsOf(topic, context)
+  const count = (kind: 'kinesis-consumer' | 'kinesis-channel'): number => context.documents.all(kind).filter(({ topicId }) => topicId === topic.id).length
   return {
     StreamDescriptionSummary: {
-      StreamName: topic.name,
-      StreamARN: streamArnOf(topic.name, context),
-      StreamStatus: statusOf(factsOf(topic, context), context.clock.now()),
-      StreamModeDetails: { StreamMode: factsOf(topic, context).mode },
-      RetentionPeriodHours: retentionHours(topic, context),
-      StreamCreationTimestamp: topic.createdAtMs,
-      EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
-      EncryptionType: 'NONE',
-      OpenShardCount: topic.partitions.length,
-      ConsumerCount: 0,
+      ...describe(topic, context),
+      OpenShardCount: streamStatus(topic, context) === 'CREATING' ? 0 : openShardCount(topic),
+      ConsumerCount: count('kinesis-consumer'),
+      WarmThroughput: warmThroughputOf(topic, context),
       MaxRecordSizeInKiB: recordKiBOf(topic, context),
+      ChannelCount: count('kinesis-channel'),
+      RecordDistributionStrategy: mode === 'ON_DEMAND' ? distribution : undefined,
     },
   }
 }

@@ -1,12 +1,11 @@
-// DescribeStream. The stream with a page of its shards: at most 100, whatever Limit says.
-import { type InputOf, type OutputOf, flag, integer, list, operation, structure, text, timestamp } from '../../wire/operation.ts'
+// DescribeStream. The stream with a page of its shards: at most 100, whatever Limit says, and none while it is being made.
+import { type InputOf, type OutputOf, flag, integer, list, operation, structure } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
+import { describe, descriptionMembers } from '../descriptions.ts'
 import { AwsError, notFound, texts } from '../errors.ts'
-import { factsOf, statusOf } from '../stream-facts.ts'
+import { streamStatus } from '../lifecycle.ts'
 import { shardIndexOf } from '../shard-map.ts'
-import {
-  describeShard, findStream, namedStream, oneStream, retentionHours, shardId, shardShape, streamArnOf, streamMembers, streamModeDetails,
-} from '../streams.ts'
+import { describeShard, findStream, namedStream, oneStream, shardId, shardShape, streamMembers } from '../streams.ts'
 
 const shardsMax = 100
 
@@ -14,18 +13,7 @@ export const DescribeStream = operation({
   name: 'DescribeStream',
   input: { Limit: integer().min(1).max(10_000), ExclusiveStartShardId: shardId, ...streamMembers },
   output: {
-    StreamDescription: structure({
-      StreamName: text().required,
-      StreamARN: text().required,
-      StreamStatus: text().required,
-      StreamModeDetails: streamModeDetails,
-      Shards: list(shardShape).required,
-      HasMoreShards: flag().required,
-      RetentionPeriodHours: integer().required,
-      StreamCreationTimestamp: timestamp().required,
-      EnhancedMonitoring: list(structure({ ShardLevelMetrics: list(text()).required })).required,
-      EncryptionType: text(),
-    }).required,
+    StreamDescription: structure({ ...descriptionMembers, Shards: list(shardShape).required, HasMoreShards: flag().required }).required,
   },
   check: oneStream,
 })
@@ -45,20 +33,13 @@ async function handle(input: InputOf<typeof DescribeStream>, context: Context): 
     if (after === undefined) return notFound(texts.badShardId(input.ExclusiveStartShardId, topic.name, context))
     first = after + 1
   }
-  const end = Math.min(first + Math.min(input.Limit ?? shardsMax, shardsMax), topic.partitions.length)
-  const shards = topic.partitions.slice(first, end).map(partition => describeShard(topic, partition.index))
+  const partitions = streamStatus(topic, context) === 'CREATING' ? [] : topic.partitions
+  const page = partitions.slice(first, first + Math.min(input.Limit ?? shardsMax, shardsMax))
   return {
     StreamDescription: {
-      StreamName: topic.name,
-      StreamARN: streamArnOf(topic.name, context),
-      StreamStatus: statusOf(factsOf(topic, context), context.clock.now()),
-      StreamModeDetails: { StreamMode: factsOf(topic, context).mode },
-      Shards: shards,
-      HasMoreShards: end < topic.partitions.length,
-      RetentionPeriodHours: retentionHours(topic, context),
-      StreamCreationTimestamp: topic.createdAtMs,
-      EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
-      EncryptionType: 'NONE',
+      ...describe(topic, context),
+      Shards: page.map(({ index }) => describeShard(topic, index)),
+      HasMoreShards: first + page.length < partitions.length,
     },
   }
 }

@@ -1,9 +1,10 @@
 // ListStreams. The streams the caller may describe, by name, at most 100 a page. A page goes on from a name or from a token, which is good for five minutes.
 import { type InputOf, type OutputOf, flag, integer, list, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
+import { streamSummaryShape, summarize } from '../descriptions.ts'
 import { AwsError } from '../errors.ts'
 import { openPage } from '../pages.ts'
-import { showsAsStream, streamArnOf, streamName, streamSummaryShape } from '../streams.ts'
+import { showsAsStream, streamName } from '../streams.ts'
 
 const streamsMax = 100
 
@@ -32,12 +33,6 @@ async function handle(input: InputOf<typeof ListStreams>, context: Context): Pro
     StreamNames: page.map(topic => topic.name),
     HasMoreStreams: hasMore,
     NextToken: hasMore ? context.tokens.issuePage('list-streams', { after: last }, context.caller.principal, context.clock.now()) : undefined,
-    StreamSummaries: page.map(topic => ({
-      StreamName: topic.name,
-      StreamARN: streamArnOf(topic.name, context),
-      StreamStatus: 'ACTIVE',
-      StreamModeDetails: { StreamMode: 'PROVISIONED' },
-      StreamCreationTimestamp: topic.createdAtMs,
-    })),
+    StreamSummaries: page.map(topic => summarize(topic, context)),
   }
 }

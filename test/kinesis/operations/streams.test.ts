@@ -114,7 +114,7 @@ describe('DescribeStream', () => {
     expect(await kinesis.ok('DescribeStreamSummary', { StreamName: 'plain' })).toEqual({
       StreamDescriptionSummary: {
         StreamName: 'plain', StreamARN: arn('plain'), StreamStatus: 'ACTIVE', StreamModeDetails: { StreamMode: 'PROVISIONED' }, RetentionPeriodHours: 168,
-        StreamCreationTimestamp: seconds, EnhancedMonitoring: [{ ShardLevelMetrics: [] }], EncryptionType: 'NONE', OpenShardCount: 1, ConsumerCount: 0, MaxRecordSizeInKiB: 1_024,
+        StreamCreationTimestamp: seconds, EnhancedMonitoring: [{ ShardLevelMetrics: [] }], EncryptionType: 'NONE', OpenShardCount: 1, ConsumerCount: 0, MaxRecordSizeInKiB: 1_024, ChannelCount: 0,
       },
     })
   })

@@ -92,7 +92,11 @@ export interface TestKinesis {
   call(operation: string, input: unknown, how?: CallOptions): Promise<Answer>
   /** `call` that must succeed; the answer is taken to be a `T`. */
   ok<T = Record<string, unknown>>(operation: string, input: unknown, how?: CallOptions): Promise<T>
+  /** `call` that must be refused: 'Type: message'. */
+  refused(operation: string, input: unknown, how?: CallOptions): Promise<string>
 }
+
+export const arn = (stream: string): string => `arn:aws:kinesis:${region}:${account}:stream/${stream}`
 
 export interface Answer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: unknown }
 export interface CallOptions { readonly keyId?: string; readonly secret?: string; readonly raw?: string; readonly headers?: Record<string, string>; readonly host?: string }
@@ -118,7 +122,13 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
     if (answer.status !== 200) throw new Error(`${operation} answered ${answer.status}: ${JSON.stringify(answer.body)}`)
     return answer.body as T
   }
-  return { handler, backend, clock, logger, call, ok }
+  async function refused(operation: string, input: unknown, how?: CallOptions): Promise<string> {
+    const { status, body } = await call(operation, input, how)
+    if (status === 200) throw new Error(`${operation} succeeded: ${JSON.stringify(body)}`)
+    const { __type: type, message } = body as { __type: string; message: string }
+    return `${type}: ${message}`
+  }
+  return { handler, backend, clock, logger, call, ok, refused }
 }
 
 /** Headers of a call as `aws4` signs them, names in lower case as a server sees them. */

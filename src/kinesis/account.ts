@@ -1,0 +1,111 @@
+// The account: its commitment to a minimum of billed throughput ("On-demand Advantage"), which unlocks warm throughput and more on-demand streams, and what of its
+// quotas is used. One document (kind 'kinesis-account', by the account's id), absent as long as there never was a commitment.
+import { z } from 'zod'
+import { type Document, Refusal, type Topic } from '../ports.ts'
+import type { Services } from './context.ts'
+import { AwsError, texts, toAwsError } from './errors.ts'
+import { factsOf } from './stream-facts.ts'
+import { showsAsStream } from './streams.ts'
+
+// ---------------------------------------------------------------------------------------------------- commitment
+
+/** A commitment lasts a day at least. */
+const commitmentMsMin = 24 * 3_600_000
+
+const accountSchema = z.object({
+  commitment: z.object({
+    startedAtMs: z.number(),
+    /** When it ends or has ended; absent while nobody has asked for its end. */
+    endsAtMs: z.number().optional(),
+  }).optional(),
+})
+type AccountFacts = z.infer<typeof accountSchema>
+
+const nothing: AccountFacts = {}
+const parsed = new WeakMap<Document, AccountFacts>()
+
+function accountFacts({ account, documents }: Pick<Services, 'account' | 'documents'>): AccountFacts {
+  const document = documents.find('kinesis-account', account)
+  if (document === undefined) return nothing
+  const facts = parsed.get(document) ?? accountSchema.parse(JSON.parse(document.value))
+  parsed.set(document, facts)
+  return facts
+}
+
+export interface Commitment {
+  readonly Status: 'ENABLED' | 'DISABLED' | 'ENABLED_UNTIL_EARLIEST_ALLOWED_END'
+  readonly StartedAt?: number
+  readonly EndedAt?: number
+  readonly EarliestAllowedEndAt?: number
+}
+
+export function commitmentOf(services: Pick<Services, 'account' | 'documents' | 'clock'>): Commitment {
+  const { commitment } = accountFacts(services)
+  if (commitment === undefined) return { Status: 'DISABLED' }
+  const { startedAtMs: StartedAt, endsAtMs } = commitment
+  const EarliestAllowedEndAt = StartedAt + commitmentMsMin
+  if (endsAtMs === undefined) return { Status: 'ENABLED', StartedAt, EarliestAllowedEndAt }
+  if (services.clock.now() < endsAtMs) return { Status: 'ENABLED_UNTIL_EARLIEST_ALLOWED_END', StartedAt, EarliestAllowedEndAt }
+  return { Status: 'DISABLED', StartedAt, EndedAt: endsAtMs }
+}
+
+/** Whether the commitment holds now, also one that is to end. */
+export function isCommitted(services: Pick<Services, 'account' | 'documents' | 'clock'>): boolean {
+  return commitmentOf(services).Status !== 'DISABLED'
+}
+
+/**
+ * Begins a commitment, or ends it: at once where it has lasted long enough, else as soon as it has. Beginning one that is to end keeps it going; what is so already stays
+ * as it is.
+ */
+export async function commit(status: 'ENABLED' | 'DISABLED', services: Pick<Services, 'account' | 'documents' | 'clock'>): Promise<null | AwsError> {
+  const { account, clock, documents } = services
+  for (;;) {
+    const present = commitmentOf(services)
+    if (present.Status === status || (status === 'DISABLED' && present.Status === 'ENABLED_UNTIL_EARLIEST_ALLOWED_END')) return null
+    const startedAtMs = present.Status === 'DISABLED' ? clock.now() : present.StartedAt!
+    const facts: AccountFacts = status === 'ENABLED'
+      ? { commitment: { startedAtMs } }
+      : { commitment: { startedAtMs, endsAtMs: Math.max(clock.now(), present.EarliestAllowedEndAt!) } }
+    const version = documents.find('kinesis-account', account)?.version ?? 0
+    const put = await documents.put({ kind: 'kinesis-account', key: account, value: JSON.stringify(facts), topicId: null }, version)
+    if (!(put instanceof Refusal)) return null
+    if (put.code !== 'version-conflict') return toAwsError(put)
+  }
+}
+
+// -------------------------------------------------------------------------------------------------------- quotas
+
+/** How many times as many on-demand streams an account with a commitment may have. */
+const committedStreamsFactor = 20
+
+export interface Quota {
+  readonly used: number
+  readonly limit: number
+}
+
+export function openShardCount(topic: Topic): number {
+  return topic.partitions.reduce((count, { seal }) => (seal === undefined ? count + 1 : count), 0)
+}
+
+/** Open shards of all streams, however their capacity is managed. */
+export function shardQuota(topics: readonly Topic[], { shardLimit }: Pick<Services, 'shardLimit'>): Quota {
+  return { used: topics.filter(showsAsStream).reduce((sum, topic) => sum + openShardCount(topic), 0), limit: shardLimit }
+}
+
+export function onDemandQuota(topics: readonly Topic[], services: Pick<Services, 'account' | 'documents' | 'clock' | 'onDemandStreamLimit'>): Quota {
+  const used = topics.filter(topic => showsAsStream(topic) && factsOf(topic, services).mode === 'ON_DEMAND').length
+  return { used, limit: services.onDemandStreamLimit * (isCommitted(services) ? committedStreamsFactor : 1) }
+}
+
+/** Null where the account may have so many shards more. */
+export function judgeShards(topics: readonly Topic[], additional: number, services: Services): null | AwsError {
+  const { used, limit } = shardQuota(topics, services)
+  return used + additional <= limit ? null : new AwsError('LimitExceededException', texts.shardLimit({ used, limit, additional }, services))
+}
+
+/** Null where the account may have one more on-demand stream. */
+export function judgeOnDemandStream(topics: readonly Topic[], services: Services): null | AwsError {
+  const quota = onDemandQuota(topics, services)
+  return quota.used < quota.limit ? null : new AwsError('LimitExceededException', texts.onDemandLimit(quota, services))
+}
