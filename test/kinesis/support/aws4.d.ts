@@ -6,7 +6,7 @@ declare module 'aws4' {
     host?: string
     method?: string
     path?: string
-    body?: string
+    body?: string | Buffer
     signQuery?: boolean
     headers?: Record<string, string>
   }

@@ -6,6 +6,7 @@ import type { AclOperation, ActionAccess, Backend, Caller, Principal, ResourceTy
 import type { Clock, Logger, Random, Timer } from '../../../src/world/world.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
 import { validatesNothing } from '../../support/validation.ts'
+import { forms } from './forms.ts'
 
 export const account = '000000000000'
 export const region = 'us-east-1'
@@ -88,7 +89,7 @@ export interface TestKinesis {
   readonly backend: Backend
   readonly clock: Clock
   readonly logger: ReturnType<typeof testLogger>
-  /** A signed JSON call; the parsed body, or '' where there is none. */
+  /** A signed call, in JSON unless told otherwise; the parsed body, or '' where there is none. */
   call(operation: string, input: unknown, how?: CallOptions): Promise<Answer>
   /** `call` that must succeed; the answer is taken to be a `T`. */
   ok<T = Record<string, unknown>>(operation: string, input: unknown, how?: CallOptions): Promise<T>
@@ -99,7 +100,7 @@ export interface TestKinesis {
 export const arn = (stream: string): string => `arn:aws:kinesis:${region}:${account}:stream/${stream}`
 
 export interface Answer { readonly status: number; readonly headers: Readonly<Record<string, string>>; readonly body: unknown }
-export interface CallOptions { readonly keyId?: string; readonly secret?: string; readonly raw?: string; readonly headers?: Record<string, string>; readonly host?: string }
+export interface CallOptions { readonly keyId?: string; readonly secret?: string; readonly raw?: string | Buffer; readonly form?: keyof typeof forms; readonly headers?: Record<string, string>; readonly host?: string }
 
 export async function testKinesis(options: Partial<KinesisHandlerOptions> & { backend?: Backend } = {}): Promise<TestKinesis> {
   const clock = options.clock ?? new TestClock()
@@ -111,11 +112,12 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
     region, account, profile: 'off', ...options,
   })
   async function call(operation: string, input: unknown, how: CallOptions = {}): Promise<Answer> {
-    const body = how.raw ?? JSON.stringify(input)
-    const signed = sign(operation, body, clock.now(), how)
-    const response = await handler.handle({ method: 'POST', path: '/', query: '', headers: signed, body: Buffer.from(body), host: how.host ?? '127.0.0.1' })
-    const text = response.body.toString()
-    return { status: response.status, headers: response.headers, body: text.startsWith('{') ? JSON.parse(text) : text }
+    const form = forms[how.form ?? 'json']
+    const body = Buffer.from(how.raw ?? form.encode(input))
+    const signed = sign(operation, body, clock.now(), { ...how, headers: { 'Content-Type': form.contentType, ...how.headers } })
+    const response = await handler.handle({ method: 'POST', path: '/', query: '', headers: signed, body, host: how.host ?? '127.0.0.1' })
+    const isForm = response.headers['content-type'] === form.contentType && response.body.length > 0
+    return { status: response.status, headers: response.headers, body: isForm ? form.decode(response.body) : response.body.toString() }
   }
   async function ok<T = Record<string, unknown>>(operation: string, input: unknown, how?: CallOptions): Promise<T> {
     const answer = await call(operation, input, how)
@@ -132,7 +134,7 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
 }
 
 /** Headers of a call as `aws4` signs them, names in lower case as a server sees them. */
-export function sign(operation: string, body: string, nowMs: number, how: CallOptions = {}): Record<string, string> {
+export function sign(operation: string, body: string | Buffer, nowMs: number, how: CallOptions = {}): Record<string, string> {
   const signed = aws4.sign({
     service: 'kinesis', region, host: 'kinesis.test', method: 'POST', path: '/', body,
     headers: {

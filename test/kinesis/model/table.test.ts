@@ -1,0 +1,18 @@
+// Whatever is wrong with a request, member by member, is told in AWS's words, whichever form it comes in.
+import { describe, expect, it } from 'vitest'
+import { operations } from '../../../src/kinesis/operations/index.ts'
+import { testKinesis } from '../support/kinesis.ts'
+import { unfinished } from './differences.ts'
+import { inputShapeOf } from './samples.ts'
+import { tryAll } from './table.ts'
+
+// A PutRecord without a partition key is not wrong by the model.
+const names = operations.map(({ operation }) => operation.name).filter(name => name !== 'PutRecord' || !unfinished.includes(name))
+
+describe.each(['json', 'cbor'] as const)('wrong inputs in %s', codec => {
+  it.each(names)('of %s are told in AWS\'s words', async name => {
+    const { cases, failures } = await tryAll(await testKinesis(), name, codec)
+    expect(failures).toEqual([])
+    expect(cases > 0 || Object.keys(inputShapeOf(name).members ?? {}).length === 0).toBe(true)
+  }, 60_000)
+})
