@@ -15,6 +15,8 @@ export type RefusalCode =
   | 'eligible-leaders-not-available' | 'election-not-needed' | 'no-reassignment-in-progress' | 'reassignment-in-progress'
   // records
   | 'corrupt-message' | 'message-too-large' | 'record-list-too-large' | 'invalid-record' | 'invalid-timestamp' | 'unsupported-compression-type'
+  // named keys that records are encrypted under
+  | 'key-not-found' | 'key-disabled' | 'key-pending-deletion'
   // idempotent producers
   | 'invalid-producer-epoch' | 'out-of-order-sequence-number'
   // groups
@@ -45,6 +47,16 @@ export class Refusal {
   }
 }
 
+/** A named key that records are encrypted under, or would have to be, cannot be used. */
+export class KeyRefusal extends Refusal {
+  readonly keyId: string
+
+  constructor(code: 'key-not-found' | 'key-disabled' | 'key-pending-deletion', keyId: string) {
+    super(code, { 'key-not-found': `there is no key ${keyId}`, 'key-disabled': `key ${keyId} is disabled`, 'key-pending-deletion': `key ${keyId} is pending deletion` }[code])
+    this.keyId = keyId
+  }
+}
+
 // ---------------------------------------------------------------------------------------------------------------- logs
 
 export interface PartitionRef {
@@ -66,6 +78,8 @@ export interface AppendOptions {
    * come in any order: only a batch that was there already is known by them.
    */
   readonly gaps?: 'offsets' | 'sequences'
+  /** Encrypts the records under this named key, whatever the leader has heard of its topic's config. Left out: under the key that the topic names, if any. */
+  readonly keyId?: string
 }
 
 export interface Appended {
@@ -629,7 +643,18 @@ export interface AccessKeys {
 // ----------------------------------------------------------------------------------------------------------- documents
 
 /** What a facade alone knows of: its own small facts about streams, consumers, keys. */
-export type DocumentKind = 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key'
+export type DocumentKind = 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key' | 'kms-alias'
+
+/** The config that names the key a topic's new records are encrypted under, by its id; empty: none. */
+export const keyIdConfig = 'sluice.kms.key.id'
+
+/** What is read, by whoever encrypts with it, of a document of kind 'kms-key', whose key is the named key's id: a UUID in lower case. */
+export interface NamedKeyDocument {
+  /** Only an enabled key encrypts and opens anything. */
+  readonly state: 'Enabled' | 'Disabled' | 'PendingDeletion'
+  /** 32 bytes in base64: kept in the catalog, which is sealed as all logs are, and shown to nobody. */
+  readonly material: string
+}
 
 export interface Document {
   readonly kind: DocumentKind

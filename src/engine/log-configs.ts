@@ -1,4 +1,5 @@
 // A topic's configs as the plain numbers its logs work with, and the fixed configs of the topics that coordinators keep their state in.
+import { keyIdConfig } from '../ports.ts'
 import type { Configs } from './catalog/configs.ts'
 import type { LogConfig } from './log/config.ts'
 
@@ -16,6 +17,7 @@ export const internalTopicConfigs: ReadonlyMap<string, string> = new Map([
 /** `own`: what was set for the topic itself. */
 export function logConfigOf(configs: Configs, own: ReadonlyMap<string, string>): LogConfig {
   const number = (name: string): number => Number(configs.topic(own, name))
+  const keyId = configs.topic(own, keyIdConfig)
   return {
     segmentBytes: number('segment.bytes'),
     segmentMs: number('segment.ms'),
@@ -27,6 +29,7 @@ export function logConfigOf(configs: Configs, own: ReadonlyMap<string, string>):
     timestampAfterMaxMs: boundOf(number('message.timestamp.after.max.ms')),
     compact: false,
     compressionType: 'producer',
+    ...keyId !== '' && { keyId },
   }
 }
 

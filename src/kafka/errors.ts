@@ -65,6 +65,10 @@ const codeByRefusal = {
   'invalid-record': ErrorCode.INVALID_RECORD,
   'invalid-timestamp': ErrorCode.INVALID_TIMESTAMP,
   'unsupported-compression-type': ErrorCode.UNSUPPORTED_COMPRESSION_TYPE,
+  // Kafka knows no such keys. This code clients take as final for a producer, and a consumer goes on by itself once it is gone.
+  'key-not-found': ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+  'key-disabled': ErrorCode.TOPIC_AUTHORIZATION_FAILED,
+  'key-pending-deletion': ErrorCode.TOPIC_AUTHORIZATION_FAILED,
   'invalid-producer-epoch': ErrorCode.INVALID_PRODUCER_EPOCH,
   'out-of-order-sequence-number': ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER,
   'invalid-group-id': ErrorCode.INVALID_GROUP_ID,

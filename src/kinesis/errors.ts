@@ -7,6 +7,7 @@ export type AwsErrorType =
   | 'LimitExceededException' | 'ProvisionedThroughputExceededException' | 'ResourceInUseException' | 'ResourceNotFoundException' | 'SerializationException'
   | 'UnknownOperationException' | 'ValidationException' | 'MissingAuthenticationTokenException' | 'IncompleteSignatureException' | 'InvalidSignatureException'
   | 'UnrecognizedClientException'
+  | 'KMSAccessDeniedException' | 'KMSDisabledException' | 'KMSInvalidStateException' | 'KMSNotFoundException'
 
 /** What a request gets in place of its answer. */
 export class AwsError {
@@ -117,6 +118,9 @@ const awsTypes = {
   'invalid-record': 'InvalidArgumentException',
   'invalid-timestamp': 'InvalidArgumentException',
   'unsupported-compression-type': 'InvalidArgumentException',
+  'key-not-found': 'KMSNotFoundException',
+  'key-disabled': 'KMSDisabledException',
+  'key-pending-deletion': 'KMSInvalidStateException',
   'invalid-producer-epoch': 'InternalFailure',
   'out-of-order-sequence-number': 'InternalFailure',
   'invalid-group-id': 'InternalFailure',

@@ -29,6 +29,11 @@ const codecBits = 0x07
 const appendTimeBit = 0x08
 const transactionalBit = 0x10
 const controlBit = 0x20
+/** Ours: Kafka gives it no meaning, and no client may set it. */
+const envelopeBit = 0x4000
+
+/** Where the parts of a header stand that change when its records are put into an envelope (engine/sealed/envelope.ts). */
+export const headerAt = { length: lengthAt, crc: crcAt, attributes: attributesAt, envelopeBit } as const
 
 // What the records of one batch may decompress to: so many times its size, but never less than the first nor more than the second bound.
 const expansionMax = 100
@@ -37,6 +42,8 @@ const recordsBytesMax = 32 * 1024 * 1024
 
 export class Batch {
   readonly bytes: Buffer
+  /** The named key that its records are stored under, where it was read from a log that has them encrypted. */
+  keyId: string | undefined
   /** The CRC was found right, and nothing that it covers is changed but by `stampAppendTime`: a batch is not gone through twice. */
   #isIntact = false
 
@@ -78,6 +85,8 @@ export class Batch {
   get timestampType(): 'create' | 'append' { return this.attributes & appendTimeBit ? 'append' : 'create' }
   get isTransactional(): boolean { return (this.attributes & transactionalBit) !== 0 }
   get isControl(): boolean { return (this.attributes & controlBit) !== 0 }
+  /** Its records are encrypted under a named key; only logs hold such batches. */
+  get isEnveloped(): boolean { return (this.attributes & envelopeBit) !== 0 }
   get lastOffsetDelta(): number { return this.bytes.readInt32BE(lastOffsetDeltaAt) }
   get baseTimestampMs(): number { return readInt64(this.bytes, baseTimestampAt) }
   get maxTimestampMs(): number { return readInt64(this.bytes, maxTimestampAt) }

@@ -1,6 +1,6 @@
 // What every Backend must do, whatever stands behind it. Runs on each of them; a part that one does not have is skipped with its reason.
 import { describe, expect, it } from 'vitest'
-import { type AccessKey, type AclBinding, type Backend, type Document, type NewTopic, Refusal, type ReshardPlan, type Topic } from '../../src/ports.ts'
+import { type AccessKey, type AclBinding, type Backend, type Document, keyIdConfig, type NamedKeyDocument, type NewTopic, Refusal, type ReshardPlan, type Topic } from '../../src/ports.ts'
 import { buildBatch, type RecordDraft } from '../../src/wire/batch.ts'
 import { evenHashKeys, halves, mergePlan, splitPlan } from '../support/shards.ts'
 
@@ -355,6 +355,82 @@ export function backendContract(name: string, open: () => Promise<BackendUnderTe
       test('are not made of the topics that the registry keeps', async backend => {
         const topic = await makeTopic(backend, { name: '_schemas', partitions: 1 })
         expect(await backend.admin.reshard('_schemas', splitPlan(topic, 0))).toEqual(code('invalid-request'))
+      })
+    })
+
+    describe('named keys', () => {
+      const id = '0fc7a1c2-52a6-4b0a-8f5b-6f1f4cbbd0aa'
+      const putKey = async ({ documents }: Backend, state: NamedKeyDocument['state'], key = id, material = Buffer.alloc(32, 5)): Promise<void> => {
+        const value = JSON.stringify({ state, material: material.toString('base64') } satisfies NamedKeyDocument)
+        const put = await documents.put({ kind: 'kms-key', key, value, topicId: null }, documents.find('kms-key', key)?.version ?? 0)
+        if (put instanceof Refusal) throw new Error(put.message)
+      }
+      const use = async ({ admin }: Backend, keyId: string) =>
+        admin.alterConfigs({ type: 'topic', name: 'orders' }, [{ name: keyIdConfig, operation: 'set', value: keyId }], { validateOnly: false })
+
+      test('take records from when a topic names one until it names none, and every reader is told which', async (backend, now) => {
+        await putKey(backend, 'Enabled')
+        await makeTopic(backend)
+        await backend.logs.append(at, batch(['plain'], now()), all)
+        expect(await use(backend, id)).toBeNull()
+        expect(await backend.logs.append(at, batch(['a', 'b'], now()), all)).toEqual({ baseOffset: 1, logAppendTimeMs: -1, logStartOffset: 0 })
+        expect(await use(backend, '')).toBeNull()
+        await backend.logs.append(at, batch(['plain again'], now()), all)
+        await backend.logs.append(at, batch(['told to'], now()), { ...all, keyId: id })
+        expect(await values(backend, 0)).toEqual(['plain', 'a', 'b', 'plain again', 'told to'])
+        const slice = await backend.logs.read(at, 0, whole)
+        expect(slice instanceof Refusal ? slice : slice.batches.map(one => [one.keyId, one.crcIsValid()])).toEqual([[undefined, true], [id, true], [undefined, true], [id, true]])
+      })
+
+      test('let nothing in or out while they cannot be used, and everything once they can', async (backend, now) => {
+        await putKey(backend, 'Enabled')
+        await makeTopic(backend)
+        await backend.logs.append(at, batch(['plain'], now()), all)
+        await use(backend, id)
+        await backend.logs.append(at, batch(['a'], now()), all)
+        for (const [state, expected] of [['Disabled', 'key-disabled'], ['PendingDeletion', 'key-pending-deletion']] as const) {
+          await putKey(backend, state)
+          expect(await backend.logs.append(at, batch(['b'], now()), all)).toEqual(code(expected))
+          // What lies before it is still there for everybody.
+          expect(await values(backend, 0)).toEqual(['plain'])
+          expect(await values(backend, 1)).toEqual(expect.objectContaining({ code: expected, keyId: id }))
+        }
+        await putKey(backend, 'Enabled')
+        expect(await values(backend, 0)).toEqual(['plain', 'a'])
+        const document = backend.documents.find('kms-key', id)!
+        await backend.documents.remove('kms-key', id, document.version)
+        expect(await values(backend, 1)).toEqual(code('key-not-found'))
+        expect(await backend.logs.append(at, batch(['b'], now()), all)).toEqual(code('key-not-found'))
+        expect(await backend.logs.ends(at)).toMatchObject({ highWatermark: 2 })
+      })
+
+      test('are told apart: a topic that changes its key keeps what it had under the old one', async (backend, now) => {
+        const other = '11111111-52a6-4b0a-8f5b-6f1f4cbbd0aa'
+        await putKey(backend, 'Enabled')
+        await putKey(backend, 'Enabled', other, Buffer.alloc(32, 6))
+        await makeTopic(backend, { configs: new Map([[keyIdConfig, id]]) })
+        await backend.logs.append(at, batch(['a'], now()), all)
+        await use(backend, other)
+        await backend.logs.append(at, batch(['b'], now()), all)
+        expect(await values(backend, 0)).toEqual(['a', 'b'])
+        await putKey(backend, 'Disabled')
+        expect(await values(backend, 0)).toEqual(code('key-disabled'))
+        expect(await values(backend, 1)).toEqual(['b'])
+      })
+
+      test('must be there when a topic is to use them', async backend => {
+        await makeTopic(backend)
+        expect(await use(backend, id)).toEqual(code('invalid-config'))
+        expect(await backend.admin.createTopic({ ...ordersTopic, name: 'more', configs: new Map([[keyIdConfig, id]]) }, { validateOnly: false })).toEqual(code('invalid-config'))
+      })
+
+      test('are not needed to find records by their time of arrival', async backend => {
+        await putKey(backend, 'Enabled')
+        await makeTopic(backend, { configs: new Map([[keyIdConfig, id], ['message.timestamp.type', 'LogAppendTime']]) })
+        const { logAppendTimeMs: timestampMs } = await backend.logs.append(at, batch(['a', 'b'], 5), all) as { logAppendTimeMs: number }
+        await putKey(backend, 'Disabled')
+        expect(await backend.logs.offsetForTime(at, timestampMs)).toEqual({ offset: 0, timestampMs, leaderEpoch: 0 })
+        expect(await backend.logs.offsetOfMaxTimestamp(at)).toEqual({ offset: 0, timestampMs, leaderEpoch: 0 })
       })
     })
 

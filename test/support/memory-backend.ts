@@ -6,7 +6,7 @@ import { documentFault } from '../../src/engine/catalog/documents.ts'
 import { childCreatedAtMs, sealedRefusal } from '../../src/engine/catalog/lineage.ts'
 import { planFault } from '../../src/engine/catalog/reshard-plan.ts'
 import {
-  Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
+  KeyRefusal, keyIdConfig, type NamedKeyDocument, Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
   type Document, type Documents, type Ends, type EpochEnd, type Groups, type Logs, type NewTopic, type Partition, type PartitionRef, type Position, type ReadOptions, registryTopics, type Seen, type Slice, type Topic,
 } from '../../src/ports.ts'
 import { Batch } from '../../src/wire/batch.ts'
@@ -21,7 +21,7 @@ const defaults: Readonly<Record<string, string>> = {
   'cleanup.policy': 'delete', 'compression.type': 'producer', 'retention.ms': '604800000', 'retention.bytes': '-1', 'segment.bytes': '1073741824', 'segment.ms': '604800000',
   'max.message.bytes': '1048588', 'min.insync.replicas': '1', 'message.timestamp.type': 'CreateTime', 'message.timestamp.before.max.ms': '9223372036854775807',
   'message.timestamp.after.max.ms': '3600000', 'flush.messages': '9223372036854775807', 'confluent.key.schema.validation': 'false', 'confluent.value.schema.validation': 'false',
-  'confluent.key.subject.name.strategy': 'TopicName', 'confluent.value.subject.name.strategy': 'TopicName', 'sluice.validation.mode': 'id', 'sluice.validation.on.invalid': 'reject', 'sluice.validation.dead.letter.topic': '',
+  'confluent.key.subject.name.strategy': 'TopicName', 'confluent.value.subject.name.strategy': 'TopicName', 'sluice.validation.mode': 'id', 'sluice.validation.on.invalid': 'reject', 'sluice.validation.dead.letter.topic': '', 'sluice.kms.key.id': '',
 }
 
 /** The only one there ever is: nothing is elected. */
@@ -53,6 +53,16 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     if (believed < leaderEpoch) return new Refusal('fenced-leader-epoch', `leader epoch ${believed} is over; it is ${leaderEpoch} now`)
     return new Refusal('unknown-leader-epoch', `leader epoch ${believed} is not known here; it is ${leaderEpoch} now`)
   }
+  /** Nothing is encrypted here, but whoever may not use the key gets nothing. */
+  const keyFault = (keyId: string | undefined): Refusal | undefined => {
+    if (keyId === undefined || keyId === '') return undefined
+    const document = documentsByKey.get(`kms-key/${keyId}`)
+    if (document === undefined) return new KeyRefusal('key-not-found', keyId)
+    const { state } = JSON.parse(document.value) as NamedKeyDocument
+    return state === 'Enabled' ? undefined : new KeyRefusal(state === 'Disabled' ? 'key-disabled' : 'key-pending-deletion', keyId)
+  }
+  const newKeyFault = (keyId: string | undefined): Refusal | undefined => (keyId === undefined || keyId === '' || documentsByKey.has(`kms-key/${keyId}`)
+    ? undefined : new Refusal('invalid-config', `there is no key ${keyId}`))
   const config = (topic: Topic, name: string): string => {
     const value = topic.configs.get(name) ?? defaults[name]
     if (value === undefined) throw new Error(`there is no topic config '${name}'`)
@@ -72,7 +82,11 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
         return new Refusal('message-too-large', `The request included a message larger than the max message size the server will accept: ${batch.bytes.length}`)
       }
       if (!batch.crcIsValid()) return new Refusal('corrupt-message', 'the CRC of the batch does not match its bytes')
+      const keyId = how.keyId ?? config(topic, keyIdConfig)
+      const unusable = keyFault(keyId)
+      if (unusable !== undefined) return unusable
       const kept = Batch.parse(Buffer.from(batch.bytes))
+      kept.keyId = keyId || undefined
       kept.assign(log.end, leaderEpoch)
       const appendTime = config(topic, 'message.timestamp.type') === 'LogAppendTime' ? now() : -1
       if (appendTime >= 0) kept.stampAppendTime(appendTime)
@@ -97,6 +111,9 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       while (first > 0 && log.batches[first - 1]!.lastOffset >= from) first--
       for (const batch of log.batches.slice(first)) {
         if (bytes + batch.bytes.length > how.bytesMax && !(how.atLeastOne && batches.length === 0)) break
+        const unusable = keyFault(batch.keyId)
+        if (unusable !== undefined && batches.length === 0) return unusable
+        if (unusable !== undefined) break
         batches.push(batch)
         bytes += batch.bytes.length
       }
@@ -183,6 +200,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       }
       const unknown = [...wanted.configs.keys()].find(name => defaults[name] === undefined)
       if (unknown !== undefined) return new Refusal('invalid-config', `Unknown topic config name: ${unknown}`)
+      const keyless = newKeyFault(wanted.configs.get(keyIdConfig))
+      if (keyless !== undefined) return keyless
       const topic = shape(wanted.name, randomUUID(), now(), count, wanted.configs)
       if (validateOnly) return topic
       topics.set(topic.name, { topic, logs: topic.partitions.map(() => ({ batches: [], start: 0, end: 0 })) })
@@ -246,6 +265,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
         if (change.operation === 'delete') configs.delete(change.name)
         else configs.set(change.name, change.value ?? '')
       }
+      const keyless = newKeyFault(configs.get(keyIdConfig) === found.topic.configs.get(keyIdConfig) ? undefined : configs.get(keyIdConfig))
+      if (keyless !== undefined) return keyless
       if (!validateOnly) found.topic = { ...found.topic, configs }
       return null
     },

@@ -1,5 +1,6 @@
 // The topic configs that the engine honours, and no others: what is not listed here is refused by name. Names, types, defaults and limits are
 // Apache Kafka 4.2's. A topic config without a value of its own takes that of its broker config (`synonyms`, strongest first).
+import { keyIdConfig } from '../../ports.ts'
 import { atLeast, type ConfigDefinition, eachOneOf, oneOf } from './config-types.ts'
 import { topicNameFault } from './topic-names.ts'
 
@@ -75,6 +76,11 @@ export const topicConfigs: ReadonlyMap<string, TopicConfig> = table([
     documentation: 'After how long a segment is closed even where it is not full.',
   },
   {
+    name: keyIdConfig, type: 'string', default: '', check: keyIdFault, synonyms: [],
+    documentation: 'The named key (`sluice kms`) that new records are encrypted under, by its id; empty: none. Older records stay as they are. '
+      + 'Whoever reads or writes such records needs the key to be enabled. Kinesis\'s StartStreamEncryption sets this, StopStreamEncryption empties it.',
+  },
+  {
     name: 'sluice.validation.dead.letter.topic', type: 'string', default: '', check: deadLetterTopicFault, synonyms: [],
     documentation: 'The topic that takes the records which do not fit, where sluice.validation.on.invalid is "dead-letter"; empty: this topic\'s name with ".dlq" behind it. '
       + 'It is made when it is first needed. Producers need no rights on it: whoever may alter this config decides where their records go.',
@@ -100,6 +106,10 @@ function table(configs: readonly TopicConfig[]): ReadonlyMap<string, TopicConfig
 
 function sameAs(...names: readonly string[]): TopicConfig['synonyms'] {
   return names.map(name => ({ name, factor: 1 }))
+}
+
+function keyIdFault(value: string): string | undefined {
+  return value === '' || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(value) ? undefined : 'String must be the id of a named key (a UUID in lower case), or empty'
 }
 
 function deadLetterTopicFault(value: string): string | undefined {

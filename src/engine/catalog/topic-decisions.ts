@@ -1,5 +1,5 @@
 // Topics are made, grown, altered and deleted.
-import { type ConfigChange, type Document, type NewTopic, type Partition, Refusal, type Topic } from '../../ports.ts'
+import { type ConfigChange, type Document, keyIdConfig, type NewTopic, type Partition, Refusal, type Topic } from '../../ports.ts'
 import { clearedBy } from './broker-decisions.ts'
 import type { Catalog, Verdict } from './catalog.ts'
 import type { CatalogCommand } from './commands.ts'
@@ -19,6 +19,8 @@ export function createTopic(catalog: Catalog, { topic: wanted, topicId, internal
   if (catalog.topic(wanted.name) !== undefined) return refused('topic-exists', `Topic '${wanted.name}' already exists.`)
   const configs = checkedTopicConfigs(wanted.configs)
   if (configs instanceof Refusal) return { reply: configs }
+  const keyFault = newKeyFault(catalog, configs)
+  if (keyFault !== undefined) return { reply: keyFault }
   const partitions = partitionsOf(catalog, topicId, wanted, nowMs)
   if (partitions instanceof Refusal) return { reply: partitions }
   const topic: Topic = { name: wanted.name, id: topicId, internal, createdAtMs: nowMs, partitions, configs }
@@ -95,11 +97,20 @@ export function alterConfigs(catalog: Catalog, { resource, changes, validateOnly
   if (topic.internal) return refused('policy-violation', `The configs of internal topic ${resource.name} are fixed.`)
   const configs = alteredTopicConfigs(topic.configs, changes, name => catalog.configs.topic(topic.configs, name))
   if (configs instanceof Refusal) return { reply: configs }
+  const keyFault = newKeyFault(catalog, configs, topic.configs)
+  if (keyFault !== undefined) return { reply: keyFault }
   const altered = { ...topic, configs }
   const standing = catalog.standing(altered)
   // What was without a leader need not wait for the next round of elections.
   const partitions = topic.partitions.map(partition => (standing.isUncleanAllowed ? withUncleanLeader(partition, standing) : undefined) ?? partition)
   return { records: validateOnly ? [] : [{ type: 'topic', topic: { ...altered, partitions } }], reply: null }
+}
+
+/** A topic may only be given a key that is there; one that has gone since is told to whoever reads or writes. */
+function newKeyFault(catalog: Catalog, configs: ReadonlyMap<string, string>, before?: ReadonlyMap<string, string>): Refusal | undefined {
+  const keyId = configs.get(keyIdConfig) ?? ''
+  if (keyId === '' || keyId === before?.get(keyIdConfig) || catalog.documents.find('kms-key', keyId) !== undefined) return undefined
+  return new Refusal('invalid-config', `Invalid value ${keyId} for configuration ${keyIdConfig}: there is no such key; \`sluice kms list\` shows those there are`)
 }
 
 function alterBrokerConfigs(catalog: Catalog, broker: string, changes: readonly ConfigChange[], validateOnly: boolean): Verdict {

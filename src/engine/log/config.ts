@@ -21,6 +21,8 @@ export interface LogConfig {
   readonly compact: boolean
   /** compression.type: 'producer' keeps what came; any other is what batches are stored with. */
   readonly compressionType: 'producer' | Codec
+  /** sluice.kms.key.id: the named key that batches are enclosed with; left out: none. */
+  readonly keyId?: string
   /** producer.id.expiration.ms. */
   readonly producerExpirationMs?: number
 }

@@ -3,6 +3,7 @@
 import { type AppendOptions, type EpochEnd, type Position, Refusal } from '../../ports.ts'
 import type { Batch } from '../../wire/batch.ts'
 import type { Logger, World } from '../../world/world.ts'
+import { Envelopes, type NamedKeys } from '../sealed/envelope.ts'
 import type { DataKeys } from '../sealed/keyring.ts'
 import type { LogIdentity } from '../sealed/session.ts'
 import { type LogConfig, producerExpirationMsDefault } from './config.ts'
@@ -17,7 +18,7 @@ import { recover, type Recovered } from './recovery.ts'
 import { retainedFrom } from './retention.ts'
 import { Storage } from './storage.ts'
 import type { LogTail, TailCache } from './tail-cache.ts'
-import { firstAtOrAfter, largest } from './time-search.ts'
+import { firstAtOrAfter, largest, type Searched } from './time-search.ts'
 import { recoverEmpty, recoverTruncated } from './truncation.ts'
 import { validate } from './validation.ts'
 
@@ -26,6 +27,8 @@ export interface LogOptions {
   readonly directory: string
   readonly identity: LogIdentity
   readonly keys: DataKeys
+  /** Named keys that records may be encrypted under besides; none unless given. */
+  readonly namedKeys?: NamedKeys
   readonly config: () => LogConfig
   readonly cache: TailCache
   readonly logger: Logger
@@ -51,6 +54,7 @@ export interface LogAppended extends Progress {
   readonly duplicate: boolean
 }
 
+const noKeys: NamedKeys = { find: () => undefined }
 /** What may wait to be written in one log; whoever sends more is told to come again. */
 const bytesInFlightMax = 256 * 1024 * 1024
 const expiryIntervalMs = 600_000
@@ -66,6 +70,8 @@ export class Log implements AsyncDisposable {
   readonly #epochs: Epochs
   readonly #producers: Producers
   readonly #reader: LogReader
+  /** What `read` gives is stored as they enclosed it; they open it. */
+  readonly envelopes: Envelopes
   readonly #gate: Gate
   readonly #durableListeners = new Listeners()
   readonly #appendListeners = new Listeners()
@@ -99,6 +105,8 @@ export class Log implements AsyncDisposable {
     this.#epochs = recovered.epochs
     this.#producers = recovered.producers
     this.#reader = new LogReader(this, { storage: this.#storage, tail: this.#tail, directory: options.directory, logger: options.logger })
+    const { clusterId, topicId, partition } = options.identity
+    this.envelopes = new Envelopes({ keys: options.namedKeys ?? noKeys, random: options.world.random, scope: `${clusterId}|${topicId}|${partition}` })
     this.#startOffset = Math.max(recovered.state.startOffset, segments[0]?.baseOffset ?? 0)
     this.#endOffset = endOffset
     this.#durableEndOffset = endOffset
@@ -157,8 +165,11 @@ export class Log implements AsyncDisposable {
   /** Why this log takes no more until it is closed and opened again: there was no room, or no file handle. The disk is sound. */
   get full(): Error | undefined { return this.#commit.full }
 
-  /** Checks the batch, gives it its offsets and the leader's epoch in its own bytes, and queues it to be written. */
-  append(given: Batch, leaderEpoch: number, gaps?: AppendOptions['gaps']): LogAppended | Refusal {
+  /**
+   * Checks the batch, gives it its offsets and the leader's epoch in its own bytes, and queues it to be written; its records are encrypted under the named key of
+   * the config, or `keyId` in its place.
+   */
+  append(given: Batch, leaderEpoch: number, gaps?: AppendOptions['gaps'], keyId?: string): LogAppended | Refusal {
     const { clock } = this.#options.world
     const config = this.#options.config()
     const nowMs = clock.now()
@@ -167,6 +178,10 @@ export class Log implements AsyncDisposable {
     if (leaderEpoch < this.#epochs.latest) return this.#fenced(leaderEpoch)
     const batch = validate(given, config, nowMs, gaps)
     if (batch instanceof Refusal) return batch
+    // Control batches hold nothing of anybody's.
+    const enclosingKey = batch.isControl ? undefined : keyId ?? config.keyId
+    const unusable = enclosingKey === undefined ? null : this.envelopes.fault(enclosingKey)
+    if (unusable !== null) return unusable
     this.#expireProducers(config, nowMs)
     if (batch.producerId >= 0) {
       const known = this.#checkProducer(batch, { inAnyOrder: gaps === 'sequences' })
@@ -182,7 +197,7 @@ export class Log implements AsyncDisposable {
     }
     const { baseOffset } = batch
     this.#isFollowing = false
-    const round = this.#take(batch, leaderEpoch, nowMs)
+    const round = this.#take(enclosingKey === undefined ? batch : this.envelopes.enclose(batch, enclosingKey), leaderEpoch, nowMs)
     this.#appendListeners.tell(this.#endOffset)
     return { baseOffset, logAppendTimeMs, duplicate: false, written: round.written.promise, durable: round.durable.promise }
   }
@@ -216,20 +231,20 @@ export class Log implements AsyncDisposable {
 
   /**
    * Whole batches in order from the one that holds `from` (or the next there is), as many as fit in `bytesMax`; none at the end. Up to `endOffset`
-   * they are as they were appended; what is not yet durable is for followers only.
+   * they are as they were appended, enveloped if they were; what is not yet durable is for followers only.
    */
   read(from: number, how: LogReadOptions): Promise<Batch[] | Refusal> {
     return this.#reader.read(from, how)
   }
 
-  /** The first record below `upTo` whose time is at least `timestampMs`. */
-  offsetForTime(timestampMs: number, upTo: number): Promise<Position | null> {
-    return firstAtOrAfter(this.#storage, { from: this.#startOffset, upTo }, timestampMs)
+  /** The first record below `upTo` whose time is at least `timestampMs`. Refused where it lies in an envelope that cannot be opened. */
+  offsetForTime(timestampMs: number, upTo: number): Promise<Position | null | Refusal> {
+    return firstAtOrAfter(this.#searched, { from: this.#startOffset, upTo }, timestampMs)
   }
 
-  /** The first of the records below `upTo` with the largest time. */
-  offsetOfMaxTimestamp(upTo: number): Promise<Position | null> {
-    return largest(this.#storage, { from: this.#startOffset, upTo })
+  /** The first of the records below `upTo` with the largest time. Refused where it lies in an envelope that cannot be opened. */
+  offsetOfMaxTimestamp(upTo: number): Promise<Position | null | Refusal> {
+    return largest(this.#searched, { from: this.#startOffset, upTo })
   }
 
   /**
@@ -340,6 +355,10 @@ export class Log implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
+  }
+
+  get #searched(): Searched {
+    return { storage: this.#storage, open: batch => this.envelopes.open(batch) }
   }
 
   /** One at a time, and all of them before the files are closed or deleted. */

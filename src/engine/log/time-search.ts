@@ -1,5 +1,5 @@
 // Answers ListOffsets by time from a log's segments: the index names the span, the batch headers the batch, its records the record.
-import type { Position } from '../../ports.ts'
+import { type Position, Refusal } from '../../ports.ts'
 import type { Batch, RecordView } from '../../wire/batch.ts'
 import { WireError } from '../../wire/bytes.ts'
 import type { Segment } from './segment.ts'
@@ -12,18 +12,26 @@ export interface Range {
   readonly upTo: number
 }
 
+/** Where to look; `open` takes batches out of their envelopes. */
+export interface Searched {
+  readonly storage: Storage
+  readonly open: (batch: Batch) => Batch | Refusal
+}
+
 interface Place {
   readonly segment: Segment
   readonly span: Span
 }
 
 /** The first record in the range with a time of at least `timestampMs`. */
-export async function firstAtOrAfter(storage: Storage, range: Range, timestampMs: number): Promise<Position | null> {
+export async function firstAtOrAfter({ storage, open }: Searched, range: Range, timestampMs: number): Promise<Position | null | Refusal> {
   for (const { segment, span } of places(storage, range)) {
     if (span.maxTimestampMs < timestampMs) continue
     for (const batch of inRange(await storage.readSpan(segment, span), range)) {
       if (batch.maxTimestampMs < timestampMs) continue
-      const record = recordsOf(batch).find(({ offset, timestampMs: time }) => time >= timestampMs && offset >= range.from)
+      const records = recordsOf(batch, range, open)
+      if (records instanceof Refusal) return records
+      const record = records.find(({ offset, timestampMs: time }) => time >= timestampMs && offset >= range.from)
       if (record) return positionOf(record, batch)
     }
   }
@@ -31,7 +39,7 @@ export async function firstAtOrAfter(storage: Storage, range: Range, timestampMs
 }
 
 /** The first of the records in the range that have the largest time. */
-export async function largest(storage: Storage, range: Range): Promise<Position | null> {
+export async function largest({ storage, open }: Searched, range: Range): Promise<Position | null | Refusal> {
   let best: Batch | undefined
   let bestPlace: Place | undefined
   let bestMs = -Infinity
@@ -54,7 +62,9 @@ export async function largest(storage: Storage, range: Range): Promise<Position 
   }
   if (!best && bestPlace) best = (await storage.readSpan(bestPlace.segment, bestPlace.span)).find(batch => batch.maxTimestampMs === bestMs)
   if (!best) return null
-  const records = recordsOf(best).filter(({ offset }) => offset >= range.from)
+  const all = recordsOf(best, range, open)
+  if (all instanceof Refusal) return all
+  const records = all.filter(({ offset }) => offset >= range.from)
   const record = records.find(({ timestampMs }) => timestampMs === bestMs) ?? records.at(-1)
   return record ? positionOf(record, best) : null
 }
@@ -76,9 +86,13 @@ function inRange(batches: readonly Batch[], { from, upTo }: Range): Batch[] {
 }
 
 /** A batch whose records do not open was stored as it came, unopened; it counts as one record. */
-function recordsOf(batch: Batch): Pick<RecordView, 'offset' | 'timestampMs'>[] {
+function recordsOf(batch: Batch, { from }: Range, open: Searched['open']): Pick<RecordView, 'offset' | 'timestampMs'>[] | Refusal {
+  // Records that have their times from the log all have the same: their envelope can stay closed.
+  if (batch.isEnveloped && batch.timestampType === 'append') return [{ offset: Math.max(batch.baseOffset, from), timestampMs: batch.maxTimestampMs }]
+  const opened = open(batch)
+  if (opened instanceof Refusal) return opened
   try {
-    return batch.records()
+    return opened.records()
   } catch (error) {
     if (error instanceof WireError) return [{ offset: batch.baseOffset, timestampMs: batch.maxTimestampMs }]
     throw error

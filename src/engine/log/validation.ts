@@ -22,6 +22,7 @@ export function validate(batch: Batch, config: LogConfig, nowMs: number, gaps?: 
     return new Refusal('invalid-record', `batch of ${count} records whose last has offset delta ${lastOffsetDelta}`)
   }
   if ((batch.attributes & 7) >= codecs.length) return new Refusal('unsupported-compression-type', `compression ${batch.attributes & 7} is not known`)
+  if (batch.isEnveloped) return new Refusal('invalid-record', 'the batch says that its records are encrypted, which only the broker may do')
   if (batch.isControl && gaps !== 'offsets') return new Refusal('invalid-record', 'control batches are not for clients to write')
   if (batch.producerId >= 0 && batch.baseSequence < 0) return new Refusal('invalid-record', `producer ${batch.producerId} sent sequence ${batch.baseSequence}`)
   if (batch.timestampType === 'append') return new Refusal('invalid-timestamp', 'the batch says LogAppendTime, which only the broker may set')

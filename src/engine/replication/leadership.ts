@@ -122,15 +122,15 @@ export class Leadership {
   }
 
   /** Appends without waiting for anybody. A closed partition takes nothing, but what an idempotent producer sends again is known in it as ever. */
-  add(batch: Batch, gaps?: AppendOptions['gaps']): LogAppended | Refusal {
+  add(batch: Batch, { gaps, keyId }: Pick<AppendOptions, 'gaps' | 'keyId'> = {}): LogAppended | Refusal {
     if (this.#ended !== undefined) return this.#ended
-    return this.#partition.seal === undefined ? this.#log.append(batch, this.epoch, gaps) : this.#log.duplicateOf(batch) ?? this.#options.sealed()
+    return this.#partition.seal === undefined ? this.#log.append(batch, this.epoch, gaps, keyId) : this.#log.duplicateOf(batch) ?? this.#options.sealed()
   }
 
   async append(batch: Batch, how: AppendOptions): Promise<Appended | Refusal> {
     const fault = how.acks === 'all' && this.#partition.seal === undefined ? this.replicasFault : undefined
     if (fault !== undefined) return fault
-    const added = this.add(batch, how.gaps)
+    const added = this.add(batch, how)
     if (added instanceof Refusal) return added
     const { baseOffset, logAppendTimeMs, duplicate, written, durable } = added
     const appended: Appended = { baseOffset, logAppendTimeMs, logStartOffset: this.#log.startOffset, ...duplicate && { duplicate } }

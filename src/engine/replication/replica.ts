@@ -316,7 +316,9 @@ export class Replica {
     if (batches instanceof Refusal) return batches
     // The log may have been truncated from the front, or the leadership lost, while the disk was read.
     const now = this.#leaderFor(how.leaderEpoch)
-    return now instanceof Refusal ? now : { ...this.#endsOf(now), batches }
+    if (now instanceof Refusal) return now
+    const opened = log.envelopes.openAll(batches)
+    return opened instanceof Refusal ? opened : { ...this.#endsOf(now), batches: opened }
   }
 
   offsetForTime(timestampMs: number): Promise<Position | null | Refusal> {

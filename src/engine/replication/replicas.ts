@@ -5,6 +5,7 @@ import type { Logger, Timer, World } from '../../world/world.ts'
 import { type Catalog, unknownPartition, unknownTopic } from '../catalog/catalog.ts'
 import type { PartitionId } from '../catalog/commands.ts'
 import { earlyRefusal, sealedRefusal } from '../catalog/lineage.ts'
+import { namedKeysOf } from '../catalog/named-keys.ts'
 import type { DataDirectory } from '../data-directory.ts'
 import { ensureDirectory } from '../directory.ts'
 import type { FetchRequest, FetchResponse, Links, ProgressReport } from '../links.ts'
@@ -12,6 +13,7 @@ import type { LogConfig } from '../log/config.ts'
 import type { LogOptions } from '../log/log.ts'
 import type { TailCache } from '../log/tail-cache.ts'
 import { logConfigOf } from '../log-configs.ts'
+import type { NamedKeys } from '../sealed/envelope.ts'
 import { type DirectoryMove, DirectoryMoves, finishMoves, pathIn } from './directory-move.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { Fetcher } from './fetcher.ts'
@@ -70,6 +72,7 @@ export class Replicas {
   /** The leader that each replica follows at present. */
   readonly #followed = new Map<Replica, number>()
   readonly #configs = new Map<string, TopicConfig>()
+  readonly #namedKeys: NamedKeys
   readonly #timers = new Set<Timer>()
   /** Replicas that are being removed, by what they are of. */
   readonly #destructions = new Map<string, Promise<void>>()
@@ -78,6 +81,7 @@ export class Replicas {
 
   private constructor(options: ReplicasOptions) {
     this.#options = options
+    this.#namedKeys = namedKeysOf(options.image)
     this.#moves = new DirectoryMoves({
       logger: options.logger,
       logOptions: (replica, directory, parent) => this.#logOptions(replica, directory, parent),
@@ -376,7 +380,7 @@ export class Replicas {
     const { topicId, index } = replica
     return {
       world: directory.world, directory: pathIn(directory, parent, replica), identity: { clusterId, topicId, partition: index, broker: brokerId }, keys: directory.keyring,
-      config: () => this.#configOf(topicId).log, cache, logger, onFailure: directory.failure.report,
+      namedKeys: this.#namedKeys, config: () => this.#configOf(topicId).log, cache, logger, onFailure: directory.failure.report,
     }
   }
 

@@ -2,7 +2,7 @@
 // acknowledged: disks are lost or damaged one at a time, and only while every partition is in sync elsewhere. What fails is repaired again, or stays away a while.
 import type { Prng } from '../../../src/base/prng.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
-import { type PartitionRef, Refusal } from '../../../src/ports.ts'
+import { keyIdConfig, type PartitionRef, Refusal } from '../../../src/ports.ts'
 import type { SimCluster } from './cluster.ts'
 
 export const faultKinds = [
@@ -22,6 +22,8 @@ export interface NemesisOptions {
   readonly brokersMax: number
 }
 
+/** The named key that topics are told to encrypt under, and not to, while the cluster runs. */
+export const namedKeyId = '00000000-0000-4000-8000-00000000000b'
 const settleMsMax = 120_000
 
 export class Nemesis {
@@ -352,7 +354,10 @@ export class Nemesis {
   async #config(): Promise<boolean> {
     const { cluster, random, topics } = this.#options
     this.#changes++
-    const change = random.pick([['min.insync.replicas', '2'], ['min.insync.replicas', '3'], ['min.insync.replicas', '2'], ['segment.ms', '60000'], ['max.message.bytes', String(500_000 + this.#changes)]] as const)
+    const change = random.pick([
+      ['min.insync.replicas', '2'], ['min.insync.replicas', '3'], ['min.insync.replicas', '2'], ['segment.ms', '60000'], ['max.message.bytes', String(500_000 + this.#changes)],
+      [keyIdConfig, namedKeyId], [keyIdConfig, ''],
+    ] as const)
     return this.#tell(cluster.wide!.admin.alterConfigs({ type: 'topic', name: random.pick(topics) }, [{ name: change[0], operation: 'set', value: change[1] }], { validateOnly: false }))
   }
 

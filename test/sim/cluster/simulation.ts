@@ -3,7 +3,7 @@
 import { Prng } from '../../../src/base/prng.ts'
 import { offsetsTopic } from '../../../src/engine/groups/coordinator.ts'
 import { internalTopicConfigs } from '../../../src/engine/log-configs.ts'
-import { type PartitionRef, Refusal } from '../../../src/ports.ts'
+import { type NamedKeyDocument, type PartitionRef, Refusal } from '../../../src/ports.ts'
 import { checkHistory } from '../../history/checker.ts'
 import type { HistoryEvent } from '../../history/history.ts'
 import { Recorder } from '../../history/recorder.ts'
@@ -13,7 +13,7 @@ import { SimClient } from './client.ts'
 import { type Sabotage, SimCluster } from './cluster.ts'
 import { SimConsumer } from './consumers.ts'
 import { Invariants } from './invariants.ts'
-import { type FaultKind, faultKinds, Nemesis } from './nemesis.ts'
+import { type FaultKind, faultKinds, namedKeyId, Nemesis } from './nemesis.ts'
 import { IdempotentProducer, runPlainProducer, runWideProducer } from './producers.ts'
 import { keyOf, type Stage } from './stage.ts'
 
@@ -210,6 +210,8 @@ class Run {
     await engine!.controller.submit({
       type: 'create-topic', topic: { name: offsetsTopic, partitions: 2, replicationFactor: 3, configs: internalTopicConfigs }, topicId: offsetsTopicId, internal: true, validateOnly: false,
     })
+    const key: NamedKeyDocument = { state: 'Enabled', material: Buffer.alloc(32, 7).toString('base64') }
+    await wide!.documents.put({ kind: 'kms-key', key: namedKeyId, value: JSON.stringify(key), topicId: null }, 0)
     const found: Partial<Record<keyof typeof topicNames, PartitionRef[]>> = {}
     for (const name of Object.values(topicNames)) {
       const count = 1 + this.#random.below(2)
