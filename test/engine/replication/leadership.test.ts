@@ -34,3 +34,31 @@ describe('a replica that comes back to a partition nobody writes to', () => {
     expect(asked).toEqual([[1, 2, 3]])
   })
 })
+
+describe('the leader of a closed partition', () => {
+  it('says where it ends only once every in-sync replica has told it in this epoch that it has exactly this log, and again until that is known', async () => {
+    const { clock } = new SimWorld(1)
+    const log = { startOffset: 0, endOffset: 5, durableEndOffset: 5, onDurable: () => ({ [Symbol.dispose]() {} }) } as unknown as Log
+    const told: number[] = []
+    const closed: Partition = { ...partition, seal: { endOffset: -1, atMs: 0 } }
+    const leadership = new Leadership({
+      // Everything was committed when the epoch before this one ended; but a follower may have more, from a leader that is gone.
+      name: 'orders-0', brokerId: 1, partition: closed, log, highWatermark: 5, clock, minInSyncReplicas: () => 2, flushesEachBatch: () => false, lagMsMax: () => 30_000,
+      brokerEpoch: id => 40 + id, alter: () => Promise.resolve(null), moved: () => {},
+      seal: endOffset => {
+        told.push(endOffset)
+        return Promise.reject(new Error('the controller is not there'))
+      },
+      sealed: () => new Refusal('sealed-partition', 'closed'),
+    })
+    expect(told).toEqual([])
+    leadership.heard(3, { brokerEpoch: 43, durableOffset: 5 })
+    expect(told).toEqual([5])
+    await clock.advance(1_000)
+    expect(told.length).toBeGreaterThan(2)
+    leadership.apply({ ...closed, partitionEpoch: 8, seal: { endOffset: 5, atMs: 0 } })
+    const { length } = told
+    await clock.advance(1_000)
+    expect(told.length).toBe(length)
+  })
+})
