@@ -14,6 +14,8 @@ interface ShownPartition {
   readonly removingReplicas: readonly number[]
   readonly logStartOffset?: number
   readonly highWatermark?: number
+  readonly shard: { readonly hashKeys: { readonly start: string; readonly end: string }; readonly parents: readonly number[] } | null
+  readonly closed: { readonly at: string; readonly endOffset: number | null } | null
 }
 
 /** Offsets are null while the replica's broker is down. */
@@ -104,6 +106,13 @@ async function describe(name: string, options: GatewayOptions): Promise<void> {
       ...[replica.logStartOffset, replica.lastStableOffset, replica.highWatermark, replica.logEndOffset, replica.durableOffset].map(offset),
     ])),
   ])
+  const shards = partitions.flatMap(({ partition, shard, closed }) => (shard === null ? [] : [{ partition, shard, closed }]))
+  if (shards.length > 0) {
+    console.log()
+    printTable([['SHARD', 'PARENTS', 'STATE', 'HASH KEYS'], ...shards.map(({ partition, shard, closed }) => [
+      String(partition), shard.parents.join(',') || '-', stateOf(closed), `${shard.hashKeys.start} to ${shard.hashKeys.end}`,
+    ])])
+  }
   for (const { partition, addingReplicas, removingReplicas } of partitions.filter(one => one.addingReplicas.length + one.removingReplicas.length > 0)) {
     console.log(`\npartition ${partition} is being moved: ${addingReplicas.join(',') || 'none'} coming, ${removingReplicas.join(',') || 'none'} going`)
   }
@@ -112,6 +121,11 @@ async function describe(name: string, options: GatewayOptions): Promise<void> {
     console.log()
     printTable([['CONFIG', 'VALUE'], ...own.map(([config, { value }]) => [config, value ?? ''])])
   }
+}
+
+function stateOf(closed: ShownPartition['closed']): string {
+  if (closed === null) return 'open'
+  return closed.endOffset === null ? `closed ${closed.at}, its end not known yet` : `closed ${closed.at}, ends at ${closed.endOffset}`
 }
 
 async function create(name: string, options: ChangeOptions): Promise<void> {

@@ -6,6 +6,7 @@ import { callerOf, describableTopics, topicFor } from './callers.ts'
 import { allowOnly } from './problem.ts'
 import { choiceParameter, integerParameter, textParameter } from './query.ts'
 import { orRefuse } from './refusals.ts'
+import { shardBody } from './shard-body.ts'
 
 const topicsPerPageMax = 1000
 
@@ -58,7 +59,7 @@ async function topicBody({ logs }: Parts, topic: Topic): Promise<object> {
       const offsets = ends instanceof Refusal
         ? { error: ends.message }
         : { logStartOffset: ends.logStartOffset, lastStableOffset: ends.lastStableOffset, highWatermark: ends.highWatermark, logEndOffset: ends.logEndOffset }
-      return { partition: index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, ...offsets }
+      return { partition: index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, ...shardBody(partition), ...offsets }
     })),
   }
 }

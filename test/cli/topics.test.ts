@@ -1,6 +1,8 @@
 // `sluice topics` over several brokers in memory: what is described, what a change says, moves and elections.
 import { describe, expect, it, vi } from 'vitest'
 import { topicsCommand } from '../../src/cli/topics.ts'
+import type { Topic } from '../../src/ports.ts'
+import { evenHashKeys, halves, splitPlan } from '../support/shards.ts'
 import { commandLine, type CommandLine } from './run.ts'
 
 async function withOrders(partitions = 2): Promise<CommandLine> {
@@ -25,6 +27,28 @@ describe('sluice topics', () => {
     expect(stdout).toContain('\npartition 1 is being moved: 1 coming, 4 going\n')
     expect(await cli.json('topics', 'describe', 'orders')).toMatchObject({
       name: 'orders', partitions: [{ partition: 0, leader: 2, logEndOffset: 0, replicaStatus: [{ broker: 1, logEndOffset: null }, { broker: 2, role: 'leader', durableOffset: 0 }, {}] }, {}],
+    })
+  })
+
+  it('describes which partition took whose place as a shard, and where closed ones end', async () => {
+    await using cli = await withOrders()
+    const { admin } = cli.gateway.backend
+    const topic = await admin.reshard('orders', splitPlan((await admin.topics(['orders']))[0]!, 0))
+    const { stdout } = await cli.run('topics', 'describe', 'orders')
+    const rows = stdout.split('\n').map(row => row.split(/ {2,}/))
+    const from = rows.findIndex(([first]) => first === 'SHARD')
+    const closedAt = new Date((topic as Topic).partitions[0]!.seal!.atMs).toISOString()
+    const [low, high] = evenHashKeys(2)
+    const [left, right] = halves(low!)
+    expect(rows.slice(from, from + 5)).toEqual([
+      ['SHARD', 'PARENTS', 'STATE', 'HASH KEYS'],
+      ['0', '-', `closed ${closedAt}, ends at 0`, `0 to ${low!.end}`],
+      ['1', '-', 'open', `${high!.start} to ${high!.end}`],
+      ['2', '0', 'open', `0 to ${left.end}`],
+      ['3', '0', 'open', `${right.start} to ${right.end}`],
+    ])
+    expect(await cli.json('topics', 'describe', 'orders')).toMatchObject({
+      partitions: [{ closed: { at: closedAt, endOffset: 0 } }, { shard: { hashKeys: high, parents: [] }, closed: null }, { shard: { parents: [0] } }, {}],
     })
   })
 

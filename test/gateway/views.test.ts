@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest'
 import { parseSequenceNumber } from '../../src/kinesis/shard-map.ts'
 import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
+import { evenHashKeys, halves, splitPlan } from '../support/shards.ts'
 
 const json = 'application/vnd.kafka.json.v2+json'
 
@@ -52,6 +53,30 @@ describe('GET /kafka/topics', () => {
     expect(await names('?limit=2&after=b')).toEqual([['c'], null])
     expect(await names('?internal=true')).toEqual([['__internal', 'a', 'b', 'c'], null])
     expect((await gateway.as(admin).get('/kafka/topics?limit=0')).status).toBe(400)
+  })
+})
+
+describe('a topic that was resharded', () => {
+  it('shows hash keys, parents and ends in Kafka\'s view and to administrators', async () => {
+    const gateway = await withOrders()
+    const [topic] = await gateway.backend.admin.topics(['orders'])
+    await gateway.backend.admin.reshard('orders', splitPlan(topic!, 1))
+    const shown = [
+      { shard: { hashKeys: evenHashKeys(2)[0], parents: [] }, closed: null },
+      { shard: { hashKeys: evenHashKeys(2)[1], parents: [] }, closed: { at: new Date(gateway.time.now).toISOString(), endOffset: 3 } },
+      { shard: { hashKeys: halves(evenHashKeys(2)[1]!)[0], parents: [1] }, closed: null },
+      { shard: { parents: [1] }, closed: null },
+    ]
+    expect((await gateway.as(admin).get('/kafka/topics/orders')).body).toMatchObject({ partitions: shown })
+    expect((await gateway.as(admin).get('/admin/topics')).body).toMatchObject({ topics: [{ name: 'orders', partitions: shown }] })
+  })
+
+  it('takes no more partitions', async () => {
+    const gateway = await withOrders()
+    const [topic] = await gateway.backend.admin.topics(['orders'])
+    await gateway.backend.admin.reshard('orders', splitPlan(topic!, 1))
+    const refused = await gateway.as(admin).patch('/admin/topics/orders').send({ partitions: 9 })
+    expect([refused.status, refused.body.message]).toEqual([400, "Topic 'orders' was resharded through Kinesis and takes no more partitions."])
   })
 })
 

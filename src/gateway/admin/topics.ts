@@ -9,6 +9,7 @@ import { allowOnly } from '../problem.ts'
 import { choiceParameter, integerParameter, textParameter } from '../query.ts'
 import { orRefuse } from '../refusals.ts'
 import { expectBody } from '../rest/media-types.ts'
+import { shardBody } from '../shard-body.ts'
 import { recordChange } from './changes.ts'
 import { bodyObject, integer, settings, text, wrongMember } from './members.ts'
 
@@ -33,7 +34,7 @@ interface Changed {
 
 /**
  * `GET /admin/topics?after=&limit=&internal=` → `{topics: [{name, id, internal, underReplicated, offline, partitions: [{partition, leader, leaderEpoch, replicas,
- * inSyncReplicas, addingReplicas, removingReplicas, isUnderReplicated}]}], next}`, for who may DESCRIBE the cluster; `underReplicated` and `offline` count partitions;
+ * inSyncReplicas, addingReplicas, removingReplicas, isUnderReplicated, shard, closed}]}], next}` (`shard-body.ts`), for who may DESCRIBE the cluster; `underReplicated` and `offline` count partitions;
  * `POST /admin/topics` of `{name, partitions?, replicationFactor?, configs?, validateOnly?}` → 201;
  * `PATCH /admin/topics/{t}` of `{configs?: {name: value | null}, partitions?}` (null takes a config back to its default) → 200 with what was changed, from what to what:
  * `{name, configs: [{name, from, to}], partitions: {from, to} | null}`;
@@ -131,9 +132,13 @@ function configChanges(value: unknown): ConfigChange[] {
 
 /** Where a topic's partitions lie and who leads them. */
 function placesOf({ name, id, internal, partitions }: Topic): object {
-  const places = partitions.map(({ index, leader, leaderEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas }) => ({
-    partition: index, leader, leaderEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, isUnderReplicated: inSyncReplicas.length < replicas.length,
-  }))
+  const places = partitions.map(partition => {
+    const { index, leader, leaderEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas } = partition
+    return {
+      partition: index, leader, leaderEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, isUnderReplicated: inSyncReplicas.length < replicas.length,
+      ...shardBody(partition),
+    }
+  })
   return {
     name, id, internal, underReplicated: places.filter(one => one.isUnderReplicated).length, offline: places.filter(one => one.leader < 0).length, partitions: places,
   }

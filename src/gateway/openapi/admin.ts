@@ -1,6 +1,7 @@
 // Administration in the OpenAPI document.
 import { base64, boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, ref, type Schema, text, time, words } from './json-schema.ts'
 import { type Family, flag, json, ok, type Operation, pages, parameter } from './operation.ts'
+import { shardView } from './views.ts'
 
 /** A config's value. */
 const setting: Schema = { anyOf: [text, number, boolean] }
@@ -32,7 +33,7 @@ export const adminFamily: Family = {
     AccessKey: object({ id: text, principal: text, createdAt: time }, { secret: text }),
     AdminTopic: object({
       name: text, id: text, internal: boolean, underReplicated: integer, offline: integer,
-      partitions: list(object({ partition: integer, leader: integer, leaderEpoch: integer, ...replicaLists, isUnderReplicated: boolean })),
+      partitions: list(object({ partition: integer, leader: integer, leaderEpoch: integer, ...replicaLists, isUnderReplicated: boolean, ...shardView })),
     }),
     CreatedTopic: object({ name: text, id: text, partitions: integer, replicationFactor: integer }, { configs: mapOf(text) }),
     AdminBroker: object({

@@ -4,10 +4,12 @@ import { type Family, flag, json, ok, pages, parameter } from './operation.ts'
 
 const replicaLists = { replicas: ids, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids }
 const offsets = { logStartOffset: integer, lastStableOffset: integer, highWatermark: integer, logEndOffset: integer }
+/** Of a partition whose topic was resharded, and of one that is closed; null otherwise. */
+export const shardView = { shard: nullable(ref('Shard')), closed: nullable(ref('ShardEnd')) }
 const used = object({ Used: number, Limit: nullable(number) })
 const partitionView = oneOf(
-  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...offsets }),
-  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, error: text }),
+  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...shardView, ...offsets }),
+  object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...shardView, error: text }),
 )
 const topicView = { name: text, id: text, internal: boolean, createdAt: time, partitions: list(partitionView) }
 
@@ -16,6 +18,8 @@ export const viewsFamily: Family = {
   description: 'The same data in Kafka\'s words and in AWS\'s, and the same position under its two names.',
   schemas: {
     KafkaTopicView: object(topicView),
+    Shard: object({ hashKeys: object({ start: text, end: text }), parents: ids }),
+    ShardEnd: object({ at: time, endOffset: nullable(integer) }),
     StreamView: object({
       StreamName: text, StreamARN: text, StreamStatus: text, StreamModeDetails: object({ StreamMode: text }), StreamCreationTimestamp: number, RetentionPeriodHours: number,
       OpenShardCount: integer, Shards: list(object({
