@@ -1,7 +1,8 @@
 // The bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so
 // that a consumer can change from one API to the other with no gap and no re-read.
 import { Router, type Request } from 'express'
-import { isOfShard, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardIndexOf } from '../kinesis/shard-map.ts'
+import { isOfShard, parseSequenceNumber, sequenceNumberOf } from '../kinesis/sequence-numbers.ts'
+import { shardIdOf, shardIndexOf } from '../kinesis/shard-map.ts'
 import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
 import type { RecordView } from '../wire/batch.ts'
 import { callerOf, partitionOf, topicFor } from './callers.ts'

@@ -4,9 +4,12 @@ import { Router } from 'express'
 import { openShardCount } from '../kinesis/account.ts'
 import type { Services } from '../kinesis/context.ts'
 import { summarize } from '../kinesis/descriptions.ts'
-import { sequenceNumberOf } from '../kinesis/shard-map.ts'
-import { describeShard, retentionHours, showsAsStream } from '../kinesis/streams.ts'
-import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
+import { sequenceNumberOf } from '../kinesis/sequence-numbers.ts'
+import { shardsLeft } from '../kinesis/shard-history.ts'
+import type { ShardNode } from '../kinesis/shard-map.ts'
+import { describeShard } from '../kinesis/shards.ts'
+import { retentionHours, showsAsStream } from '../kinesis/streams.ts'
+import { Refusal, type Access, type Admin, type Logs, type Topic } from '../ports.ts'
 import { callerOf, describableTopics, topicFor } from './callers.ts'
 import { allowOnly, Problem } from './problem.ts'
 import { integerParameter, textParameter } from './query.ts'
@@ -51,16 +54,16 @@ async function streamBody(parts: Parts, topic: Topic): Promise<object> {
     StreamCreationTimestamp: topic.createdAtMs / 1000,
     RetentionPeriodHours: retentionHours(topic, parts),
     OpenShardCount: openShardCount(topic),
-    Shards: await Promise.all(topic.partitions.map(partition => shardBody(parts, topic, partition))),
+    Shards: await Promise.all((await shardsLeft(topic, parts.streams)).map(({ shard }) => shardBody(parts, topic, shard))),
   }
 }
 
-async function shardBody({ logs, streams: { throughput } }: Parts, topic: Topic, partition: Partition): Promise<object> {
-  const used = throughput.used(topic.id, partition.index)
+async function shardBody({ logs, streams: { throughput } }: Parts, topic: Topic, shard: ShardNode): Promise<object> {
+  const used = throughput.used(topic.id, shard.index)
   const against = (value: number, limit: number | undefined): object => ({ Used: value, Limit: limit ?? null })
   return {
-    ...describeShard(topic, partition.index),
-    LatestSequenceNumber: await latestSequenceNumber(logs, topic, partition),
+    ...describeShard(shard),
+    LatestSequenceNumber: await latestSequenceNumber(logs, topic, shard),
     ThroughputWithinLastSecond: {
       WriteBytes: against(used.writeBytesPerSecond, used.limits?.writeBytesPerSecond),
       WriteRecords: against(used.writeRecordsPerSecond, used.limits?.writeRecordsPerSecond),
@@ -71,12 +74,12 @@ async function shardBody({ logs, streams: { throughput } }: Parts, topic: Topic,
 }
 
 /** Of the newest record that can be read; null in an empty shard. */
-async function latestSequenceNumber(logs: Logs, topic: Topic, partition: Partition): Promise<string | null> {
-  const at = { topic: topic.name, partition: partition.index }
+async function latestSequenceNumber(logs: Logs, topic: Topic, shard: ShardNode): Promise<string | null> {
+  const at = { topic: topic.name, partition: shard.index }
   const ends = await logs.ends(at)
   if (ends instanceof Refusal || ends.highWatermark === ends.logStartOffset) return null
   const slice = await logs.read(at, ends.highWatermark - 1, { bytesMax: 1, atLeastOne: true, committedOnly: false })
   if (slice instanceof Refusal) return null
   const record = slice.batches.findLast(batch => !batch.isControl)?.recordsOrNone().at(-1)
-  return record === undefined ? null : sequenceNumberOf(partition, record.offset, record.timestampMs)
+  return record === undefined ? null : sequenceNumberOf(shard, record.offset, record.timestampMs)
 }

@@ -4,15 +4,21 @@
 import { type AppendOptions, type DeadLetter, type RecordFault, Refusal, type Topic } from '../ports.ts'
 import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
 import { thinned } from '../wire/thinning.ts'
-import { AwsError, invalidArgument, toAwsError } from './errors.ts'
+import { AwsError, invalidArgument, notFound, texts, toAwsError } from './errors.ts'
 import type { Context } from './context.ts'
-import { parseHashKey, sequenceNumbers, shardIdOf, shardOfHashKey, shardOfPartitionKey } from './shard-map.ts'
+import { parseHashKey } from './hash-keys.ts'
+import { sequenceNumbers } from './sequence-numbers.ts'
+import { type ShardNode, shardIdOf, shardMapOf } from './shard-map.ts'
+import { findStreamByName } from './streams.ts'
 import { replyBytesMax } from './throughput.ts'
 
 /** The header that keeps a record's ExplicitHashKey. */
 export const explicitHashKeyHeader = 'aws.kinesis.ExplicitHashKey'
 
 const appendTimeoutMs = 30_000
+/** How long a put follows its shard's hash keys to where they went, and how often it looks whether they have arrived. */
+const reroutingMsMax = 15_000
+const reroutingPauseMs = 10
 // More than the frame of a record with its longest ExplicitHashKey header takes beyond key and value.
 const recordFrameBytes = 128
 const readBytesMax = 4 * 1_048_576
@@ -40,11 +46,12 @@ export interface PutDone {
   readonly sequenceNumber: string
 }
 
-/** The index of the shard that the record belongs to, or why its ExplicitHashKey names none. */
-export function shardFor(record: RecordToPut, topic: Topic): number | AwsError {
-  if (record.explicitHashKey === undefined) return shardOfPartitionKey(record.partitionKey, topic.partitions.length)
+/** The open shard that the record belongs to, or why its ExplicitHashKey names none. */
+export function shardFor(record: RecordToPut, topic: Topic): ShardNode | AwsError {
+  const map = shardMapOf(topic)
+  if (record.explicitHashKey === undefined) return map.shardOfPartitionKey(record.partitionKey)
   const hashKey = parseHashKey(record.explicitHashKey)
-  if (hashKey !== undefined) return shardOfHashKey(hashKey, topic.partitions.length)
+  if (hashKey !== undefined) return map.shardOfHashKey(hashKey)
   return invalidArgument(`Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${record.explicitHashKey}`)
 }
 
@@ -65,38 +72,90 @@ export interface Admitted {
   readonly fault: RecordFault | null
 }
 
+type Answer = PutDone | AwsError
+
 /**
- * Appends the records to one shard, in order and durably: one batch, or as few as the topic's largest message allows. One answer per record;
- * a batch that is refused fails its own records only. A record that does not fit takes its place in the shard, and so has a sequence number that no other
- * record ever gets and at which an iterator may start, but lies in the dead-letter topic instead: readers step over its place.
+ * Appends the records to one open shard, in order and durably: one batch, or as few as the topic's largest message allows. One answer per record; a batch that is refused
+ * fails its own records only. A record that does not fit takes its place in the shard, and so has a sequence number that no other record ever gets and at which an
+ * iterator may start, but lies in the dead-letter topic instead: readers step over its place. Where the shard was closed meanwhile, records go to those that took its place,
+ * in the same order.
  */
-export async function appendToShard(topic: Topic, shard: number, records: readonly Admitted[], context: Context): Promise<(PutDone | AwsError)[]> {
-  const parts = splitBySize(records, Number(context.admin.config(topic, 'max.message.bytes')))
-  const answers = await Promise.all(parts.map(part => appendPart(topic, shard, part, context)))
-  return answers.flat()
+export async function appendToShard(topic: Topic, shard: ShardNode, records: readonly Admitted[], context: Context): Promise<Answer[]> {
+  return appendUntil(context.clock.monotonic() + reroutingMsMax, topic, shard, records, context)
 }
 
-async function appendPart(topic: Topic, shard: number, records: readonly Admitted[], context: Context): Promise<(PutDone | AwsError)[]> {
+async function appendUntil(deadlineMs: number, topic: Topic, shard: ShardNode, records: readonly Admitted[], context: Context): Promise<Answer[]> {
+  if (!shard.takesRecords) return rerouted(deadlineMs, topic, shard, records, context)
+  const parts = splitBySize(records, Number(context.admin.config(topic, 'max.message.bytes')))
+  const answers = (await Promise.all(parts.map(part => appendPart(topic, shard, part, context)))).flat()
+  const left = answers.flatMap((answer, at) => (answer === closed ? [at] : []))
+  if (left.length === 0) return answers as Answer[]
+  const again = await rerouted(deadlineMs, topic, shard, left.map(at => records[at]!), context)
+  for (const [nth, at] of left.entries()) answers[at] = again[nth]!
+  return answers as Answer[]
+}
+
+/** Appends to the shards that took the place of one that was closed, as soon as they take records. */
+async function rerouted(deadlineMs: number, before: Topic, refusing: ShardNode, records: readonly Admitted[], context: Context): Promise<Answer[]> {
+  const { clock } = context
+  for (;;) {
+    const topic = await findStreamByName(before.name, context)
+    if (topic === undefined || topic.id !== before.id) return records.map(() => notFound(texts.streamNotFound(before.name, context)))
+    const map = shardMapOf(topic)
+    const shards = records.map(({ record }) => shardFor(record, topic) as ShardNode)
+    if (!refusing.takesRecords || map.shards[refusing.index]!.seal !== undefined) {
+      if (shards.every(shard => shard.takesRecords)) return appendToEach(deadlineMs, topic, shards, records, context)
+    }
+    if (clock.monotonic() >= deadlineMs) return records.map(() => new AwsError('InternalFailure'))
+    await new Promise<void>(resolve => void clock.after(reroutingPauseMs, resolve))
+  }
+}
+
+async function appendToEach(deadlineMs: number, topic: Topic, shards: readonly ShardNode[], records: readonly Admitted[], context: Context): Promise<Answer[]> {
+  const answers: Answer[] = []
+  await Promise.all([...new Set(shards)].map(async shard => {
+    const places = shards.flatMap((one, at) => (one === shard ? [at] : []))
+    const done = await appendUntil(deadlineMs, topic, shard, places.map(at => records[at]!), context)
+    for (const [nth, at] of places.entries()) answers[at] = done[nth]!
+  }))
+  return answers
+}
+
+/** In place of an answer: nothing was stored, and another shard takes the record. */
+const closed = Symbol('the shard is closed')
+
+async function appendPart(topic: Topic, shard: ShardNode, records: readonly Admitted[], context: Context): Promise<(Answer | typeof closed)[]> {
   const timestampMs = context.clock.now()
   const whole = buildBatch(records.map(({ record }) => draftOf(record)), { timestampMs })
-  const batch = await withoutDeadLetters(topic, shard, whole, records, context)
+  const batch = await withoutDeadLetters(topic, shard.index, whole, records, context)
   if (batch instanceof Refusal) return records.map(() => toAwsError(batch))
   const how: AppendOptions = { acks: 'all', timeoutMs: appendTimeoutMs, ...batch !== whole && { gaps: 'offsets' } }
-  const appended = await context.logs.append({ topic: topic.name, partition: shard }, batch, how)
-  if (appended instanceof Refusal) return records.map(() => toAwsError(appended))
+  const appended = await context.logs.append({ topic: topic.name, partition: shard.index }, batch, how)
+  if (appended instanceof Refusal) return records.map(() => (appended.code === 'sealed-partition' ? closed : toAwsError(appended)))
   const arrivalMs = appended.logAppendTimeMs >= 0 ? appended.logAppendTimeMs : timestampMs
-  const numberOf = sequenceNumbers(topic.partitions[shard]!)
-  const shardId = shardIdOf(shard)
+  const numberOf = sequenceNumbers(shard)
+  const shardId = shardIdOf(shard.index)
   return records.map((_, at) => ({ shardId, sequenceNumber: numberOf(appended.baseOffset + at, arrivalMs) }))
 }
 
 /** The batch itself where every record fits; otherwise those that do not are put into the dead-letter topic, and what is left is given. */
 async function withoutDeadLetters(topic: Topic, shard: number, batch: Batch, records: readonly Admitted[], { caller, validation }: Context): Promise<Batch | Refusal> {
-  const letters = records.flatMap(({ record, fault }, index): DeadLetter[] => (fault === null ? [] : [{ ...draftOf(record), index, fault, timestampMs: batch.baseTimestampMs }]))
-  if (letters.length === 0) return batch
-  const put = await validation.putDeadLetters(topic, { topic: topic.name, partition: shard, wayIn: 'kinesis', caller, clientId: null }, letters)
-  return put instanceof Refusal ? put : thinned(batch, new Set(letters.map(({ index }) => index)))
+  const unfit = new Set(records.flatMap(({ fault }, index) => (fault === null ? [] : [index])))
+  if (unfit.size === 0) return batch
+  const letters = records.flatMap((admitted, index): DeadLetter[] => {
+    const { record, fault } = admitted
+    return fault === null || lettersPut.has(admitted) ? [] : [{ ...draftOf(record), index, fault, timestampMs: batch.baseTimestampMs }]
+  })
+  if (letters.length > 0) {
+    const put = await validation.putDeadLetters(topic, { topic: topic.name, partition: shard, wayIn: 'kinesis', caller, clientId: null }, letters)
+    if (put instanceof Refusal) return put
+    for (const { index } of letters) lettersPut.add(records[index]!)
+  }
+  return thinned(batch, unfit)
 }
+
+/** Records that lie in the dead-letter topic already, for when their shard turns out to be closed and their place is sought elsewhere. */
+const lettersPut = new WeakSet<Admitted>()
 
 function splitBySize(records: readonly Admitted[], bytesMax: number): Admitted[][] {
   const parts: Admitted[][] = []
@@ -136,11 +195,13 @@ export interface Page {
   readonly bytes: number
   /** Ended by the largest size there is, with more to come. */
   readonly isCut: boolean
+  /** It reaches the end of a closed shard: nothing comes after it, but in the shard's children. */
+  readonly isLast: boolean
 }
 
 /** Up to `limit` records of at most 10 MiB in all (but the first whatever its size) from `offset` on, or from the oldest that is left. */
-export async function readPage(topic: Topic, shard: number, from: { offset: number; limit: number }, context: Context): Promise<Page | AwsError> {
-  const at = { topic: topic.name, partition: shard }
+export async function readPage(topic: Topic, shard: ShardNode, from: { offset: number; limit: number }, context: Context): Promise<Page | AwsError> {
+  const at = { topic: topic.name, partition: shard.index }
   const ends = await context.logs.ends(at)
   if (ends instanceof Refusal) return toAwsError(ends)
   const page = new PageBuilder(topic, shard, from.limit, context)
@@ -157,6 +218,7 @@ export async function readPage(topic: Topic, shard: number, from: { offset: numb
 }
 
 class PageBuilder {
+  readonly #shard: ShardNode
   readonly #limit: number
   readonly #records: ReadRecord[] = []
   readonly #numberOf: (offset: number, arrivalMs: number) => string
@@ -166,9 +228,10 @@ class PageBuilder {
   #isCut = false
   #lastMs: number | undefined
 
-  constructor(topic: Topic, shard: number, limit: number, context: Context) {
+  constructor(topic: Topic, shard: ShardNode, limit: number, context: Context) {
+    this.#shard = shard
     this.#limit = limit
-    this.#numberOf = sequenceNumbers(topic.partitions[shard]!)
+    this.#numberOf = sequenceNumbers(shard)
     this.#nowMs = context.clock.now()
     const retentionMs = Number(context.admin.config(topic, 'retention.ms'))
     this.#oldestMs = retentionMs < 0 ? -Infinity : this.#nowMs - retentionMs
@@ -203,8 +266,15 @@ class PageBuilder {
   }
 
   done(nextOffset: number, isAtTip: boolean): Page {
+    const { seal } = this.#shard
+    const isLast = seal !== undefined && seal.endOffset >= 0 && nextOffset >= seal.endOffset
+    return { records: this.#records, nextOffset, millisBehindLatest: this.#behind(isAtTip, isLast ? seal.atMs : undefined), bytes: this.#bytes, isCut: this.#isCut, isLast }
+  }
+
+  /** Whoever has read all of a closed shard is as far behind the stream as it is closed. */
+  #behind(isAtTip: boolean, closedAtMs: number | undefined): number {
+    if (closedAtMs !== undefined) return Math.max(this.#nowMs - closedAtMs, 0)
     const behind = isAtTip ? 0 : Math.max(this.#nowMs - (this.#lastMs ?? this.#oldestMs), 1)
-    const millisBehindLatest = Number.isFinite(behind) ? behind : 0
-    return { records: this.#records, nextOffset, millisBehindLatest, bytes: this.#bytes, isCut: this.#isCut }
+    return Number.isFinite(behind) ? behind : 0
   }
 }

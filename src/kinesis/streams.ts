@@ -4,7 +4,7 @@ import { type Violation, flag, integer, oneOf, structure, text } from '../wire/o
 import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
 import { namePattern, parseArn, streamArn } from './arns.ts'
 import type { Context } from './context.ts'
-import { hashKeyRange, shardIdOf, startingSequenceNumber } from './shard-map.ts'
+import { shardIdOf } from './shard-map.ts'
 
 export { streamArn, streamArnOf } from './arns.ts'
 
@@ -22,12 +22,6 @@ export const dryRun = flag()
 /** The three ways a request may name its stream. */
 export const streamMembers = { StreamName: streamName, StreamARN: streamArn, StreamId: streamId } as const
 
-export const hashKeyRangeShape = structure({ StartingHashKey: text().required, EndingHashKey: text().required })
-export const shardShape = structure({
-  ShardId: text().required,
-  HashKeyRange: hashKeyRangeShape.required,
-  SequenceNumberRange: structure({ StartingSequenceNumber: text().required, EndingSequenceNumber: text() }).required,
-})
 export const streamModeDetails = structure({ StreamMode: oneOf('PROVISIONED', 'ON_DEMAND').required })
 export const recordDistributionStrategy = oneOf('AUTO', 'USER_PARTITION_KEY')
 
@@ -82,15 +76,6 @@ export async function findStreamByName(name: string, context: Context): Promise<
 export function retentionHours(topic: Topic, { admin }: Pick<Context, 'admin'>): number {
   const ms = Number(admin.config(topic, 'retention.ms'))
   return ms < 0 ? 8_760 : Math.max(1, Math.floor(ms / hourMs))
-}
-
-export function describeShard(topic: Topic, index: number): (typeof shardShape)['value'] {
-  const { start, end } = hashKeyRange(index, topic.partitions.length)
-  return {
-    ShardId: shardIdOf(index),
-    HashKeyRange: { StartingHashKey: start.toString(), EndingHashKey: end.toString() },
-    SequenceNumberRange: { StartingSequenceNumber: startingSequenceNumber(topic.partitions[index]!) },
-  }
 }
 
 /** What a request gets that a shard has no room for. */

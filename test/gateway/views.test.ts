@@ -1,6 +1,6 @@
 // The two views of the same data, and the bridge between their positions.
 import { describe, expect, it } from 'vitest'
-import { parseSequenceNumber } from '../../src/kinesis/shard-map.ts'
+import { parseSequenceNumber } from '../../src/kinesis/sequence-numbers.ts'
 import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
 import { evenHashKeys, halves, splitPlan } from '../support/shards.ts'
 

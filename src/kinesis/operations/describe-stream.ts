@@ -1,11 +1,13 @@
-// DescribeStream. The stream with a page of its shards: at most 100, whatever Limit says, and none while it is being made.
+// DescribeStream. The stream with a page of its shards that have not expired: at most 100, whatever Limit says, and none while it is being made.
 import { type InputOf, type OutputOf, flag, integer, list, operation, structure } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { describe, descriptionMembers } from '../descriptions.ts'
 import { AwsError, notFound, texts } from '../errors.ts'
 import { streamStatus } from '../lifecycle.ts'
+import { shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
-import { describeShard, findStream, namedStream, oneStream, shardId, shardShape, streamMembers } from '../streams.ts'
+import { describeShard, shardShape } from '../shards.ts'
+import { findStream, namedStream, oneStream, shardId, streamMembers } from '../streams.ts'
 
 const shardsMax = 100
 
@@ -33,13 +35,13 @@ async function handle(input: InputOf<typeof DescribeStream>, context: Context): 
     if (after === undefined) return notFound(texts.badShardId(input.ExclusiveStartShardId, topic.name, context))
     first = after + 1
   }
-  const partitions = streamStatus(topic, context) === 'CREATING' ? [] : topic.partitions
-  const page = partitions.slice(first, first + Math.min(input.Limit ?? shardsMax, shardsMax))
+  const shards = streamStatus(topic, context) === 'CREATING' ? [] : (await shardsLeft(topic, context)).filter(({ shard }) => shard.index >= first)
+  const page = shards.slice(0, Math.min(input.Limit ?? shardsMax, shardsMax))
   return {
     StreamDescription: {
       ...describe(topic, context),
-      Shards: page.map(({ index }) => describeShard(topic, index)),
-      HasMoreShards: first + page.length < partitions.length,
+      Shards: page.map(({ shard }) => describeShard(shard)),
+      HasMoreShards: page.length < shards.length,
     },
   }
 }

@@ -1,11 +1,13 @@
-// GetRecords. A page of a shard from an iterator on, and the iterator of the next page, always a new one. The iterator says which stream it is, so access
-// is asked for that stream again at each use; a stream that was made again does not take the old one's iterators.
+// GetRecords. A page of a shard from an iterator on, and the iterator of the next page, always a new one; at the end of a closed shard, its children instead. The
+// iterator says which stream it is, so access is asked for that stream again at each use; a stream that was made again does not take the old one's iterators.
 import { type InputOf, type OutputOf, blob, flag, integer, list, long, operation, structure, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
 import { readPage } from '../records.ts'
+import { shardLeft } from '../shard-history.ts'
 import { shardIdOf } from '../shard-map.ts'
+import { childShardShape, childShardsOf } from '../shards.ts'
 import { rateExceeded, streamArn, streamArnOf, streamId } from '../streams.ts'
 import { type Issued, type ShardPosition, tokenLifetimeMs } from '../tokens.ts'
 
@@ -29,6 +31,7 @@ export const GetRecords = operation({
     })).required,
     NextShardIterator: text(),
     MillisBehindLatest: long(),
+    ChildShards: list(childShardShape),
   },
 })
 
@@ -49,22 +52,19 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
       `while right now it is ${amazonDate(nowMs)} which is further in the future than the tolerated delay of ${tokenLifetimeMs} milliseconds.`)
   }
   const topic = await servedStream({ StreamName: stream }, context)
-  if (topic instanceof AwsError || topic.id !== topicId || shardIndex >= topic.partitions.length) {
-    return notFound(texts.shardNotFound(shardIdOf(shardIndex), stream, context))
-  }
+  const shard = topic instanceof AwsError || topic.id !== topicId ? undefined : await shardLeft(topic, shardIndex, context)
+  if (topic instanceof AwsError || shard === undefined) return notFound(texts.shardNotFound(shardIdOf(shardIndex), stream, context))
   if (input.DryRun === true) return wouldHaveSucceeded()
   const meter = context.throughput.shard(topicId, shardIndex)
   if (!meter.admitRead()) return rateExceeded(topic, shardIndex, context)
-  const page = await context.pages.run(() => readPage(topic, shardIndex, { offset, limit: input.Limit ?? recordsMax }, context))
+  const page = await context.pages.run(() => readPage(topic, shard, { offset, limit: input.Limit ?? recordsMax }, context))
   if (page === undefined) return rateExceeded(topic, shardIndex, context)
   if (page instanceof AwsError) return page
   meter.gave(page)
+  const found = { Records: page.records, MillisBehindLatest: page.millisBehindLatest }
+  if (page.isLast) return { ...found, ChildShards: childShardsOf(topic, shard) }
   const next = { ...opened.value, offset: page.nextOffset }
-  return {
-    Records: page.records,
-    NextShardIterator: context.tokens.issueIterator(next, context.caller.principal, context.clock.now()),
-    MillisBehindLatest: page.millisBehindLatest,
-  }
+  return { ...found, NextShardIterator: context.tokens.issueIterator(next, context.caller.principal, context.clock.now()) }
 }
 
 function openIterator(input: Input, context: Context): Issued<ShardPosition> | AwsError {

@@ -4,7 +4,9 @@ import { type InputOf, type OutputOf, oneOf, operation, text, timestamp } from '
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
-import { canonicalSequenceNumber, isOfShard, parseSequenceNumber, shardIdOf, shardIndexOf } from '../shard-map.ts'
+import { canonicalSequenceNumber, isOfShard, parseSequenceNumber } from '../sequence-numbers.ts'
+import { shardLeft } from '../shard-history.ts'
+import { type ShardNode, shardIdOf, shardIndexOf } from '../shard-map.ts'
 import { dryRun, namedStream, oneStream, rateExceeded, sequenceNumber, shardId, streamMembers } from '../streams.ts'
 
 export const GetShardIterator = operation({
@@ -35,8 +37,9 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
   const index = shardIndexOf(input.ShardId)
   if (index === undefined) return notFound(texts.badShardId(input.ShardId, stream, context))
   const topic = await servedStream({ StreamName: stream }, context)
-  if (topic instanceof AwsError || index >= topic.partitions.length) return notFound(texts.shardNotFound(shardIdOf(index), stream, context))
-  const offset = await startOf(input, topic, index, context)
+  const shard = topic instanceof AwsError ? undefined : await shardLeft(topic, index, context)
+  if (topic instanceof AwsError || shard === undefined) return notFound(texts.shardNotFound(shardIdOf(index), stream, context))
+  const offset = await startOf(input, topic, shard, context)
   if (offset instanceof AwsError) return offset
   if (input.DryRun === true) return wouldHaveSucceeded()
   if (!context.throughput.shard(topic.id, index).admitIterator()) return rateExceeded(topic, index, context)
@@ -45,7 +48,7 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
 }
 
 /** The offset at which reading starts. */
-async function startOf(input: Input, topic: Topic, index: number, context: Context): Promise<number | AwsError> {
+async function startOf(input: Input, topic: Topic, shard: ShardNode, context: Context): Promise<number | AwsError> {
   const type = input.ShardIteratorType
   const needsNumber = type === 'AT_SEQUENCE_NUMBER' || type === 'AFTER_SEQUENCE_NUMBER'
   if (needsNumber !== (input.StartingSequenceNumber !== undefined)) {
@@ -53,18 +56,20 @@ async function startOf(input: Input, topic: Topic, index: number, context: Conte
       '(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. ' +
       `Request specified ${type} and ${needsNumber ? 'no' : 'also a'} StartingSequenceNumber.`)
   }
-  if (type === 'AT_TIMESTAMP') return atTimestamp(input.Timestamp, topic, index, context)
-  if (input.StartingSequenceNumber !== undefined) {
-    const offset = offsetIn(input.StartingSequenceNumber, topic, index, context)
-    if (offset instanceof AwsError) return offset
-    return type === 'AFTER_SEQUENCE_NUMBER' ? offset + 1 : Math.max(offset, 0)
-  }
-  const ends = await context.logs.ends({ topic: topic.name, partition: index })
+  if (type === 'AT_TIMESTAMP') return atTimestamp(input.Timestamp, topic, shard.index, context)
+  const number = input.StartingSequenceNumber
+  const asked = number === undefined ? undefined : offsetIn(number, topic, shard, context)
+  if (asked instanceof AwsError) return asked
+  const ends = await context.logs.ends({ topic: topic.name, partition: shard.index })
   if (ends instanceof Refusal) return toAwsError(ends)
+  // A number from behind the last record (that a closed shard ends with, or of a record that was lost) is where the next one comes.
+  if (asked !== undefined) return Math.min(type === 'AFTER_SEQUENCE_NUMBER' ? asked + 1 : Math.max(asked, 0), ends.logEndOffset)
   return type === 'LATEST' ? ends.lastStableOffset : ends.logStartOffset
 }
 
-function offsetIn(number: string, topic: Topic, index: number, { account }: Context): number | AwsError {
+/** The offset that the number encodes: -1 before the first record, Infinity behind the last of a closed shard. */
+function offsetIn(number: string, topic: Topic, shard: ShardNode, { account }: Context): number | AwsError {
+  const { index } = shard
   const position = parseSequenceNumber(number)
   const used = `StartingSequenceNumber ${position?.version === 0 ? canonicalSequenceNumber(number) : number} ` +
     `used in GetShardIterator on shard ${shardIdOf(index)} in stream ${topic.name} under account ${account} is invalid`
@@ -73,7 +78,8 @@ function offsetIn(number: string, topic: Topic, index: number, { account }: Cont
     const encoded = shardIdOf(position.shardIndex)
     return invalidArgument(`Invalid StartingSequenceNumber. It encodes ${encoded}, while it was used in a call to a shard with ${shardIdOf(index)}`)
   }
-  return isOfShard(position, topic.partitions[index]!) ? position.offset : invalidArgument(`${used} because it did not come from this stream.`)
+  if (!isOfShard(position, shard)) return invalidArgument(`${used} because it did not come from this stream.`)
+  return position.offset === Infinity && shard.seal === undefined ? invalidArgument(`${used}.`) : position.offset
 }
 
 /** The first record that arrived at that time or later; older than all there is means the oldest, later than all the end. */

@@ -1,12 +1,14 @@
-// ListShards. Shards by index, at most 1000 a page. Nothing is resharded yet, so every filter by time or state selects all shards there are, and none has
-// a hole; a token names the stream's incarnation and is good for five minutes.
+// ListShards. Shards that have not expired, by index, at most 1000 a page; a filter selects those that were open at some time, never with a hole. A token stands for the
+// stream's incarnation and the filter, and is good for five minutes.
 import type { Topic } from '../../ports.ts'
 import { type OutputOf, type Shape, type Violation, integer, list, oneOf, operation, structure, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts } from '../errors.ts'
 import { openPage } from '../pages.ts'
+import { type ShardSelection, isSelected, shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
-import { describeShard, findStream, findStreamByName, namedStream, shardId, shardShape, streamMembers } from '../streams.ts'
+import { describeShard, shardShape } from '../shards.ts'
+import { findStream, findStreamByName, namedStream, shardId, streamMembers } from '../streams.ts'
 
 const shardsMax = 1_000
 
@@ -58,6 +60,11 @@ interface Place {
   readonly topicId: string
   /** The first shard index of the page. */
   readonly first: number
+  readonly selection: ShardSelection
+}
+
+interface Start extends Pick<Place, 'first' | 'selection'> {
+  readonly topic: Topic
 }
 
 function streamOf(input: Input, context: Context): string | AwsError {
@@ -69,16 +76,18 @@ function streamOf(input: Input, context: Context): string | AwsError {
 async function handle(input: Input, context: Context): Promise<OutputOf<typeof ListShards> | AwsError> {
   const start = input.NextToken === undefined ? await firstPage(input, context) : await nextPage(input.NextToken, context)
   if (start instanceof AwsError) return start
-  const { topic, first } = start
-  const end = Math.min(first + Math.min(input.MaxResults ?? shardsMax, shardsMax), topic.partitions.length)
-  const goesOn: Place = { stream: topic.name, topicId: topic.id, first: end }
+  const { topic, first, selection } = start
+  const count = Math.min(input.MaxResults ?? shardsMax, shardsMax)
+  const selected = (await shardsLeft(topic, context)).filter(span => span.shard.index >= first && isSelected(span, selection))
+  const next = selected[count]
+  const goesOn = next && { stream: topic.name, topicId: topic.id, first: next.shard.index, selection } satisfies Place
   return {
-    Shards: topic.partitions.slice(first, end).map(partition => describeShard(topic, partition.index)),
-    NextToken: end < topic.partitions.length ? context.tokens.issuePage('list-shards', goesOn, context.caller.principal, context.clock.now()) : undefined,
+    Shards: selected.slice(0, count).map(({ shard }) => describeShard(shard)),
+    NextToken: goesOn && context.tokens.issuePage('list-shards', goesOn, context.caller.principal, context.clock.now()),
   }
 }
 
-async function firstPage(input: Input, context: Context): Promise<{ topic: Topic; first: number } | AwsError> {
+async function firstPage(input: Input, context: Context): Promise<Start | AwsError> {
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
   // Clients echo the creation time as they got it, in seconds with or without a fraction.
@@ -86,24 +95,37 @@ async function firstPage(input: Input, context: Context): Promise<{ topic: Topic
     const asked = new Date(input.StreamCreationTimestamp).toISOString()
     return notFound(`${texts.streamNotFound(topic.name, context).slice(0, -1)} with creation timestamp ${asked}.`)
   }
-  const filter = input.ShardFilter
-  if (filter?.Timestamp !== undefined && filter.Timestamp > context.clock.now()) {
-    return invalidArgument(texts.futureTimestamp(filter.Timestamp, context.clock.now()))
-  }
-  let first = 0
-  for (const id of [input.ExclusiveStartShardId, filter?.Type === 'AFTER_SHARD_ID' ? filter.ShardId : undefined]) {
-    if (id === undefined) continue
-    const after = shardIndexOf(id)
-    if (after === undefined) return notFound(texts.badShardId(id, topic.name, context))
-    first = Math.max(first, after + 1)
-  }
-  return { topic, first }
+  const selection = selectionOf(input.ShardFilter, topic, context)
+  if (selection instanceof AwsError) return selection
+  if (input.ExclusiveStartShardId === undefined) return { topic, first: 0, selection }
+  const after = namedIndex(input.ExclusiveStartShardId, topic, context)
+  return after instanceof AwsError ? after : { topic, first: after + 1, selection }
 }
 
-async function nextPage(token: string, context: Context): Promise<{ topic: Topic; first: number } | AwsError> {
+function selectionOf(filter: Input['ShardFilter'], topic: Topic, context: Context): ShardSelection | AwsError {
+  if (filter === undefined) return { type: 'FROM_TRIM_HORIZON' }
+  switch (filter.Type) {
+    case 'AFTER_SHARD_ID': {
+      const index = namedIndex(filter.ShardId!, topic, context)
+      return index instanceof AwsError ? index : { type: 'AFTER_SHARD_ID', index }
+    }
+    case 'AT_TIMESTAMP':
+    case 'FROM_TIMESTAMP': {
+      const [atMs, nowMs] = [filter.Timestamp!, context.clock.now()]
+      return atMs > nowMs ? invalidArgument(texts.futureTimestamp(atMs, nowMs)) : { type: filter.Type, atMs }
+    }
+    default: return { type: filter.Type }
+  }
+}
+
+function namedIndex(id: string, topic: Topic, context: Context): number | AwsError {
+  return shardIndexOf(id) ?? notFound(texts.badShardId(id, topic.name, context))
+}
+
+async function nextPage(token: string, context: Context): Promise<Start | AwsError> {
   const page = openPage<Place>('list-shards', token, context)
   if (page instanceof AwsError) return page
   const topic = await findStreamByName(page.stream, context)
   if (topic === undefined || topic.id !== page.topicId) return notFound(texts.streamNotFound(page.stream, context))
-  return { topic, first: page.first }
+  return { ...page, topic }
 }

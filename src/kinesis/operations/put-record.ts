@@ -1,5 +1,5 @@
-// PutRecord. Hashes the partition key (or takes the explicit hash key) to a shard and appends one record, durably. Sequence numbers of a shard only ever
-// grow, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
+// PutRecord. Hashes the partition key (or takes the explicit hash key) to a shard and appends one record, durably. Sequence numbers of a shard only ever grow, and those
+// of its children come after them, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
 import type { Topic } from '../../ports.ts'
 import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
@@ -7,7 +7,8 @@ import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
 import { type RecordToPut, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
-import { isOfShard, parseSequenceNumber } from '../shard-map.ts'
+import { isOfShard, parseSequenceNumber } from '../sequence-numbers.ts'
+import { shardMapOf } from '../shard-map.ts'
 import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamMembers } from '../streams.ts'
 
 export const dataBytesMax = 10_485_760
@@ -39,13 +40,13 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   const shard = shardFor(record, topic)
   if (shard instanceof AwsError) return shard
   if (input.SequenceNumberForOrdering !== undefined) {
-    const wrong = await judgeOrdering(input.SequenceNumberForOrdering, topic, shard, context)
+    const wrong = await judgeOrdering(input.SequenceNumberForOrdering, topic, context)
     if (wrong !== null) return wrong
   }
   const [fault = null] = await judgeRecords(topic, [record], context)
   if (fault instanceof AwsError) return fault
   if (input.DryRun === true) return wouldHaveSucceeded()
-  if (!context.throughput.shard(topic.id, shard).admitRecord(record.size)) return rateExceeded(topic, shard, context)
+  if (!context.throughput.shard(topic.id, shard.index).admitRecord(record.size)) return rateExceeded(topic, shard.index, context)
   const [answer] = await appendToShard(topic, shard, [{ record, fault }], context)
   return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
 }
@@ -56,14 +57,16 @@ export function judgeSize(record: RecordToPut, bytesMax: number, path: string): 
   return validation(`1 validation error detected: Value at '${path}' failed to satisfy constraint: Member must have length less than or equal to ${bytesMax}`)
 }
 
-/** A number from the future, or beyond the shard's newest record, cannot have been given by this stream. */
-async function judgeOrdering(number: string, topic: Topic, shard: number, context: Context): Promise<null | AwsError> {
+/** A number from the future, or from behind the newest record of the shard that it names, cannot have been given by this stream. */
+async function judgeOrdering(number: string, topic: Topic, context: Context): Promise<null | AwsError> {
   const wrong = invalidArgument(
     `ExclusiveMinimumSequenceNumber ${number} used in PutRecord on stream ${topic.name} under account ${context.account} is invalid.`)
   const position = parseSequenceNumber(number)
   if (position === undefined || position.arrivalSecond * 1_000 > context.clock.now()) return wrong
-  if (!isOfShard(position, topic.partitions[shard]!)) return null
-  const ends = await context.logs.ends({ topic: topic.name, partition: shard })
+  const named = shardMapOf(topic).shards[position.shardIndex]
+  if (named === undefined || !isOfShard(position, named)) return null
+  if (position.offset === Infinity) return named.seal === undefined ? wrong : null
+  const ends = await context.logs.ends({ topic: topic.name, partition: named.index })
   if (ends instanceof Refusal) return toAwsError(ends)
   return position.offset < ends.highWatermark ? null : wrong
 }

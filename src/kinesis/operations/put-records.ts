@@ -5,6 +5,7 @@ import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
 import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
+import type { ShardNode } from '../shard-map.ts'
 import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
 
@@ -37,7 +38,7 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
   if (topic instanceof AwsError) return topic
   const records = input.Records.map(recordToPut)
   const bytesMax = recordBytesMaxOf(topic, context)
-  const indexesOfShard = new Map<number, number[]>()
+  const indexesOfShard = new Map<ShardNode, number[]>()
   let bytes = 0
   for (const [at, record] of records.entries()) {
     const wrong = record.size > bytesMax ? judgeSize(record, bytesMax, `records.${at + 1}.member.data`) : null
@@ -55,8 +56,8 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
   if (input.DryRun === true) return wouldHaveSucceeded()
   const answers: Answer[] = []
   await Promise.all([...indexesOfShard].map(async ([shard, indexes]) => {
-    const meter = context.throughput.shard(topic.id, shard)
-    const full = rateExceeded(topic, shard, context)
+    const meter = context.throughput.shard(topic.id, shard.index)
+    const full = rateExceeded(topic, shard.index, context)
     const admitted: number[] = []
     const toAppend: Admitted[] = []
     const now = context.clock.monotonic()

@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { explicitHashKeyHeader } from '../../../src/kinesis/records.ts'
-import { hashKeyOf, hashKeyRange, parseSequenceNumber, sequenceNumberOf, shardIdOf, shardOfHashKey } from '../../../src/kinesis/shard-map.ts'
+import { hashKeyOf, uniformRange } from '../../../src/kinesis/hash-keys.ts'
+import { parseSequenceNumber, sequenceNumberOf } from '../../../src/kinesis/sequence-numbers.ts'
+import { shardIdOf } from '../../../src/kinesis/shard-map.ts'
 import { Refusal, type RecordFault } from '../../../src/ports.ts'
 import { readLetter } from '../../../src/registry/dead-letter-record.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
@@ -39,7 +41,7 @@ describe('PutRecord', () => {
     for (const PartitionKey of ['a', 'b', 'käse', '🧀'.repeat(128)]) {
       const { ShardId, SequenceNumber, ...rest } = await kinesis.ok<Put>('PutRecord', { StreamName: 'orders', PartitionKey, Data: base64(`of ${PartitionKey}`) })
       expect(rest).toEqual({})
-      const shard = shardOfHashKey(hashKeyOf(PartitionKey), 4)
+      const shard = Array.from({ length: 4 }, (_, index) => uniformRange(index, 4)).findIndex(({ end }) => hashKeyOf(PartitionKey) <= end)
       expect(ShardId).toBe(shardIdOf(shard))
       const record = (await stored(kinesis, shard)).at(-1)![0]!
       expect([record.key!.toString(), record.value!.toString(), record.headers]).toEqual([PartitionKey, `of ${PartitionKey}`, []])
@@ -49,7 +51,7 @@ describe('PutRecord', () => {
 
   test('lets an explicit hash key decide, and keeps it as a header', async () => {
     const kinesis = await orders()
-    const { start, end } = hashKeyRange(2, 4)
+    const { start, end } = uniformRange(2, 4)
     for (const key of [start, end]) {
       expect((await kinesis.ok<Put>('PutRecord', { StreamName: 'orders', PartitionKey: 'a', Data: '', ExplicitHashKey: String(key) })).ShardId).toBe(shardIdOf(2))
     }
@@ -162,7 +164,7 @@ describe('PutRecords', () => {
     const append = backend.logs.append.bind(backend.logs)
     backend.logs.append = async (at, batch, how) => (at.partition === 0 ? new Refusal('not-enough-replicas', 'two of three are down') : append(at, batch, how))
     const kinesis = await orders({ backend })
-    const to = (shard: number) => ({ PartitionKey: 'a', Data: '', ExplicitHashKey: String(hashKeyRange(shard, 4).start) })
+    const to = (shard: number) => ({ PartitionKey: 'a', Data: '', ExplicitHashKey: String(uniformRange(shard, 4).start) })
     const answer = await kinesis.ok<Puts>('PutRecords', { StreamName: 'orders', Records: [to(0), to(1), to(0)] })
     const failed = { ErrorCode: 'InternalFailure', ErrorMessage: 'Internal Service Failure' }
     expect(answer).toEqual({ FailedRecordCount: 2, Records: [failed, { ShardId: shardIdOf(1), SequenceNumber: expect.any(String) as string }, failed] })
@@ -171,7 +173,7 @@ describe('PutRecords', () => {
 })
 
 describe('throughput', () => {
-  const to = (shard: number, Data = '') => ({ PartitionKey: 'a', Data, ExplicitHashKey: String(hashKeyRange(shard, 4).start) })
+  const to = (shard: number, Data = '') => ({ PartitionKey: 'a', Data, ExplicitHashKey: String(uniformRange(shard, 4).start) })
 
   test('of PutRecords is refused record by record, and the shard\'s neighbours take theirs', async () => {
     const kinesis = await orders({ profile: 'aws' })

@@ -1,6 +1,6 @@
 import { crc32c } from '@node-rs/crc32'
 import { describe, expect, test } from 'vitest'
-import { parseSequenceNumber, sequenceNumberOf, startingSequenceNumber } from '../../../src/kinesis/shard-map.ts'
+import { parseSequenceNumber, sequenceNumberOf, startingSequenceNumber } from '../../../src/kinesis/sequence-numbers.ts'
 import { Refusal, type Slice } from '../../../src/ports.ts'
 import { buildBatch, type RecordDraft } from '../../../src/wire/batch.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { startingSequenceNumber } from '../../../src/kinesis/shard-map.ts'
+import { startingSequenceNumber } from '../../../src/kinesis/sequence-numbers.ts'
 import { TestClock, principal, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
 const arn = (name: string): string => `arn:aws:kinesis:us-east-1:000000000000:stream/${name}`
