@@ -10,6 +10,7 @@ export class ConfigError extends Error {
 const port = z.coerce.number().int().min(0).max(65535)
 const bytes = z.coerce.number().int().min(0)
 const milliseconds = z.coerce.number().int().min(0)
+const probability = z.coerce.number().min(0).max(1)
 const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(text => text === 'true')])
 const text = z.string().min(1)
 
@@ -44,7 +45,14 @@ export const settings = {
   'rate.limit.requests.per.second': setting(z.coerce.number().int().min(0), 0, 'Most requests (and records of streams) a second of one principal at the gateway; 0: no limit.'),
   'rate.limit.bytes.in.per.second': setting(bytes, 0, 'Most bytes a second that one principal may send to the gateway; 0: no limit.'),
   'rate.limit.bytes.out.per.second': setting(bytes, 0, 'Most bytes a second that the gateway sends to one principal; 0: no limit.'),
-  'kinesis.limits': setting(z.enum(['aws', 'off']), 'aws', 'Per-shard limits of the Kinesis API: aws (1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out) or off.'),
+  'kinesis.limits': setting(z.enum(['aws', 'off', 'chaos']), 'aws', 'Limits of the Kinesis API at the start: aws (per shard 1 MiB/s and 1,000 records/s in, 2 MiB/s and 5 reads/s out; call rates), off, or chaos: troubles on purpose.'),
+  'kinesis.chaos.throttle': setting(probability, 0.05, 'Probability that a call, or a record of PutRecords, is throttled by kinesis.limits=chaos.'),
+  'kinesis.chaos.failure': setting(probability, 0.01, 'Probability that a call gets an InternalFailure (HTTP 500) by kinesis.limits=chaos.'),
+  'kinesis.chaos.failure.when': setting(z.enum(['before', 'after']), 'before', 'Whether such a failure comes before the call has its effect, so that it has none, or after it.'),
+  'kinesis.chaos.delay.ms': setting(milliseconds.max(60000), 0, 'Calls wait up to so long by kinesis.limits=chaos.'),
+  'kinesis.chaos.operations': setting(z.string(), '', 'Operations that have these troubles, separated by commas; empty: all.'),
+  'kinesis.chaos.limits': setting(z.enum(['aws', 'off']), 'aws', 'Whether AWS\'s limits hold beside the troubles.'),
+  'kinesis.chaos.seed': setting(z.coerce.number().int().min(0).max(4294967295), 0, 'What the troubles are drawn from: the same seed gives the same calls the same troubles.'),
   'kinesis.shard.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 1000, 'Most open shards of all streams together.'),
   'kinesis.on.demand.stream.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 50, 'Most streams in on-demand mode; twenty times as many once the account has its minimum throughput billing commitment.'),
   'kinesis.transition.ms': setting(milliseconds.max(86_400_000), 0, 'How long a stream shows CREATING, UPDATING or DELETING before a change has its effect; 0: at once.'),

@@ -6,7 +6,7 @@ import type { SecureContextOptions, TLSSocket } from 'node:tls'
 import { destination, pino } from 'pino'
 import { brokerBackend, localBackend } from './backends/local.ts'
 import { brokerOperations, type Doors } from './backends/operations.ts'
-import { type Config, dataDirectories } from './config.ts'
+import { type Config, ConfigError, dataDirectories } from './config.ts'
 import type { Broker } from './engine/broker.ts'
 import { type BrokerSpec, openEngine } from './engine/engine.ts'
 import { Roster } from './engine/roster.ts'
@@ -19,7 +19,10 @@ import { EventStreams } from './gateway/rest/events/event-streams.ts'
 import { startGateway } from './gateway/server.ts'
 import { Endpoints } from './kafka/endpoints.ts'
 import { startKafka, type KafkaListenerOptions, type KafkaServer } from './kafka/server.ts'
+import type { ChaosSettings } from './kinesis/chaos.ts'
 import { createKinesisHandler } from './kinesis/handler.ts'
+import { troublesOf } from './kinesis/limits.ts'
+import { isOperation } from './kinesis/rates.ts'
 import { startKinesis } from './kinesis/server.ts'
 import { ensureCertificates, localHostnames } from './pki/certificates.ts'
 import { keepRenewed } from './pki/renewal.ts'
@@ -187,8 +190,8 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
 
   const handler = opened.use(createKinesisHandler({
     logs, admin, access, accessKeys, documents, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'],
-    shardLimit: config['kinesis.shard.limit'], onDemandStreamLimit: config['kinesis.on.demand.stream.limit'], transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey,
-    loopbackOnly: dev,
+    chaos: chaosOf(config), shardLimit: config['kinesis.shard.limit'], onDemandStreamLimit: config['kinesis.on.demand.stream.limit'],
+    transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey, loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   }))
   // Requests are signed, so that clients without a certificate are welcome here.
@@ -303,6 +306,17 @@ function engineSettings(config: Config): Record<string, string | number | boolea
     'offsets.retention.minutes', 'group.initial.rebalance.delay.ms', 'group.min.session.timeout.ms', 'group.max.session.timeout.ms', 'group.max.size',
   ] as const
   return Object.fromEntries(names.map(name => [name, config[name]]))
+}
+
+/** The troubles of `kinesis.limits=chaos`. Throws ConfigError for an operation that there is not. */
+function chaosOf(config: Config): Partial<ChaosSettings> {
+  const operations = config['kinesis.chaos.operations'].split(',').map(one => one.trim()).filter(one => one !== '')
+  const stray = operations.find(name => !isOperation(name))
+  if (stray !== undefined) throw new ConfigError(`kinesis.chaos.operations: Kinesis has no operation '${stray}'; names are as in PutRecords,GetRecords`)
+  return troublesOf(operations, {
+    throttle: config['kinesis.chaos.throttle'], failure: config['kinesis.chaos.failure'], delayMs: config['kinesis.chaos.delay.ms'],
+    failureWhen: config['kinesis.chaos.failure.when'], limits: config['kinesis.chaos.limits'], seed: config['kinesis.chaos.seed'],
+  })
 }
 
 /** One listener, or for `localhost` one on each loopback address and the same port: clients try either first. */

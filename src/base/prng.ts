@@ -1,4 +1,4 @@
-// A seeded pseudo-random generator (sfc32). For simulation and tests only; secrets come from the world's Random.
+// A seeded pseudo-random generator (sfc32), for what must be repeatable: simulation, tests, chaos. Secrets come from the world's Random.
 
 export class Prng {
   #a: number

@@ -13,6 +13,7 @@ import { aclRoutes } from './admin/acls.ts'
 import { brokerRoutes } from './admin/brokers.ts'
 import { deadLetterRoutes } from './admin/dead-letters.ts'
 import { electionRoutes } from './admin/elections.ts'
+import { kinesisLimitsRoutes } from './admin/kinesis-limits.ts'
 import { logDirectoryRoutes } from './admin/log-directories.ts'
 import { overviewRoutes } from './admin/overview.ts'
 import { quorumRoutes } from './admin/quorum.ts'
@@ -122,6 +123,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(electionRoutes({ ...parts, budget }))
   app.use(quorumRoutes(parts))
   app.use(deadLetterRoutes({ ...parts, budget }))
+  app.use(kinesisLimitsRoutes({ ...parts, limits: parts.kinesis.handler.limits, budget }))
   app.use(overviewRoutes({ ...parts, startedAtMs: parts.clock.now() }))
   app.use(openApiRoutes(parts))
   app.use(registryRouter({ ...parts, callerOf }))

@@ -83,6 +83,13 @@ export function judgeAccess<I>(action: string, rule: AccessRule<I>, input: I, co
   return new AwsError('AccessDeniedException', `User: ${who} is not authorized to perform: ${action} on resource: ${demand.resource} ${because}`)
 }
 
+/** The stream that a request is about, where its access rule names one. To be asked once access is judged. */
+export function streamOf<I>(rule: AccessRule<I>, input: I, context: Context): string | undefined {
+  if (rule.kind === 'filters') return undefined
+  const demand = demandOf(rule, input, context)
+  return demand instanceof AwsError ? undefined : /:stream\/([^/]+)/.exec(demand.resource)?.[1]
+}
+
 function demandOf<I>(rule: Exclude<AccessRule<I>, { readonly kind: 'filters' }>, input: I, context: Context): Demand | AwsError {
   if (rule.kind === 'account') return accountDemand(rule.operation)
   if (rule.kind === 'demands') return rule.demand(input, context)

@@ -8,6 +8,8 @@ import type { AccessRule } from './access.ts'
 import type { Deletions } from './deletions.ts'
 import type { AwsError, Place } from './errors.ts'
 import type { Gate } from './gate.ts'
+import type { Limits } from './limits.ts'
+import type { CallRates } from './rates.ts'
 import type { Throughput } from './throughput.ts'
 import type { Tokens } from './tokens.ts'
 
@@ -20,6 +22,11 @@ export interface Services extends Place {
   readonly validation: Validation
   readonly clock: Clock
   readonly tokens: Tokens
+  /** What is enforced now: AWS's limits or none, and troubles on purpose. */
+  readonly limits: Limits
+  /** How often operations may be called. */
+  readonly rates: CallRates
+  /** What each shard takes and gives. */
   readonly throughput: Throughput
   /** Pages of up to ten MiB are made a few at a time. */
   readonly pages: Gate

@@ -61,13 +61,19 @@ export const texts = {
   onDemandLimit: ({ used, limit }: { used: number; limit: number }, { account, region }: Place): string =>
     `This request would exceed the limit on the number of On-Demand streams for the account ${account} in ${region}. Current On-Demand streams count: ${used}. Limit: ${limit}.`,
   /** Quoted from AWS, grammar included. Tools look for 'simultaneously be in CREATING or DELETING'. */
+  /** Two spaces and all (an AWS reply of 2017). */
   tooManyInTransition: (limit: number, { account }: Place): string =>
-    `This request would have exceed the limit on the number of streams that can simultaneously be in CREATING or DELETING for the account ${account}. Limit: ${limit}.`,
+    `This request would have exceed the limit on the number  of streams that can simultaneously be in CREATING or DELETING for the account ${account}. Limit: ${limit}.`,
   shardNotFound: (shardId: string, stream: string, { account }: Place): string =>
     `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
   badShardId: (shardId: string, stream: string, { account }: Place): string => `Could not find shard ${shardId} in stream ${stream} under account ${account}.`,
   rateExceeded: (shardId: string, stream: string, { account }: Place): string =>
     `Rate exceeded for shard ${shardId} in stream ${stream} under account ${account}.`,
+  /** Of an operation that may be called only so often; the stream where the request names one. */
+  callRateExceeded: (stream: string | undefined, { account }: Place): string =>
+    `Rate exceeded for ${stream === undefined ? '' : `stream ${stream} under `}account ${account}.`,
+  dailyLimit: (operation: string, stream: string | undefined, successesMax: number, { account }: Place): string =>
+    `${operation} has succeeded ${successesMax} times within 24 hours for stream ${stream} under account ${account}, which is its limit.`,
   invalidIterator: 'Invalid ShardIterator.',
   futureTimestamp: (askedMs: number, nowMs: number): string =>
     'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. ' +

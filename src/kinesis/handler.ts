@@ -1,5 +1,5 @@
 // One Kinesis request from its bytes to its answer, whatever transport brought it. The checks come in AWS's order, top to bottom: CORS, method, body,
-// content type, form of the body, operation, signature, types, constraints, rules across members, access, and then the operation itself.
+// content type, form of the body, operation, signature, types, constraints, rules across members, access, rate, and then the operation itself.
 import { hash, webcrypto } from 'node:crypto'
 import type { AccessKey, AccessKeys, ActionAccess, Admin, Documents, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
@@ -9,14 +9,18 @@ import { SerializationFault } from '../wire/misfit.ts'
 import type { Operation, Violation } from '../wire/operation.ts'
 import { loggable, unsupportedMember, violations, violationsMessage } from '../wire/violations.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
-import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
+import { admitted } from './admission.ts'
 import { judgeAccess } from './access.ts'
+import type { ChaosSettings } from './chaos.ts'
+import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import type { Context, Served, Services } from './context.ts'
 import { Deletions } from './deletions.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
 import { Gate } from './gate.ts'
+import { Limits, type LimitsProfile } from './limits.ts'
 import { operations } from './operations/index.ts'
-import { Throughput, type ThroughputProfile } from './throughput.ts'
+import { CallRates } from './rates.ts'
+import { Throughput } from './throughput.ts'
 import { Tokens } from './tokens.ts'
 
 export interface KinesisHandlerOptions {
@@ -31,7 +35,10 @@ export interface KinesisHandlerOptions {
   readonly logger: Logger
   readonly region: string
   readonly account: string
-  readonly profile: ThroughputProfile
+  /** What is enforced at first; `limits` of the handler changes it. */
+  readonly profile: LimitsProfile
+  /** The troubles of the profile 'chaos'. */
+  readonly chaos?: Partial<ChaosSettings>
   /** How many shards all streams together may have. */
   readonly shardLimit?: number
   /** How many streams may be in on-demand mode; 50 unless given. */
@@ -77,6 +84,7 @@ export interface KinesisResponse {
 export interface KinesisHandler extends Disposable {
   handle(request: KinesisRequest): Promise<KinesisResponse>
   readonly throughput: Throughput
+  readonly limits: Limits
   /** What streams are described with, for other views of them. */
   readonly services: Services
   /** Ends what happens by itself: deletions whose time has not come are left to the next start. */
@@ -95,10 +103,12 @@ const served: ReadonlyMap<string, Served> = new Map(operations.map(one => [one.o
 
 export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHandler {
   const { clock, random, region, account } = options
-  const throughput = new Throughput(clock, options.profile)
+  const limits = new Limits(options.profile, options.chaos)
+  const throughput = new Throughput({ clock, limits })
   const verifier = new SigV4Verifier({ clock, accessKeys: options.accessKeys, region, service: 'kinesis' })
   const services: Services = {
-    logs: options.logs, admin: options.admin, access: options.access, documents: options.documents, validation: options.validation, clock, region, account, throughput,
+    logs: options.logs, admin: options.admin, access: options.access, documents: options.documents, validation: options.validation, clock, region, account, limits, throughput,
+    rates: new CallRates({ clock, limits, place: { region, account } }),
     tokens: new Tokens(random, options.tokenSecret),
     pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
     shardLimit: options.shardLimit ?? shardLimitDefault,
@@ -178,7 +188,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
       input = decode(one.operation.input)
       const wrong = judgeInput(one.operation, input)
       if (wrong !== null) return wrong
-      return judgeAccess(one.action, one.access, input as never, context) ?? await one.handle(input as never, context)
+      return judgeAccess(one.action, one.access, input as never, context) ?? await admitted(one, input, context)
     } catch (error) {
       if (error instanceof SerializationFault) return new AwsError('SerializationException', error.message || undefined)
       options.logger.error({ operation: one.operation.name, input: loggable(one.operation.input, input), err: error }, 'a Kinesis request failed')
@@ -186,7 +196,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     }
   }
 
-  return { handle, throughput, services, [Symbol.dispose]: () => services.deletions[Symbol.dispose]() }
+  return { handle, throughput, limits, services, [Symbol.dispose]: () => services.deletions[Symbol.dispose]() }
 }
 
 const unknownService = 'Unable to determine service/operation name to be authorized'

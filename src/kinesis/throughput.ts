@@ -1,50 +1,63 @@
-// What a shard takes and gives per second. The profile 'aws' enforces the limits of a provisioned shard, 'off' none; both meter, so that a view can show
-// throughput used against its limit. One owner of all buckets; time is injected.
+// What a shard takes and gives per second, data and calls of the data plane. Limits hold where the profile says so (limits.ts); all profiles meter, so that a view can
+// show throughput used against its limit. One owner of all buckets; time is injected.
 import { Lru } from '../base/lru.ts'
+import { SecondMeter, TokenBucket } from '../base/token-bucket.ts'
 import type { Clock } from '../world/world.ts'
+import type { Limits } from './limits.ts'
 
-export type ThroughputProfile = 'aws' | 'off'
+/** What one shard may be used for (AWS: "Quotas and limits"). */
+export interface ShardLimits {
+  readonly writeBytesPerSecond: number
+  readonly writeRecordsPerSecond: number
+  /** Shared by all consumers that poll. */
+  readonly readBytesPerSecond: number
+  readonly readCallsPerSecond: number
+}
 
-/** The limits of one shard (AWS: "Quotas and limits"). */
-export const shardLimits = {
+/** A shard of a stream with provisioned capacity; one of an on-demand stream takes as much, and the stream has more of them when it needs them. */
+export const shardLimits: ShardLimits = {
   writeBytesPerSecond: 1_048_576,
   writeRecordsPerSecond: 1_000,
   readBytesPerSecond: 2_097_152,
   readCallsPerSecond: 5,
-} as const
+}
 
 /** A GetRecords answer of this size is the largest there is, and stops the shard's readers for five seconds. */
 export const replyBytesMax = 10 * 1_048_576
+/** The largest record there may be, and so the largest debt. */
+const writeDebtBytesMax = 10 * 1_048_576
 const iteratorCallsPerSecond = 5
 const shardsTrackedMax = 20_000
 
 /** What went through a shard within the last second, beside what may. */
-export interface ShardThroughput {
-  readonly writeBytesPerSecond: number
-  readonly writeRecordsPerSecond: number
-  readonly readBytesPerSecond: number
-  readonly readCallsPerSecond: number
+export interface ShardThroughput extends ShardLimits {
   /** Null where nothing is enforced. */
-  readonly limits: typeof shardLimits | null
+  readonly limits: ShardLimits | null
+}
+
+export interface ThroughputOptions {
+  readonly clock: Clock
+  readonly limits: Limits
+  /** The limits of each shard of a stream, by the topic's id; those of a provisioned one unless given. Asked at every request: cheap. */
+  readonly limitsOf?: (topicId: string) => ShardLimits
 }
 
 export class Throughput {
-  readonly profile: ThroughputProfile
-  readonly #clock: Clock
+  readonly #options: ThroughputOptions
   // A shard that falls out has been idle longest, and comes back with full buckets: what it would have had by then.
   readonly #shards = new Lru<string, ShardMeter>(shardsTrackedMax)
 
-  constructor(clock: Clock, profile: ThroughputProfile) {
-    this.#clock = clock
-    this.profile = profile
+  constructor(options: ThroughputOptions) {
+    this.#options = options
   }
 
   /** The meter of one shard of one incarnation of a stream. */
   shard(topicId: string, partition: number): ShardMeter {
     const key = `${topicId}/${partition}`
+    const shard = this.#options.limitsOf?.(topicId) ?? shardLimits
     const known = this.#shards.get(key)
-    if (known !== undefined) return known
-    const meter = new ShardMeter(this.#clock, this.profile)
+    if (known?.shard === shard) return known
+    const meter = new ShardMeter(this.#options, shard)
     this.#shards.set(key, meter)
     return meter
   }
@@ -56,120 +69,103 @@ export class Throughput {
 }
 
 export class ShardMeter {
+  readonly shard: ShardLimits
   readonly #clock: Clock
-  readonly #isEnforced: boolean
-  readonly #writeBytes: Bucket
-  readonly #writeRecords: Bucket
-  readonly #readBytes: Bucket
-  readonly #readCalls: Bucket
-  readonly #iteratorCalls: Bucket
+  readonly #limits: Limits
+  readonly #writeBytes: Metered
+  readonly #writeRecords: Metered
+  readonly #readBytes: Metered
+  readonly #readCalls: Metered
+  readonly #iteratorCalls: TokenBucket
 
-  constructor(clock: Clock, profile: ThroughputProfile) {
+  constructor({ clock, limits }: ThroughputOptions, shard: ShardLimits) {
+    this.shard = shard
     this.#clock = clock
-    this.#isEnforced = profile === 'aws'
-    const now = clock.monotonic()
-    this.#writeBytes = new Bucket(shardLimits.writeBytesPerSecond, now)
-    this.#writeRecords = new Bucket(shardLimits.writeRecordsPerSecond, now)
-    this.#readBytes = new Bucket(shardLimits.readBytesPerSecond, now)
-    this.#readCalls = new Bucket(shardLimits.readCallsPerSecond, now)
-    this.#iteratorCalls = new Bucket(iteratorCallsPerSecond, now)
+    this.#limits = limits
+    const nowMs = clock.monotonic()
+    this.#writeBytes = new Metered({ perSecond: shard.writeBytesPerSecond, debtMax: writeDebtBytesMax, nowMs })
+    this.#writeRecords = new Metered({ perSecond: shard.writeRecordsPerSecond, nowMs })
+    this.#readBytes = new Metered({ perSecond: shard.readBytesPerSecond, debtMax: replyBytesMax, nowMs })
+    this.#readCalls = new Metered({ perSecond: shard.readCallsPerSecond, nowMs })
+    this.#iteratorCalls = new TokenBucket({ perSecond: iteratorCallsPerSecond, nowMs })
   }
 
   /**
    * Takes one record of `bytes` (data and partition key) into the shard; false where the shard has no room for it now. A record larger than
-   * a second's worth goes into a full bucket and leaves a debt, so that the average holds. `now` is the clock's monotonic time.
+   * a second's worth goes into a full bucket and leaves a debt, so that the average holds. `nowMs` is the clock's monotonic time.
    */
-  admitRecord(bytes: number, now = this.#clock.monotonic()): boolean {
-    if (this.#isEnforced && !(this.#writeRecords.has(1, now) && this.#writeBytes.has(Math.min(bytes, shardLimits.writeBytesPerSecond), now))) return false
-    this.#writeRecords.take(1, now)
-    this.#writeBytes.take(bytes, now)
+  admitRecord(bytes: number, operation: 'PutRecord' | 'PutRecords', nowMs = this.#clock.monotonic()): boolean {
+    if (this.#limits.chaos?.throttles(operation) === true) return false
+    const { isEnforced } = this.#limits
+    if (isEnforced && !(this.#writeRecords.has(1, nowMs) && this.#writeBytes.has(Math.min(bytes, this.shard.writeBytesPerSecond), nowMs))) return false
+    this.#writeRecords.take(1, nowMs, isEnforced)
+    this.#writeBytes.take(bytes, nowMs, isEnforced)
     return true
   }
 
   /** Takes one GetRecords call; false where the shard's readers must wait. What it gives is told to `gave`. */
   admitRead(): boolean {
-    const now = this.#clock.monotonic()
-    if (this.#isEnforced && !(this.#readCalls.has(1, now) && this.#readBytes.has(1, now))) return false
-    this.#readCalls.take(1, now)
+    if (this.#limits.chaos?.throttles('GetRecords') === true) return false
+    const nowMs = this.#clock.monotonic()
+    const { isEnforced } = this.#limits
+    if (isEnforced && !(this.#readCalls.has(1, nowMs) && this.#readBytes.has(1, nowMs))) return false
+    this.#readCalls.take(1, nowMs, isEnforced)
     return true
   }
 
   /** The answer to an admitted read had `bytes`; one that was cut at the largest size holds the readers off for its whole duration. */
   gave(answer: { bytes: number; isCut: boolean }): void {
-    const now = this.#clock.monotonic()
-    this.#readBytes.take(answer.bytes, now)
-    if (answer.isCut) this.#readBytes.owe(replyBytesMax, now)
+    const nowMs = this.#clock.monotonic()
+    const { isEnforced } = this.#limits
+    this.#readBytes.take(answer.bytes, nowMs, isEnforced)
+    if (isEnforced && answer.isCut) this.#readBytes.owe(replyBytesMax, nowMs)
   }
 
   /** Takes one GetShardIterator call. */
   admitIterator(): boolean {
-    const now = this.#clock.monotonic()
-    if (this.#isEnforced && !this.#iteratorCalls.has(1, now)) return false
-    this.#iteratorCalls.take(1, now)
+    if (this.#limits.chaos?.throttles('GetShardIterator') === true) return false
+    if (!this.#limits.isEnforced) return true
+    const nowMs = this.#clock.monotonic()
+    if (!this.#iteratorCalls.has(1, nowMs)) return false
+    this.#iteratorCalls.take(1, nowMs)
     return true
   }
 
   used(): ShardThroughput {
-    const now = this.#clock.monotonic()
+    const nowMs = this.#clock.monotonic()
     return {
-      writeBytesPerSecond: this.#writeBytes.usedWithinASecond(now),
-      writeRecordsPerSecond: this.#writeRecords.usedWithinASecond(now),
-      readBytesPerSecond: this.#readBytes.usedWithinASecond(now),
-      readCallsPerSecond: this.#readCalls.usedWithinASecond(now),
-      limits: this.#isEnforced ? shardLimits : null,
+      writeBytesPerSecond: this.#writeBytes.withinASecond(nowMs),
+      writeRecordsPerSecond: this.#writeRecords.withinASecond(nowMs),
+      readBytesPerSecond: this.#readBytes.withinASecond(nowMs),
+      readCallsPerSecond: this.#readCalls.withinASecond(nowMs),
+      limits: this.#limits.isEnforced ? this.shard : null,
     }
   }
 }
 
-const meterSlices = 10
-const sliceMs = 1_000 / meterSlices
+/** A bucket that is drawn from only where limits hold, and a meter that always counts. */
+class Metered {
+  readonly #bucket: TokenBucket
+  readonly #meter = new SecondMeter()
 
-/** A token bucket that holds one second's worth, and a meter of the last second in ten slices. */
-class Bucket {
-  readonly #perSecond: number
-  #level: number
-  #filledAtMs: number
-  readonly #slices = new Float64Array(meterSlices)
-  #slice = -1
-
-  constructor(perSecond: number, nowMs: number) {
-    this.#perSecond = perSecond
-    this.#level = perSecond
-    this.#filledAtMs = nowMs
+  constructor(options: ConstructorParameters<typeof TokenBucket>[0]) {
+    this.#bucket = new TokenBucket(options)
   }
 
   has(amount: number, nowMs: number): boolean {
-    this.#fill(nowMs)
-    return this.#level >= amount
+    return this.#bucket.has(amount, nowMs)
   }
 
-  /** May leave a debt; nothing is had before it is paid. */
-  take(amount: number, nowMs: number): void {
-    this.#fill(nowMs)
-    // Where nothing is enforced the level only has to stay finite.
-    this.#level = Math.max(this.#level - amount, -replyBytesMax)
-    this.#turn(nowMs)
-    this.#slices[this.#slice % meterSlices]! += amount
+  take(amount: number, nowMs: number, isEnforced: boolean): void {
+    if (isEnforced) this.#bucket.take(amount, nowMs)
+    this.#meter.add(amount, nowMs)
   }
 
   owe(amount: number, nowMs: number): void {
-    this.#fill(nowMs)
-    this.#level = Math.min(this.#level, -amount)
+    this.#bucket.owe(amount, nowMs)
   }
 
-  usedWithinASecond(nowMs: number): number {
-    this.#turn(nowMs)
-    return this.#slices.reduce((sum, slice) => sum + slice, 0)
-  }
-
-  #fill(nowMs: number): void {
-    this.#level = Math.min(this.#level + ((nowMs - this.#filledAtMs) * this.#perSecond) / 1_000, this.#perSecond)
-    this.#filledAtMs = nowMs
-  }
-
-  #turn(nowMs: number): void {
-    const slice = Math.floor(nowMs / sliceMs)
-    for (let gone = Math.max(this.#slice + 1, slice - meterSlices + 1); gone <= slice; gone++) this.#slices[gone % meterSlices] = 0
-    this.#slice = Math.max(this.#slice, slice)
+  withinASecond(nowMs: number): number {
+    return this.#meter.within(nowMs)
   }
 }

@@ -83,7 +83,7 @@ describe('a topic that was resharded', () => {
 describe('GET /kinesis/streams', () => {
   it('shows the same topic as a stream: shards, hash ranges, sequence numbers, throughput used against its limit', async () => {
     const gateway = await withOrders()
-    gateway.parts.kinesis.handler.throughput.shard((await gateway.backend.admin.topics(['orders']))[0]!.id, 1).admitRecord(100)
+    gateway.parts.kinesis.handler.throughput.shard((await gateway.backend.admin.topics(['orders']))[0]!.id, 1).admitRecord(100, 'PutRecord')
     const { body } = await gateway.as(admin).get('/kinesis/streams') as { body: { Streams: { Shards: Record<string, unknown>[] }[] } }
     expect(body).toMatchObject({
       Streams: [{

@@ -37,6 +37,12 @@ export function integer(value: unknown, name: string, bounds: { min: number; max
   return value
 }
 
+/** A number, with or without a fraction, within [min, max]. */
+export function number(value: unknown, name: string, { min, max }: { min: number; max: number }): number {
+  if (typeof value === 'number' && value >= min && value <= max) return value
+  throw wrongMember(name, `must be a number from ${min} to ${max}, not ${JSON.stringify(value)?.slice(0, 64)}`)
+}
+
 /** A list of 1 to `max` elements, each judged by `element` with its name: `partitions[2]`. */
 export function list<T>(value: unknown, name: string, { max, element }: { max: number; element: (value: unknown, name: string) => T }): T[] {
   if (!Array.isArray(value) || value.length === 0 || value.length > max) throw wrongMember(name, `must be a list of 1 to ${max}`)

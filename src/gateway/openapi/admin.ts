@@ -20,6 +20,13 @@ const describe = 'DESCRIBE on the cluster.'
 const alter = 'ALTER on the cluster.'
 const internal = flag('Internal topics too.')
 
+const share: Schema = { type: 'number', minimum: 0, maximum: 1 }
+const trouble = { throttle: share, failure: share, delayMs: number }
+const profile = words('aws', 'off', 'chaos')
+const chaos = {
+  ...trouble, seed: integer, failureWhen: words('before', 'after'), limits: words('aws', 'off'), operations: mapOf(object({}, trouble)),
+}
+
 const contents = flag('With keys, values and headers.')
 const shownPart = nullable(oneOf(object({ json: {} }), object({ text }), object({ base64: text }), object({ withheld: text })))
 
@@ -52,6 +59,9 @@ export const adminFamily: Family = {
       principal: text, clientId: nullable(text), wayIn: text, time, keyBytes: nullable(integer), valueBytes: nullable(integer),
       headers: list(object({ name: text }, { value: nullable(base64), bytes: nullable(integer) })),
     }, { key: shownPart, value: shownPart }),
+    KinesisLimits: object({
+      profile, chaos: object(chaos), isEnforced: boolean, troubles: list(object({ operation: text, kind: words('throttled', 'failed', 'delayed'), count: integer })),
+    }),
     ClusterBroker: object({ id: integer, rack: nullable(text), state: text }),
     ClusterState: object({ id: text, controllerId: integer, brokers: list(ref('ClusterBroker')) }),
   },
@@ -195,6 +205,13 @@ export const adminFamily: Family = {
         answers: ok('What became of them.', {
           ...json(object({ redriven: integer, failed: integer, failures: list(object({ partition: integer, offset: integer, reason: text })) })), 'application/x-ndjson': text,
         }),
+      },
+    },
+    '/admin/kinesis/limits': {
+      get: { summary: 'Limits of the Kinesis API, and troubles made so far', description: describe, answers: ok('Limits.', json(ref('KinesisLimits'))) },
+      put: {
+        summary: 'Changes the limits of the Kinesis API', description: `${alter} What is left out of \`chaos\` stays as it is. Holds until the server stops.`,
+        body: json(object({ profile }, { chaos: object({}, chaos) })), answers: ok('Limits.', json(ref('KinesisLimits'))),
       },
     },
     '/admin/quorum': {

@@ -80,7 +80,7 @@ function alreadyExists(name: string, context: Context): AwsError {
 }
 
 function judgeTransitions(present: readonly Topic[], context: Context): null | AwsError {
-  if (context.throughput.profile === 'off') return null
+  if (!context.limits.isEnforced) return null
   const inTransition = present.filter(topic => ['CREATING', 'DELETING'].includes(streamStatus(topic, context))).length
   return inTransition < inTransitionMax ? null : new AwsError('LimitExceededException', texts.tooManyInTransition(inTransitionMax, context))
 }

@@ -46,7 +46,7 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   const [fault = null] = await judgeRecords(topic, [record], context)
   if (fault instanceof AwsError) return fault
   if (input.DryRun === true) return wouldHaveSucceeded()
-  if (!context.throughput.shard(topic.id, shard.index).admitRecord(record.size)) return rateExceeded(topic, shard.index, context)
+  if (!context.throughput.shard(topic.id, shard.index).admitRecord(record.size, 'PutRecord')) return rateExceeded(topic, shard.index, context)
   const [answer] = await appendToShard(topic, shard, [{ record, fault }], context)
   return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
 }

@@ -65,7 +65,7 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
       const record = records[at]!
       const fault = judgements[at]!
       if (fault instanceof AwsError) answers[at] = fault
-      else if (!meter.admitRecord(record.size, now)) answers[at] = full
+      else if (!meter.admitRecord(record.size, 'PutRecords', now)) answers[at] = full
       else {
         admitted.push(at)
         toAppend.push({ record, fault })

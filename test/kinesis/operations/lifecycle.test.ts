@@ -51,7 +51,7 @@ describe('a new stream', () => {
     kinesis.clock.advance(transitionMs)
     await kinesis.ok('DeleteStream', { StreamName: 'old' })
     for (const StreamName of ['a', 'b', 'c', 'd']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
-    expect(await kinesis.refused('CreateStream', { StreamName: 'e' })).toBe('LimitExceededException: This request would have exceed the limit on the number of streams ' +
+    expect(await kinesis.refused('CreateStream', { StreamName: 'e' })).toBe('LimitExceededException: This request would have exceed the limit on the number  of streams ' +
       'that can simultaneously be in CREATING or DELETING for the account 000000000000. Limit: 5.')
     kinesis.clock.advance(transitionMs)
     await kinesis.ok('CreateStream', { StreamName: 'e' })
