@@ -30,6 +30,8 @@ export interface Services extends Place {
   readonly throughput: Throughput
   /** Pages of up to ten MiB are made a few at a time. */
   readonly pages: Gate
+  /** Consumers are registered one at a time, so that the limits on their number hold. */
+  readonly registrations: Gate
   /** How many shards all streams together may have. */
   readonly shardLimit: number
   /** How many streams may be in on-demand mode. */

@@ -64,6 +64,12 @@ export const texts = {
   /** Two spaces and all (an AWS reply of 2017). */
   tooManyInTransition: (limit: number, { account }: Place): string =>
     `This request would have exceed the limit on the number  of streams that can simultaneously be in CREATING or DELETING for the account ${account}. Limit: ${limit}.`,
+  streamRateExceeded: (stream: string, { account }: Place): string => `Rate exceeded for stream ${stream} under account ${account}.`,
+  consumerNotFound: (consumer: string, { account }: Place): string => `Consumer ${consumer}, account ${account} not found.`,
+  consumerExists: (consumer: string, stream: string, { account }: Place): string => `Consumer ${consumer} under stream ${stream} already exists for account ${account}.`,
+  hasConsumers: (stream: string, arn: string): string =>
+    `DeleteStream can't delete ${arn} because there are consumers associated with this data stream. To delete ${stream} anyway, ` +
+    'set the EnforceConsumerDeletion parameter to true to force the deletion of all the consumers that are associated with it.',
   shardNotFound: (shardId: string, stream: string, { account }: Place): string =>
     `Shard ${shardId} in stream ${stream} under account ${account} does not exist`,
   badShardId: (shardId: string, stream: string, { account }: Place): string => `Could not find shard ${shardId} in stream ${stream} under account ${account}.`,

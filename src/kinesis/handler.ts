@@ -97,6 +97,7 @@ const shardLimitDefault = 1_000
 const onDemandStreamLimitDefault = 50
 const pagesAtOnceMax = 8
 const pagesWaitingMax = 10_000
+const registrationsWaitingMax = 100
 const loopbackHost = /^(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
 const loopbackOrigin = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
 const served: ReadonlyMap<string, Served> = new Map(operations.map(one => [one.operation.name, one]))
@@ -111,6 +112,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     rates: new CallRates({ clock, limits, place: { region, account } }),
     tokens: new Tokens(random, options.tokenSecret),
     pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
+    registrations: new Gate({ runningMax: 1, waitingMax: registrationsWaitingMax }),
     shardLimit: options.shardLimit ?? shardLimitDefault,
     onDemandStreamLimit: options.onDemandStreamLimit ?? onDemandStreamLimitDefault,
     transitionMs: options.transitionMs ?? 0,

@@ -72,6 +72,12 @@ export async function findStreamByName(name: string, context: Context): Promise<
   return topic !== undefined && showsAsStream(topic) ? topic : undefined
 }
 
+/** Refuses a StreamCreationTimestamp that is of an earlier stream of this name. Clients echo the time as they got it, in seconds with or without a fraction. */
+export function judgeCreation(topic: Topic, askedMs: number | undefined, place: Place): null | AwsError {
+  if (askedMs === undefined || Math.floor(askedMs / 1_000) === Math.floor(topic.createdAtMs / 1_000)) return null
+  return notFound(`${texts.streamNotFound(topic.name, place).slice(0, -1)} with creation timestamp ${Math.floor(askedMs / 1_000)}.`)
+}
+
 /** Retention in whole hours as Kinesis counts it; what Kafka keeps for ever shows as the longest there is. */
 export function retentionHours(topic: Topic, { admin }: Pick<Context, 'admin'>): number {
   const ms = Number(admin.config(topic, 'retention.ms'))

@@ -22,7 +22,8 @@ export interface Issued<T> {
   readonly issuedAtMs: number
 }
 
-type Purpose = 'shard-iterator' | 'list-shards' | 'list-streams'
+export type PagePurpose = 'list-shards' | 'list-stream-consumers' | 'list-streams'
+type Purpose = 'shard-iterator' | PagePurpose
 
 const prefix = Buffer.from('0000000000000001', 'hex')
 // Half of it picks the key of this one token, half is AES-GCM's own nonce: 192 random bits never meet again, however long a secret is in use.
@@ -71,11 +72,11 @@ export class Tokens {
     return { value: position, issuedAtMs: bytes.readDoubleBE(0) }
   }
 
-  issuePage(purpose: 'list-shards' | 'list-streams', value: object, principal: Principal, nowMs: number): string {
+  issuePage(purpose: PagePurpose, value: object, principal: Principal, nowMs: number): string {
     return this.#seal(purpose, principal, Buffer.from(JSON.stringify({ value, issuedAtMs: nowMs })))
   }
 
-  openPage(purpose: 'list-shards' | 'list-streams', token: string, principal: Principal): Issued<unknown> | undefined {
+  openPage(purpose: PagePurpose, token: string, principal: Principal): Issued<unknown> | undefined {
     const bytes = this.#open(purpose, principal, token, prefix.length + nonceBytes + tagBytes, pageTokenBytesMax)
     return bytes && JSON.parse(bytes.toString()) as Issued<unknown>
   }

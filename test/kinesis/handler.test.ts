@@ -133,7 +133,7 @@ describe('CORS', () => {
 
 describe('access', () => {
   test.each(operations.map(one => [one.operation.name, one.access.kind] as const))('%s declares an access rule (%s)', (name, kind) => {
-    expect(['needs', 'creates', 'filters']).toContain(kind)
+    expect(['needs', 'creates', 'account', 'demands', 'filters']).toContain(kind)
     if (kind === 'filters') expect(name).toBe('ListStreams')
   })
 

@@ -2,10 +2,11 @@
 // Where states do not show, all of it is gone when the answer is sent.
 import { Refusal, type Topic } from '../../ports.ts'
 import { type InputOf, flag, operation } from '../../wire/operation.ts'
+import { consumersOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts, toAwsError } from '../errors.ts'
 import { activeStream, changeActive, transition } from '../lifecycle.ts'
-import { namedStream, oneStream, streamMembers } from '../streams.ts'
+import { namedStream, oneStream, streamArnOf, streamMembers } from '../streams.ts'
 
 export const DeleteStream = operation({
   name: 'DeleteStream',
@@ -35,9 +36,9 @@ async function deleteNow(topic: Topic, context: Context): Promise<null | AwsErro
 
 /** Whoever has registered consumers or channels is to say that they may go. */
 function judgeUse(topic: Topic, mayDeleteConsumers: boolean, context: Context): null | AwsError {
-  const has = (kind: 'kinesis-consumer' | 'kinesis-channel'): boolean => context.documents.all(kind).some(({ topicId }) => topicId === topic.id)
-  const what = `Stream ${topic.name} under account ${context.account}`
-  if (has('kinesis-channel')) return new AwsError('ResourceInUseException', `${what} has channels. Delete them before the stream.`)
-  if (mayDeleteConsumers || !has('kinesis-consumer')) return null
-  return new AwsError('ResourceInUseException', `${what} has registered consumers. Deregister them, or set EnforceConsumerDeletion to true.`)
+  if (context.documents.all('kinesis-channel').some(({ topicId }) => topicId === topic.id)) {
+    return new AwsError('ResourceInUseException', `Stream ${topic.name} under account ${context.account} has channels. Delete them before the stream.`)
+  }
+  if (mayDeleteConsumers || consumersOf(topic, context).length === 0) return null
+  return new AwsError('ResourceInUseException', texts.hasConsumers(topic.name, streamArnOf(topic.name, context)))
 }

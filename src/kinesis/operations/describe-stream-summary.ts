@@ -2,6 +2,7 @@
 import { type InputOf, type OutputOf, integer, operation, structure, text } from '../../wire/operation.ts'
 import { openShardCount } from '../account.ts'
 import { warmThroughputOf, warmThroughputShape } from '../capacity.ts'
+import { consumersOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
 import { describe, descriptionMembers } from '../descriptions.ts'
 import { AwsError } from '../errors.ts'
@@ -36,15 +37,14 @@ async function handle(input: InputOf<typeof DescribeStreamSummary>, context: Con
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
   const { mode, distribution } = factsOf(topic, context)
-  const count = (kind: 'kinesis-consumer' | 'kinesis-channel'): number => context.documents.all(kind).filter(({ topicId }) => topicId === topic.id).length
   return {
     StreamDescriptionSummary: {
       ...describe(topic, context),
       OpenShardCount: streamStatus(topic, context) === 'CREATING' ? 0 : openShardCount(topic),
-      ConsumerCount: count('kinesis-consumer'),
+      ConsumerCount: consumersOf(topic, context).length,
       WarmThroughput: warmThroughputOf(topic, context),
       MaxRecordSizeInKiB: recordKiBOf(topic, context),
-      ChannelCount: count('kinesis-channel'),
+      ChannelCount: context.documents.all('kinesis-channel').filter(({ topicId }) => topicId === topic.id).length,
       RecordDistributionStrategy: mode === 'ON_DEMAND' ? distribution : undefined,
     },
   }

@@ -2,29 +2,37 @@
 import { addTagsToStream } from './add-tags-to-stream.ts'
 import { createStream } from './create-stream.ts'
 import { deleteStream } from './delete-stream.ts'
-import { describeStream } from './describe-stream.ts'
+import { deregisterStreamConsumer } from './deregister-stream-consumer.ts'
+import { describeStreamConsumer } from './describe-stream-consumer.ts'
 import { describeStreamSummary } from './describe-stream-summary.ts'
+import { describeStream } from './describe-stream.ts'
 import { getRecords } from './get-records.ts'
 import { getShardIterator } from './get-shard-iterator.ts'
 import { listShards } from './list-shards.ts'
+import { listStreamConsumers } from './list-stream-consumers.ts'
 import { listStreams } from './list-streams.ts'
 import { listTagsForStream } from './list-tags-for-stream.ts'
 import { putRecord } from './put-record.ts'
 import { putRecords } from './put-records.ts'
+import { registerStreamConsumer } from './register-stream-consumer.ts'
 import { removeTagsFromStream } from './remove-tags-from-stream.ts'
 
 export const operations = [
   addTagsToStream,
   createStream,
   deleteStream,
+  deregisterStreamConsumer,
   describeStream,
+  describeStreamConsumer,
   describeStreamSummary,
   getRecords,
   getShardIterator,
   listShards,
+  listStreamConsumers,
   listStreams,
   listTagsForStream,
   putRecord,
   putRecords,
+  registerStreamConsumer,
   removeTagsFromStream,
 ]

@@ -8,7 +8,7 @@ import { openPage } from '../pages.ts'
 import { type ShardSelection, isSelected, shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
 import { describeShard, shardShape } from '../shards.ts'
-import { findStream, findStreamByName, namedStream, shardId, streamMembers } from '../streams.ts'
+import { findStream, findStreamByName, judgeCreation, namedStream, shardId, streamMembers } from '../streams.ts'
 
 const shardsMax = 1_000
 
@@ -90,11 +90,8 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof L
 async function firstPage(input: Input, context: Context): Promise<Start | AwsError> {
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
-  // Clients echo the creation time as they got it, in seconds with or without a fraction.
-  if (input.StreamCreationTimestamp !== undefined && Math.floor(input.StreamCreationTimestamp / 1_000) !== Math.floor(topic.createdAtMs / 1_000)) {
-    const asked = new Date(input.StreamCreationTimestamp).toISOString()
-    return notFound(`${texts.streamNotFound(topic.name, context).slice(0, -1)} with creation timestamp ${asked}.`)
-  }
+  const wrong = judgeCreation(topic, input.StreamCreationTimestamp, context)
+  if (wrong !== null) return wrong
   const selection = selectionOf(input.ShardFilter, topic, context)
   if (selection instanceof AwsError) return selection
   if (input.ExclusiveStartShardId === undefined) return { topic, first: 0, selection }

@@ -78,6 +78,13 @@ const table: [operation: string, input: object, broken: Broken[]][] = [
   ['RemoveTagsFromStream', { StreamName: 'a', TagKeys: ['', 'b'] },
     [['[, b]', 'tagKeys', 'Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have length greater than or equal to 1]']]],
   ['ListTagsForStream', { StreamName: 'a', Limit: 51, ExclusiveStartTagKey: '' }, [['51', 'limit', upTo(50)], ['', 'exclusiveStartTagKey', atLeast(1)]]],
+  ['RegisterStreamConsumer', {}, [[null, 'streamARN', notNull], [null, 'consumerName', notNull]]],
+  ['RegisterStreamConsumer', { StreamARN: 'arn', ConsumerName: '', Tags: {} },
+    [['arn', 'streamARN', arnPattern], ['', 'consumerName', namePattern], ['', 'consumerName', atLeast(1)], ['{}', 'tags', atLeast(1)]]],
+  ['DescribeStreamConsumer', { ConsumerARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/a' },
+    [['arn:aws:kinesis:us-east-1:000000000000:stream/a', 'consumerARN', 'Member must satisfy regular expression pattern: ^(arn):aws.*:kinesis:.*:\\d{12}:.*stream\\/[a-zA-Z0-9_.-]+\\/consumer\\/[a-zA-Z0-9_.-]+:[0-9]+']]],
+  ['DeregisterStreamConsumer', { ConsumerName: 'x'.repeat(129) }, [['x'.repeat(129), 'consumerName', atMost(128)]]],
+  ['ListStreamConsumers', { MaxResults: 10_001, NextToken: '' }, [[null, 'streamARN', notNull], ['', 'nextToken', atLeast(1)], ['10001', 'maxResults', upTo(10_000)]]],
 ]
 
 describe('constraints', () => {

@@ -128,7 +128,7 @@ describe('a stream that is deleted', () => {
     await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
     const [topic] = await kinesis.backend.admin.topics()
     const { documents } = kinesis.backend
-    await documents.put({ kind: 'kinesis-consumer', key: 'c', value: '{}', topicId: topic!.id }, 0)
+    await kinesis.ok('RegisterStreamConsumer', { StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/orders', ConsumerName: 'c' })
     await documents.put({ kind: 'kinesis-channel', key: 'c', value: '{}', topicId: topic!.id }, 0)
     expect(await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })).toMatchObject({ StreamDescriptionSummary: { ConsumerCount: 1, ChannelCount: 1 } })
     expect(await kinesis.refused('DeleteStream', { StreamName: 'orders', EnforceConsumerDeletion: true }))
@@ -136,7 +136,8 @@ describe('a stream that is deleted', () => {
     await documents.remove('kinesis-channel', 'c', 1)
     for (const EnforceConsumerDeletion of [undefined, false]) {
       expect(await kinesis.refused('DeleteStream', { StreamName: 'orders', EnforceConsumerDeletion }))
-        .toBe('ResourceInUseException: Stream orders under account 000000000000 has registered consumers. Deregister them, or set EnforceConsumerDeletion to true.')
+        .toBe('ResourceInUseException: DeleteStream can\'t delete arn:aws:kinesis:us-east-1:000000000000:stream/orders because there are consumers associated with this data stream. ' +
+          'To delete orders anyway, set the EnforceConsumerDeletion parameter to true to force the deletion of all the consumers that are associated with it.')
     }
     await kinesis.ok('DeleteStream', { StreamName: 'orders', EnforceConsumerDeletion: true })
     expect(documents.all('kinesis-consumer')).toEqual([])
