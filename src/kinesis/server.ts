@@ -8,7 +8,7 @@ import { type AddressInfo, type Server, type Socket, createServer } from 'node:n
 import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
 import { hostOf } from '../security/principal.ts'
 import type { Logger } from '../world/world.ts'
-import { BodyBudget, bodyBytesMax, readBody } from './body.ts'
+import { BodyBudget, type BodyShare, bodiesBytesMax, bodyBytesMax, readBody } from './body.ts'
 import type { KinesisHandler, KinesisResponse } from './handler.ts'
 
 export interface KinesisServerOptions {
@@ -44,7 +44,9 @@ const limitsDefault: KinesisServerLimits = {
 
 const headerBytesMax = 16 * 1_024
 const streamsPerSessionMax = 128
-const sessionMemoryMbMax = 10
+// Node counts answers that were not taken yet, and refuses streams beyond: less than all that peers may hold would cut off a KCL that reads many shards
+// over one connection. What else a session may fill is bounded by the number of its streams and the size of their headers.
+const sessionMemoryMbMax = 2 * Math.ceil(bodiesBytesMax / 1_000_000)
 const invalidFramesMax = 100
 const windowBytes = 1_048_576
 const tlsHandshakeByte = 0x16
@@ -202,7 +204,9 @@ class Listener implements KinesisServer {
     request.on('error', ignore)
     response.on('error', ignore)
     const deadline = setTimeout(() => response.destroy(), this.#limits.requestMs)
-    const body = await readBody(request, this.#budget)
+    const host = hostOf(request.socket?.remoteAddress)
+    const share = this.#budget.share(host)
+    const body = await readBody(request, share)
     clearTimeout(deadline)
     if (typeof body === 'string') {
       if (body === 'incomplete') return
@@ -211,24 +215,14 @@ class Listener implements KinesisServer {
     }
     try {
       const [path, query] = splitTarget(request.url ?? '/')
-      const host = hostOf(request.socket?.remoteAddress)
       const answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: request.headers, body, host })
-      this.#send(request, response, this.#hold(answer, response) ? answer : noRoom)
+      this.#send(request, response, hold(answer, response, share) ? answer : noRoom)
     } catch (error) {
       this.#options.logger.error({ err: error }, 'a Kinesis request could not be answered')
       response.destroy()
     } finally {
-      this.#budget.give(body.length)
+      share.give(body.length)
     }
-  }
-
-  /** Counts an answer against the budget until its peer has taken it, or is gone; false where too much is held for peers that do not read. */
-  #hold(answer: KinesisResponse, response: Response): boolean {
-    const bytes = answer.body.length
-    if (!this.#budget.take(bytes)) return false
-    if (response.destroyed) this.#budget.give(bytes)
-    else response.once('close', () => this.#budget.give(bytes))
-    return true
   }
 
   #send(request: Request, response: Response, answer: KinesisResponse): void {
@@ -236,13 +230,31 @@ class Listener implements KinesisServer {
     const isHttp1 = request.httpVersionMajor === 1
     // A body that was not read to its end leaves nothing to go on with.
     const isUnread = !request.complete
-    const headers = isHttp1 && (isUnread || this.#closing) ? { ...answer.headers, connection: 'close' } : answer.headers
+    const headers = isHttp1 ? spelt(isUnread || this.#closing ? { ...answer.headers, connection: 'close' } : answer.headers) : answer.headers
     // The two kinds of response agree on what is used here, but not in their types.
     const either = response as ServerResponse
     either.writeHead(answer.status, headers)
     either.end(answer.body)
     if (isUnread) request.resume()
   }
+}
+
+/** Counts an answer against its peer's share until the peer has taken it, or is gone; false where too much is held for peers that do not read. */
+function hold(answer: KinesisResponse, response: Response, share: BodyShare): boolean {
+  const bytes = answer.body.length
+  if (!share.take(bytes)) return false
+  if (response.destroyed) share.give(bytes)
+  else response.once('close', () => share.give(bytes))
+  return true
+}
+
+// How AWS spells the names of headers where spelling shows, which is in HTTP/1.1.
+const spellings: Readonly<Record<string, string>> = {
+  'content-length': 'Content-Length', 'content-type': 'Content-Type', date: 'Date', 'x-amzn-requestid': 'x-amzn-RequestId',
+}
+
+function spelt(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [spellings[name] ?? name, value]))
 }
 
 const tooLarge: KinesisResponse = plainText(413, `The request body is larger than ${bodyBytesMax} bytes.`)

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { type ClientHttp2Session, connect as connectHttp2, constants } from 'node:http2'
+import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2'
 import { type Socket, connect } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { bodiesBytesMax } from '../../src/kinesis/body.ts'
+import { bodiesBytesMax, bodyBytesMax } from '../../src/kinesis/body.ts'
 import { type KinesisServer, type KinesisServerOptions, startKinesis } from '../../src/kinesis/server.ts'
 import { realClock, sign, testKinesis, type TestKinesis } from './support/kinesis.ts'
 import { selfSigned } from './support/certificate.ts'
@@ -124,6 +124,56 @@ describe('one port', () => {
   })
 })
 
+test('answers say who they are and when, in AWS\'s spelling where spelling shows', async () => {
+  const { server } = await start()
+  const request = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', path: '/', headers: sign('ListStreams', '{}', Date.now()), agent: false })
+  request.end('{}')
+  const [response] = await once(request, 'response') as [{ rawHeaders: string[]; headers: Record<string, string>; resume(): void }]
+  response.resume()
+  expect(response.rawHeaders.filter((_, at) => at % 2 === 0)).toEqual(['x-amzn-RequestId', 'Date', 'x-amz-id-2', 'Content-Type', 'Content-Length', 'Connection'])
+  expect(Math.abs(Date.parse(response.headers['date']!) - Date.now())).toBeLessThan(60_000)
+  const stream = session(server).request({ ':method': 'POST', ':path': '/', ...sign('ListStreams', '{}', Date.now()) })
+  stream.end('{}')
+  const [headers] = await once(stream, 'response') as [Record<string, string>]
+  expect(Object.keys(headers)).toEqual(expect.arrayContaining([':status', 'x-amzn-requestid', 'date', 'x-amz-id-2', 'content-type', 'content-length']))
+  stream.resume()
+})
+
+test('a session as the KCL has it, with a window of half a MiB and a PING every minute, stays and gets its answers', async () => {
+  const { server, kinesis } = await start()
+  await kinesis.ok('CreateStream', { StreamName: 'large', ShardCount: 1 })
+  for (let at = 0; at < 3; at++) await kinesis.ok('PutRecord', { StreamName: 'large', PartitionKey: 'k', Data: Buffer.alloc(1_000_000, at).toString('base64') })
+  const one = connectHttp2(`http://127.0.0.1:${server.port}`, { settings: { initialWindowSize: 524_288 } })
+  sockets.push(one)
+  await once(one, 'connect')
+  const ping = (): Promise<number> => new Promise((resolve, reject) => void one.ping((error, duration) => (error === null ? resolve(duration) : reject(error))))
+  const call = async (operation: string, input: object): Promise<Record<string, unknown>> => {
+    const body = JSON.stringify(input)
+    const stream = one.request({ ':method': 'POST', ':path': '/', ...sign(operation, body, Date.now()) })
+    stream.end(body)
+    return textOf(stream)
+  }
+  const textOf = async (stream: ClientHttp2Stream): Promise<Record<string, unknown>> => {
+    const chunks: Buffer[] = []
+    for await (const chunk of stream) chunks.push(chunk as Buffer)
+    return JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>
+  }
+  await ping()
+  const { ShardIterator } = await call('GetShardIterator', { StreamName: 'large', ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' })
+  // Eight pages of four MB at once, through windows that hold an eighth of one; while none is read, the session answers other calls.
+  const unread = Array.from({ length: 8 }, () => {
+    const body = JSON.stringify({ ShardIterator })
+    return one.request({ ':method': 'POST', ':path': '/', ...sign('GetRecords', body, Date.now()) }).end(body)
+  })
+  await Promise.all(unread.map(stream => once(stream, 'response')))
+  expect(await call('ListStreams', {})).toMatchObject({ StreamNames: ['large'] })
+  for (const page of await Promise.all(unread.map(textOf))) {
+    expect((page['Records'] as { Data: string }[]).map(record => Buffer.from(record.Data, 'base64')[0])).toEqual([0, 1, 2])
+  }
+  await ping()
+  expect(one.closed).toBe(false)
+})
+
 describe('peers that mean no good', () => {
   const limits = { greetingMs: 200, headersMs: 200, requestMs: 300, idleMs: 400 }
 
@@ -165,19 +215,19 @@ describe('peers that mean no good', () => {
     expect(kinesis.logger.lines.filter(line => line.level === 'error')).toEqual([])
   })
 
-  test('and send more than twelve MiB are cut off, over either protocol, without its being kept', async () => {
+  test('and send more than fifteen MiB are cut off, over either protocol, without its being kept', async () => {
     const { server } = await start()
     const one = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', headers: { 'content-type': 'x' }, agent: false })
     one.on('error', () => {})
     const answered = once(one, 'response') as Promise<[{ statusCode: number }]>
     const chunk = Buffer.alloc(1_048_576)
-    for (let at = 0; at < 13; at++) one.write(chunk)
+    for (let at = 0; at < 16; at++) one.write(chunk)
     expect((await answered)[0].statusCode).toBe(413)
     one.destroy()
     const stream = session(server).request({ ':method': 'POST', ':path': '/', 'content-type': 'x' })
     stream.on('error', () => {})
     const response = once(stream, 'response') as Promise<[Record<string, unknown>]>
-    for (let at = 0; at < 13; at++) stream.write(chunk)
+    for (let at = 0; at < 16; at++) stream.write(chunk)
     expect((await response)[0][':status']).toBe(413)
   })
 
@@ -223,6 +273,30 @@ describe('peers that mean no good', () => {
     for (const socket of sockets.splice(0)) socket.destroy()
     await vi.waitFor(async () => expect(await listStreams1(server)).toBe(200))
   })
+
+  // Elsewhere than on Linux a machine has one address of its own only.
+  test.runIf(process.platform === 'linux')('and hold half-sent bodies for as long as they may keep nobody else from putting ten MiB', async () => {
+    const { kinesis, server } = await start()
+    await kinesis.ok('CreateStream', { StreamName: 'large', ShardCount: 1, MaxRecordSizeInKiB: 10_240 })
+    // All but the last byte, from another address of this machine; the server's answers, where there is no more room, are left unread.
+    const part = Buffer.alloc(bodyBytesMax - 1)
+    const hoarders = Array.from({ length: Math.ceil(bodiesBytesMax / part.length) + 2 }, () => {
+      const socket = connect({ port: server.port, host: '127.0.0.1', localAddress: '127.0.0.2' }).on('error', () => {})
+      sockets.push(socket)
+      socket.write(`POST / HTTP/1.1\r\nhost: x\r\ncontent-length: ${bodyBytesMax}\r\n\r\n`)
+      return new Promise<string>(resolve => {
+        socket.once('data', (answer: Buffer) => resolve(answer.subarray(0, 12).toString()))
+        socket.write(part, () => resolve('held'))
+      })
+    })
+    expect(await Promise.race(hoarders.map(async (one, at) => (await one === 'HTTP/1.1 503' ? at : new Promise(() => {}))))).toBeTypeOf('number')
+    const body = JSON.stringify({ StreamName: 'large', PartitionKey: 'k', Data: Buffer.alloc(10_485_759).toString('base64') })
+    const request = httpRequest({ port: server.port, host: '127.0.0.1', method: 'POST', path: '/', headers: sign('PutRecord', body, Date.now()), agent: false })
+    request.end(body)
+    const [response] = await once(request, 'response') as [{ statusCode: number; resume(): void }]
+    response.resume()
+    expect(response.statusCode).toBe(200)
+  }, 30_000)
 
   test('and vanish in the middle of anything leave no trace', async () => {
     const { server, kinesis } = await start({ tls: certificate })
