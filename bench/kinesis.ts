@@ -67,7 +67,7 @@ async function createStream(port: number): Promise<void> {
 }
 
 async function load(port: number): Promise<Measured> {
-  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bench/load/kinesis.ts'), String(port), stream, '--seconds', String(secondsPerRound)])
+  const { stdout } = await promisify(execFile)(process.execPath, [join(root, 'bench/load/kinesis.ts'), 'put-records', String(port), stream, '--seconds', String(secondsPerRound)])
   return JSON.parse(stdout) as Measured
 }
 

@@ -12,6 +12,8 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   failover: () => import('./failover.ts'),
   kafka: () => import('./kafka.ts'),
   kinesis: () => import('./kinesis.ts'),
+  'kinesis-memory': () => import('./kinesis-memory.ts'),
+  'kinesis-peers': () => import('./kinesis-peers.ts'),
   replication: () => import('./replication.ts'),
   registry: () => import('./registry.ts'),
   rest: () => import('./rest.ts'),
