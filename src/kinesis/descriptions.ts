@@ -11,12 +11,13 @@ const summaryMembers = {
   StreamARN: text().required,
   StreamStatus: text().required,
   StreamModeDetails: streamModeDetails,
-  StreamCreationTimestamp: timestamp().required,
+  StreamCreationTimestamp: timestamp(),
 }
 export const streamSummaryShape = structure(summaryMembers)
 
 export const descriptionMembers = {
   ...summaryMembers,
+  StreamCreationTimestamp: timestamp().required,
   RetentionPeriodHours: integer().required,
   EnhancedMonitoring: list(structure({ ShardLevelMetrics: list(text()).required })).required,
   EncryptionType: text(),
@@ -38,8 +39,9 @@ export function summarize(topic: Topic, services: Shown): (typeof streamSummaryS
 export function describe(topic: Topic, services: Shown): (typeof descriptionShape)['value'] {
   return {
     ...summarize(topic, services),
+    StreamCreationTimestamp: topic.createdAtMs,
     RetentionPeriodHours: retentionHours(topic, services),
-    EnhancedMonitoring: [{ ShardLevelMetrics: [] }],
+    EnhancedMonitoring: [{ ShardLevelMetrics: factsOf(topic, services).monitoring }],
     EncryptionType: 'NONE',
   }
 }

@@ -4,6 +4,7 @@ import { z } from 'zod'
 import { type Document, Refusal, type Topic } from '../ports.ts'
 import type { Context } from './context.ts'
 import { AwsError, toAwsError } from './errors.ts'
+import { shardLevelMetrics } from './shard-level-metrics.ts'
 import { tagsSchema } from './tags.ts'
 
 const factsSchema = z.object({
@@ -11,6 +12,8 @@ const factsSchema = z.object({
   /** What the stream shows instead of ACTIVE, and until when (milliseconds since the epoch). */
   transition: z.object({ status: z.enum(['CREATING', 'UPDATING', 'DELETING']), untilMs: z.number() }).optional(),
   tags: tagsSchema,
+  /** The metrics that are kept for each shard (monitoring.ts). */
+  monitoring: z.array(z.enum(shardLevelMetrics)).default([]),
   /** Who says on which shard a record goes: its key, or nobody, so that all shards get as many. */
   distribution: z.enum(['USER_PARTITION_KEY', 'AUTO']).default('USER_PARTITION_KEY'),
   /** The write throughput that an on-demand stream was asked to be ready for, in MiB per second. */

@@ -148,6 +148,12 @@ export class List<M extends Member<unknown>, R extends boolean = false> extends 
     return this.ruled(ok, `satisfy constraint: [Member must have length less than or equal to ${most}, Member must have length greater than or equal to ${least}]`)
   }
 
+  /** Of a list of texts of a set: told about the whole list, too. */
+  itemOneOf(values: readonly string[]): this {
+    const ok = (value: readonly ValueOf<M>[]): boolean => value.every(item => typeof item !== 'string' || values.includes(item))
+    return this.ruled(ok, `satisfy constraint: [Member must satisfy enum value set: [${values.join(', ')}]]`)
+  }
+
   get required(): List<M, true> {
     return this.with({ isRequired: true }) as unknown as List<M, true>
   }

@@ -3,9 +3,11 @@ import { addTagsToStream } from './add-tags-to-stream.ts'
 import { createStream } from './create-stream.ts'
 import { deleteStream } from './delete-stream.ts'
 import { deregisterStreamConsumer } from './deregister-stream-consumer.ts'
+import { describeStream } from './describe-stream.ts'
 import { describeStreamConsumer } from './describe-stream-consumer.ts'
 import { describeStreamSummary } from './describe-stream-summary.ts'
-import { describeStream } from './describe-stream.ts'
+import { disableEnhancedMonitoring } from './disable-enhanced-monitoring.ts'
+import { enableEnhancedMonitoring } from './enable-enhanced-monitoring.ts'
 import { getRecords } from './get-records.ts'
 import { getShardIterator } from './get-shard-iterator.ts'
 import { listShards } from './list-shards.ts'
@@ -25,6 +27,8 @@ export const operations = [
   describeStream,
   describeStreamConsumer,
   describeStreamSummary,
+  disableEnhancedMonitoring,
+  enableEnhancedMonitoring,
   getRecords,
   getShardIterator,
   listShards,
