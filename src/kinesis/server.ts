@@ -32,14 +32,16 @@ export interface KinesisServerLimits {
   readonly headersMs: number
   /** For a whole request, from its first byte. */
   readonly requestMs: number
-  /** A connection on which nothing happens. */
+  /** A connection of HTTP/1.1 on which nothing happens. */
   readonly idleMs: number
+  /** A session of HTTP/2 on which nothing happens, not even a PING: the KCL sends one every minute. */
+  readonly sessionIdleMs: number
   /** How long a closing listener waits for requests that are being served. */
   readonly drainMs: number
 }
 
 const limitsDefault: KinesisServerLimits = {
-  connectionsMax: 10_000, greetingMs: 10_000, headersMs: 10_000, requestMs: 60_000, idleMs: 60_000, drainMs: 5_000,
+  connectionsMax: 10_000, greetingMs: 10_000, headersMs: 10_000, requestMs: 60_000, idleMs: 60_000, sessionIdleMs: 180_000, drainMs: 5_000,
 }
 
 const headerBytesMax = 16 * 1_024
@@ -193,7 +195,11 @@ class Listener implements KinesisServer {
       this.#sessions.add(session)
       session.on('close', () => this.#sessions.delete(session))
       session.on('error', error => this.#options.logger.debug({ reason: error.message }, 'an HTTP/2 session ended in error'))
-      session.setTimeout(this.#limits.idleMs, () => session.destroy())
+      // First it is asked to go, by GOAWAY; whoever then still has a stream open, and says nothing, is not asked again.
+      session.setTimeout(this.#limits.sessionIdleMs, () => {
+        session.close()
+        session.setTimeout(this.#limits.sessionIdleMs, () => session.destroy())
+      })
       if (this.#closing) session.close()
     })
     return server

@@ -174,8 +174,20 @@ test('a session as the KCL has it, with a window of half a MiB and a PING every 
   expect(one.closed).toBe(false)
 })
 
+test('a session on which nothing happens is asked to go before it is closed', async () => {
+  const { server } = await start({ limits: { sessionIdleMs: 200 } })
+  const one = session(server)
+  const asked = once(one, 'goaway')
+  expect(await listStreams(one)).toBe(200)
+  expect((await asked)[0]).toBe(constants.NGHTTP2_NO_ERROR)
+  await closed(one)
+  const silent = session(server)
+  const stream = silent.request({ ':method': 'POST', ':path': '/' }, { endStream: false }).on('error', () => {})
+  await Promise.all([closed(silent), closed(stream)])
+})
+
 describe('peers that mean no good', () => {
-  const limits = { greetingMs: 200, headersMs: 200, requestMs: 300, idleMs: 400 }
+  const limits = { greetingMs: 200, headersMs: 200, requestMs: 300, idleMs: 400, sessionIdleMs: 400 }
 
   test('and say nothing, or half a greeting, or half a head, or half a body, are let go', async () => {
     const { server } = await start({ tls: certificate, limits })
