@@ -18,7 +18,7 @@ export async function activeStream(input: StreamSelector, context: Context): Pro
 }
 
 /** The stream that a request names while it takes and gives records; before and after that it is not found. */
-export async function servedStream(input: StreamSelector, context: Context): Promise<Topic | AwsError> {
+export async function servedStream(input: StreamSelector, context: Services): Promise<Topic | AwsError> {
   const topic = await findStream(input, context)
   return topic instanceof AwsError || isServed(streamStatus(topic, context)) ? topic : notFound(texts.streamNotFound(topic.name, context))
 }

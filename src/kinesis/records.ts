@@ -1,11 +1,12 @@
 // Records between the two worlds: drafts of a put become batches of the shard's partition, batches become records of a GetRecords page. The partition key
 // is the record's key, an ExplicitHashKey travels as a header. A key that a Kafka producer left out shows as no PartitionKey, as for records that AWS
 // distributed itself; one that is not UTF-8 shows with replacement characters. Headers and tombstones do not show.
-import { type AppendOptions, type DeadLetter, type RecordFault, Refusal, type Topic } from '../ports.ts'
+import { type AppendOptions, type DeadLetter, type Ends, type RecordFault, Refusal, type Topic } from '../ports.ts'
 import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
+import { blob, structure, text, timestamp } from '../wire/operation.ts'
 import { thinned } from '../wire/thinning.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError } from './errors.ts'
-import type { Context } from './context.ts'
+import type { Context, Services } from './context.ts'
 import { parseHashKey } from './hash-keys.ts'
 import { sequenceNumbers } from './sequence-numbers.ts'
 import { type ShardNode, shardIdOf, shardMapOf } from './shard-map.ts'
@@ -178,6 +179,13 @@ function draftOf(record: RecordToPut): RecordDraft {
   return draft
 }
 
+export const recordShape = structure({
+  SequenceNumber: text().required,
+  ApproximateArrivalTimestamp: timestamp(),
+  Data: blob().required.sensitive,
+  PartitionKey: text(),
+})
+
 export interface ReadRecord {
   readonly SequenceNumber: string
   readonly ApproximateArrivalTimestamp: number
@@ -193,33 +201,46 @@ export interface Page {
   /** How far behind the shard's newest record this page ends. */
   readonly millisBehindLatest: number
   readonly bytes: number
-  /** Ended by the largest size there is, with more to come. */
+  /** Ended by the largest size that was asked for, with more to come. */
   readonly isCut: boolean
+  /** There is nothing more to read now; once the high watermark has moved, there may be. */
+  readonly isAtTip: boolean
+  readonly highWatermark: number
   /** It reaches the end of a closed shard: nothing comes after it, but in the shard's children. */
   readonly isLast: boolean
 }
 
-/** Up to `limit` records of at most 10 MiB in all (but the first whatever its size) from `offset` on, or from the oldest that is left. */
-export async function readPage(topic: Topic, shard: ShardNode, from: { offset: number; limit: number }, context: Context): Promise<Page | AwsError> {
+export interface PageStart {
+  readonly offset: number
+  /** How many records at most. */
+  readonly limit: number
+  /** How many bytes of data and partition keys, ten MiB unless given; but the first record whatever its size. */
+  readonly bytesMax?: number
+}
+
+/** The records from `offset` on, or from the oldest that is left. */
+export async function readPage(topic: Topic, shard: ShardNode, start: PageStart, context: Services): Promise<Page | AwsError> {
   const at = { topic: topic.name, partition: shard.index }
   const ends = await context.logs.ends(at)
   if (ends instanceof Refusal) return toAwsError(ends)
-  const page = new PageBuilder(topic, shard, from.limit, context)
-  let offset = Math.max(from.offset, ends.logStartOffset)
+  const page = new PageBuilder(topic, shard, start, context)
+  const bytesMax = Math.min(readBytesMax, start.bytesMax ?? readBytesMax)
+  let offset = Math.max(start.offset, ends.logStartOffset)
   for (let reads = 0; reads < readsMax && offset < ends.lastStableOffset && !page.isFull; reads++) {
-    const slice = await context.logs.read(at, offset, { bytesMax: readBytesMax, atLeastOne: true, committedOnly: true })
+    const slice = await context.logs.read(at, offset, { bytesMax, atLeastOne: true, committedOnly: true })
     // Retention may have taken the position away between the two calls.
     if (slice instanceof Refusal && slice.code === 'offset-out-of-range') break
     if (slice instanceof Refusal) return toAwsError(slice)
     if (slice.batches.length === 0) break
     for (const batch of slice.batches) offset = page.add(batch, offset)
   }
-  return page.done(offset, offset >= ends.lastStableOffset)
+  return page.done(offset, ends)
 }
 
 class PageBuilder {
   readonly #shard: ShardNode
   readonly #limit: number
+  readonly #bytesMax: number
   readonly #records: ReadRecord[] = []
   readonly #numberOf: (offset: number, arrivalMs: number) => string
   readonly #nowMs: number
@@ -228,9 +249,10 @@ class PageBuilder {
   #isCut = false
   #lastMs: number | undefined
 
-  constructor(topic: Topic, shard: ShardNode, limit: number, context: Context) {
+  constructor(topic: Topic, shard: ShardNode, { limit, bytesMax = replyBytesMax }: PageStart, context: Services) {
     this.#shard = shard
     this.#limit = limit
+    this.#bytesMax = bytesMax
     this.#numberOf = sequenceNumbers(shard)
     this.#nowMs = context.clock.now()
     const retentionMs = Number(context.admin.config(topic, 'retention.ms'))
@@ -251,7 +273,7 @@ class PageBuilder {
     for (const record of batch.recordsOrNone()) {
       if (record.offset < offset || record.value === null || record.timestampMs < oldestMs) continue
       const size = record.value.length + (record.key?.length ?? 0)
-      this.#isCut = this.#records.length > 0 && this.#bytes + size > replyBytesMax
+      this.#isCut = this.#records.length > 0 && this.#bytes + size > this.#bytesMax
       if (this.isFull) return record.offset
       this.#bytes += size
       this.#lastMs = record.timestampMs
@@ -265,10 +287,12 @@ class PageBuilder {
     return Math.max(offset, batch.nextOffset)
   }
 
-  done(nextOffset: number, isAtTip: boolean): Page {
+  done(nextOffset: number, { highWatermark, lastStableOffset }: Ends): Page {
     const { seal } = this.#shard
+    const isAtTip = nextOffset >= lastStableOffset
     const isLast = seal !== undefined && seal.endOffset >= 0 && nextOffset >= seal.endOffset
-    return { records: this.#records, nextOffset, millisBehindLatest: this.#behind(isAtTip, isLast ? seal.atMs : undefined), bytes: this.#bytes, isCut: this.#isCut, isLast }
+    const millisBehindLatest = this.#behind(isAtTip, isLast ? seal.atMs : undefined)
+    return { records: this.#records, nextOffset, millisBehindLatest, bytes: this.#bytes, isCut: this.#isCut, isAtTip, isLast, highWatermark }
   }
 
   /** Whoever has read all of a closed shard is as far behind the stream as it is closed. */

@@ -3,7 +3,7 @@ import { registryTopics, type Topic } from '../ports.ts'
 import { type Violation, flag, integer, oneOf, structure, text } from '../wire/operation.ts'
 import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
 import { namePattern, parseArn, streamArn } from './arns.ts'
-import type { Context } from './context.ts'
+import type { Services } from './context.ts'
 import { shardIdOf } from './shard-map.ts'
 
 export { streamArn, streamArnOf } from './arns.ts'
@@ -61,13 +61,13 @@ export function showsAsStream(topic: Topic): boolean {
 }
 
 /** The topic behind the stream that a request names. */
-export async function findStream(input: StreamSelector, context: Context): Promise<Topic | AwsError> {
+export async function findStream(input: StreamSelector, context: Services): Promise<Topic | AwsError> {
   const name = namedStream(input, context)
   if (name instanceof AwsError) return name
   return await findStreamByName(name, context) ?? notFound(texts.streamNotFound(name, context))
 }
 
-export async function findStreamByName(name: string, context: Context): Promise<Topic | undefined> {
+export async function findStreamByName(name: string, context: Pick<Services, 'admin'>): Promise<Topic | undefined> {
   const [topic] = await context.admin.topics([name])
   return topic !== undefined && showsAsStream(topic) ? topic : undefined
 }
@@ -79,7 +79,7 @@ export function judgeCreation(topic: Topic, askedMs: number | undefined, place: 
 }
 
 /** Retention in whole hours as Kinesis counts it; what Kafka keeps for ever shows as the longest there is. */
-export function retentionHours(topic: Topic, { admin }: Pick<Context, 'admin'>): number {
+export function retentionHours(topic: Topic, { admin }: Pick<Services, 'admin'>): number {
   const ms = Number(admin.config(topic, 'retention.ms'))
   return ms < 0 ? 8_760 : Math.max(1, Math.floor(ms / hourMs))
 }
@@ -102,12 +102,12 @@ export function messageBytesFor(recordKiB: number): number {
 }
 
 /** The largest record of a stream, in KiB: what its max.message.bytes leaves, within what Kinesis knows. */
-export function recordKiBOf(topic: Topic, { admin }: Pick<Context, 'admin'>): number {
+export function recordKiBOf(topic: Topic, { admin }: Pick<Services, 'admin'>): number {
   const kiB = Math.floor(Number(admin.config(topic, 'max.message.bytes')) / 1_024) - recordOverheadKiB
   return Math.min(Math.max(kiB, recordKiBMin), recordKiBMax)
 }
 
 /** The same in bytes. */
-export function recordBytesMaxOf(topic: Topic, context: Pick<Context, 'admin'>): number {
+export function recordBytesMaxOf(topic: Topic, context: Pick<Services, 'admin'>): number {
   return recordKiBOf(topic, context) * 1_024
 }

@@ -1,6 +1,7 @@
 // The language in which AWS-style operations are declared: members with the constraints of the service model, each constraint together with
 // AWS's own sentence for it. Types of inputs and outputs are inferred; violations.ts words what does not fit.
 // How a member looks on the wire (JSON, CBOR) is the codec's matter, not this file's.
+import type { EventSource } from './event-stream.ts'
 
 /** One constraint of a member: what must hold, and what AWS says where it does not. */
 export interface Rule<T> {
@@ -224,6 +225,24 @@ export class Structure<S extends Members, R extends boolean = false> extends Mem
   }
 }
 
+/**
+ * Of an answer that goes on once it has begun: events by name, one after the other, and errors by name, of which one may be the last. Its other members come first, as the
+ * event `initial-response`.
+ */
+export class EventStream<S extends Members, R extends boolean = false> extends Member<EventSource, R> {
+  override readonly kind = 'structure'
+  readonly members: S
+
+  constructor(members: S) {
+    super()
+    this.members = members
+  }
+
+  get required(): EventStream<S, true> {
+    return this.with({ isRequired: true }) as unknown as EventStream<S, true>
+  }
+}
+
 export type AnyMember = Text<string, boolean> | Blob<boolean> | Integer<boolean> | Timestamp<boolean> | Flag<boolean>
   | List<Member<unknown>, boolean> | TextMap<boolean> | StructureMap<Members> | Structure<Members, boolean>
 export type Members = Readonly<Record<string, Member<unknown>>>
@@ -242,6 +261,7 @@ export const flag = (): Flag => new Flag()
 export const list = <M extends Member<unknown>>(item: M): List<M> => new List(item)
 export const textMap = (): TextMap => new TextMap()
 export const structureMap = <S extends Members>(members: S): StructureMap<S> => new StructureMap(members)
+export const eventStream = <S extends Members>(members: S): EventStream<S> => new EventStream(members)
 export const structure = <S extends Members>(members: S): Structure<S> => new Structure(members)
 
 /** A text that is one of `values`; AWS prints the set in an order of its own, here it is the model's. */

@@ -1,10 +1,10 @@
 // GetRecords. A page of a shard from an iterator on, and the iterator of the next page, always a new one; at the end of a closed shard, its children instead. The
 // iterator says which stream it is, so access is asked for that stream again at each use; a stream that was made again does not take the old one's iterators.
-import { type InputOf, type OutputOf, blob, flag, integer, list, long, operation, structure, text, timestamp } from '../../wire/operation.ts'
+import { type InputOf, type OutputOf, flag, integer, list, long, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
-import { readPage } from '../records.ts'
+import { readPage, recordShape } from '../records.ts'
 import { shardLeft } from '../shard-history.ts'
 import { shardIdOf } from '../shard-map.ts'
 import { childShardShape, childShardsOf } from '../shards.ts'
@@ -23,12 +23,7 @@ export const GetRecords = operation({
     DryRun: flag(),
   },
   output: {
-    Records: list(structure({
-      SequenceNumber: text().required,
-      ApproximateArrivalTimestamp: timestamp(),
-      Data: blob().required.sensitive,
-      PartitionKey: text(),
-    })).required,
+    Records: list(recordShape).required,
     NextShardIterator: text(),
     MillisBehindLatest: long(),
     ChildShards: list(childShardShape),
