@@ -13,7 +13,7 @@ const summaryMembers = {
   StreamModeDetails: streamModeDetails,
   StreamCreationTimestamp: timestamp(),
 }
-export const streamSummaryShape = structure(summaryMembers)
+export const streamSummaryShape = structure({ ...summaryMembers, StreamCreationTimestamp: timestamp() })
 
 export const descriptionMembers = {
   ...summaryMembers,

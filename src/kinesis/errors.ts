@@ -80,6 +80,15 @@ export const texts = {
     `Rate exceeded for ${stream === undefined ? '' : `stream ${stream} under `}account ${account}.`,
   dailyLimit: (operation: string, stream: string | undefined, successesMax: number, { account }: Place): string =>
     `${operation} has succeeded ${successesMax} times within 24 hours for stream ${stream} under account ${account}, which is its limit.`,
+  onDemand: (stream: string, { account }: Place): string => `Request is invalid. Stream ${stream} under account ${account} is in On-Demand mode.`,
+  shardClosed: (shardId: string, stream: string, { account }: Place): string =>
+    `Shard ${shardId} in stream ${stream} under account ${account} has already been merged or split, and thus is not eligible for merging or splitting.`,
+  notAdjacent: (shardIds: readonly string[], stream: string, { account }: Place): string =>
+    `Shards ${shardIds.join(' and ')} in stream ${stream} under account ${account} are not an adjacent pair of shards eligible for merging`,
+  badCut: (cut: string, shardId: string, stream: string, { start, end }: { start: bigint; end: bigint }, { account }: Place): string =>
+    `NewStartingHashKey ${cut} used in SplitShard() on shard ${shardId} in stream ${stream} under account ${account} ` +
+    `is not both greater than one plus the shard's StartingHashKey ${start} and less than the shard's EndingHashKey ${end}.`,
+  scaling: (what: string, open: number, target: number): string => `${what}. Current open shard count: ${open} Target shard count: ${target}`,
   invalidIterator: 'Invalid ShardIterator.',
   futureTimestamp: (askedMs: number, nowMs: number): string =>
     'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. ' +

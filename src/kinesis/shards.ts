@@ -1,9 +1,11 @@
-// Shards as answers show them.
+// Shards as requests name them and answers show them.
 import type { Topic } from '../ports.ts'
 import { type ValueOf, list, structure, text } from '../wire/operation.ts'
+import { AwsError, type Place, invalidArgument, notFound, texts } from './errors.ts'
 import type { HashKeyRange } from './hash-keys.ts'
 import { endingSequenceNumber, startingSequenceNumber } from './sequence-numbers.ts'
-import { type ShardNode, shardIdOf, shardMapOf } from './shard-map.ts'
+import { type ShardMap, type ShardNode, shardIdOf, shardIndexOf, shardMapOf } from './shard-map.ts'
+import { type StreamSelector, namedStream } from './streams.ts'
 
 const hashKeyRangeShape = structure({ StartingHashKey: text().required, EndingHashKey: text().required })
 export const shardShape = structure({
@@ -52,4 +54,18 @@ export function childShardsOf(topic: Topic, shard: ShardNode): ChildShardBody[] 
 
 function rangeBody({ start, end }: HashKeyRange): ValueOf<typeof hashKeyRangeShape> {
   return { StartingHashKey: start.toString(), EndingHashKey: end.toString() }
+}
+
+/** The index in the id of a shard that a request is about to change. An id that is none is refused before the stream is looked for, as AWS does. */
+export function namedShard(shardId: string, input: StreamSelector, place: Place): number | AwsError {
+  const stream = namedStream(input, place)
+  if (stream instanceof AwsError) return stream
+  return shardIndexOf(shardId) ?? notFound(texts.badShardId(shardId, stream, place))
+}
+
+/** The shard with that index, which must be open. */
+export function openShard({ shards }: ShardMap, index: number, { name }: Topic, place: Place): ShardNode | AwsError {
+  const shard = shards[index]
+  if (shard === undefined) return notFound(texts.badShardId(shardIdOf(index), name, place))
+  return shard.seal === undefined ? shard : invalidArgument(texts.shardClosed(shardIdOf(index), name, place))
 }

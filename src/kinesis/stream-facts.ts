@@ -20,6 +20,8 @@ const factsSchema = z.object({
   warmMiBps: z.number().optional(),
   /** When the capacity mode was changed lately (milliseconds since the epoch): AWS allows so many changes a day. */
   modeChangesMs: z.array(z.number()).default([]),
+  /** When UpdateShardCount changed the number of shards lately (milliseconds since the epoch): AWS allows so many changes a day. */
+  scalingsMs: z.array(z.number()).default([]),
   /** What arrived before then had left the stream when its retention became longer, and stays away. Milliseconds since the epoch. */
   expiredBeforeMs: z.number().optional(),
 })

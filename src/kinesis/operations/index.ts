@@ -14,10 +14,13 @@ import { listShards } from './list-shards.ts'
 import { listStreamConsumers } from './list-stream-consumers.ts'
 import { listStreams } from './list-streams.ts'
 import { listTagsForStream } from './list-tags-for-stream.ts'
+import { mergeShards } from './merge-shards.ts'
 import { putRecord } from './put-record.ts'
 import { putRecords } from './put-records.ts'
 import { registerStreamConsumer } from './register-stream-consumer.ts'
 import { removeTagsFromStream } from './remove-tags-from-stream.ts'
+import { splitShard } from './split-shard.ts'
+import { updateShardCount } from './update-shard-count.ts'
 
 export const operations = [
   addTagsToStream,
@@ -35,8 +38,11 @@ export const operations = [
   listStreamConsumers,
   listStreams,
   listTagsForStream,
+  mergeShards,
   putRecord,
   putRecords,
   registerStreamConsumer,
   removeTagsFromStream,
+  splitShard,
+  updateShardCount,
 ]
