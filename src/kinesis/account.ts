@@ -2,6 +2,7 @@
 // quotas is used. One document (kind 'kinesis-account', by the account's id), absent as long as there never was a commitment.
 import { z } from 'zod'
 import { type Document, Refusal, type Topic } from '../ports.ts'
+import { type ValueOf, oneOf, structure, timestamp } from '../wire/operation.ts'
 import type { Services } from './context.ts'
 import { AwsError, texts, toAwsError } from './errors.ts'
 import { factsOf } from './stream-facts.ts'
@@ -32,14 +33,14 @@ function accountFacts({ account, documents }: Pick<Services, 'account' | 'docume
   return facts
 }
 
-export interface Commitment {
-  readonly Status: 'ENABLED' | 'DISABLED' | 'ENABLED_UNTIL_EARLIEST_ALLOWED_END'
-  readonly StartedAt?: number
-  readonly EndedAt?: number
-  readonly EarliestAllowedEndAt?: number
-}
+export const commitmentShape = structure({
+  Status: oneOf('ENABLED', 'DISABLED', 'ENABLED_UNTIL_EARLIEST_ALLOWED_END').required,
+  StartedAt: timestamp(),
+  EndedAt: timestamp(),
+  EarliestAllowedEndAt: timestamp(),
+})
 
-export function commitmentOf(services: Pick<Services, 'account' | 'documents' | 'clock'>): Commitment {
+export function commitmentOf(services: Pick<Services, 'account' | 'documents' | 'clock'>): ValueOf<typeof commitmentShape> {
   const { commitment } = accountFacts(services)
   if (commitment === undefined) return { Status: 'DISABLED' }
   const { startedAtMs: StartedAt, endsAtMs } = commitment
@@ -78,6 +79,9 @@ export async function commit(status: 'ENABLED' | 'DISABLED', services: Pick<Serv
 
 /** How many times as many on-demand streams an account with a commitment may have. */
 const committedStreamsFactor = 20
+
+/** AWS tells a number, but not why: ours. */
+export const channelLimit = 100
 
 export interface Quota {
   readonly used: number

@@ -1,7 +1,7 @@
 // The capacity of on-demand streams: how many shards one starts with, and the write throughput that it was asked to be ready for. A shard takes 1 MiB a second, so that
 // MiB per second and open shards are the same number.
 import type { Topic } from '../ports.ts'
-import { integer, structure } from '../wire/operation.ts'
+import { type ValueOf, integer, structure } from '../wire/operation.ts'
 import { isCommitted, openShardCount } from './account.ts'
 import type { Services } from './context.ts'
 import { AwsError, validation } from './errors.ts'
@@ -29,7 +29,7 @@ export function onDemandShards(warmMiBps: number | undefined): number {
 }
 
 /** Undefined for streams that AWS shows none of: provisioned ones, and those of an account without a commitment. */
-export function warmThroughputOf(topic: Topic, services: Services): (typeof warmThroughputShape)['value'] | undefined {
+export function warmThroughputOf(topic: Topic, services: Services): ValueOf<typeof warmThroughputShape> | undefined {
   const { mode, warmMiBps } = factsOf(topic, services)
   if (mode !== 'ON_DEMAND' || !isCommitted(services)) return undefined
   const current = openShardCount(topic)

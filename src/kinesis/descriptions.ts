@@ -1,32 +1,28 @@
 // What every description of a stream says: DescribeStream, DescribeStreamSummary, ListStreams, and the gateway's view of streams.
 import type { Topic } from '../ports.ts'
-import { integer, list, structure, text, timestamp } from '../wire/operation.ts'
+import { type ValueOf, integer, list, structure, text, timestamp } from '../wire/operation.ts'
 import type { Services } from './context.ts'
 import { streamStatus } from './lifecycle.ts'
+import { retentionHours } from './retention.ts'
 import { factsOf } from './stream-facts.ts'
-import { retentionHours, streamArnOf, streamModeDetails } from './streams.ts'
+import { streamArnOf, streamModeDetails } from './streams.ts'
 
-const summaryMembers = {
-  StreamName: text().required,
-  StreamARN: text().required,
-  StreamStatus: text().required,
-  StreamModeDetails: streamModeDetails,
-  StreamCreationTimestamp: timestamp(),
-}
-export const streamSummaryShape = structure({ ...summaryMembers, StreamCreationTimestamp: timestamp() })
-
-export const descriptionMembers = {
-  ...summaryMembers,
-  StreamCreationTimestamp: timestamp().required,
+// In the order in which the model has them; each description has members of its own in between.
+export const nameMembers = { StreamName: text().required, StreamARN: text().required }
+export const stateMembers = { StreamStatus: text().required, StreamModeDetails: streamModeDetails }
+export const settingMembers = {
   RetentionPeriodHours: integer().required,
-  EnhancedMonitoring: list(structure({ ShardLevelMetrics: list(text()).required })).required,
+  StreamCreationTimestamp: timestamp().required,
+  EnhancedMonitoring: list(structure({ ShardLevelMetrics: list(text()) })).required,
   EncryptionType: text(),
+  KeyId: text(),
 }
-const descriptionShape = structure(descriptionMembers)
+export const streamSummaryShape = structure({ ...nameMembers, ...stateMembers, StreamCreationTimestamp: timestamp() })
+const descriptionShape = structure({ ...nameMembers, ...stateMembers, ...settingMembers })
 
 type Shown = Pick<Services, 'account' | 'admin' | 'clock' | 'documents' | 'region'>
 
-export function summarize(topic: Topic, services: Shown): (typeof streamSummaryShape)['value'] {
+export function summarize(topic: Topic, services: Shown): ValueOf<typeof streamSummaryShape> & { readonly StreamCreationTimestamp: number } {
   return {
     StreamName: topic.name,
     StreamARN: streamArnOf(topic.name, services),
@@ -36,10 +32,9 @@ export function summarize(topic: Topic, services: Shown): (typeof streamSummaryS
   }
 }
 
-export function describe(topic: Topic, services: Shown): (typeof descriptionShape)['value'] {
+export function describe(topic: Topic, services: Shown): ValueOf<typeof descriptionShape> {
   return {
     ...summarize(topic, services),
-    StreamCreationTimestamp: topic.createdAtMs,
     RetentionPeriodHours: retentionHours(topic, services),
     EnhancedMonitoring: [{ ShardLevelMetrics: factsOf(topic, services).monitoring }],
     EncryptionType: 'NONE',

@@ -8,6 +8,7 @@ import { thinned } from '../wire/thinning.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError } from './errors.ts'
 import type { Context, Services } from './context.ts'
 import { parseHashKey } from './hash-keys.ts'
+import { trimHorizonMs } from './retention.ts'
 import { sequenceNumbers } from './sequence-numbers.ts'
 import { type ShardNode, shardIdOf, shardMapOf } from './shard-map.ts'
 import { findStreamByName } from './streams.ts'
@@ -255,8 +256,7 @@ class PageBuilder {
     this.#bytesMax = bytesMax
     this.#numberOf = sequenceNumbers(shard)
     this.#nowMs = context.clock.now()
-    const retentionMs = Number(context.admin.config(topic, 'retention.ms'))
-    this.#oldestMs = retentionMs < 0 ? -Infinity : this.#nowMs - retentionMs
+    this.#oldestMs = trimHorizonMs(topic, this.#nowMs, context)
   }
 
   get isFull(): boolean {

@@ -2,6 +2,7 @@
 // shard is not listed and cannot be read. What a selection answers has no hole: a shard counts as open since ever where what was before it has expired.
 import { Refusal, type Topic } from '../ports.ts'
 import type { Services } from './context.ts'
+import { trimHorizonMs } from './retention.ts'
 import { type ShardMap, type ShardNode, shardMapOf } from './shard-map.ts'
 
 export interface ShardSpan {
@@ -18,7 +19,7 @@ export type ShardSelection =
   | { readonly type: 'AT_TRIM_HORIZON' | 'FROM_TRIM_HORIZON' | 'AT_LATEST' }
   | { readonly type: 'AT_TIMESTAMP' | 'FROM_TIMESTAMP'; readonly atMs: number }
 
-type Parts = Pick<Services, 'admin' | 'clock'>
+type Parts = Pick<Services, 'admin' | 'clock' | 'documents'>
 
 const emptiedForMs = 1_000
 
@@ -62,12 +63,6 @@ export function isSelected({ shard, openedAtMs, closedAtMs }: ShardSpan, selecti
     case 'AT_TIMESTAMP': return openedAtMs <= selection.atMs && closedAtMs >= selection.atMs
     case 'FROM_TIMESTAMP': return closedAtMs >= selection.atMs
   }
-}
-
-/** What arrived before then is past retention. */
-export function trimHorizonMs(topic: Topic, nowMs: number, { admin }: Pick<Parts, 'admin'>): number {
-  const retentionMs = Number(admin.config(topic, 'retention.ms'))
-  return retentionMs < 0 ? -Infinity : nowMs - retentionMs
 }
 
 const undivided = new WeakMap<ShardMap, readonly ShardSpan[]>()

@@ -8,8 +8,6 @@ import { shardIdOf } from './shard-map.ts'
 
 export { streamArn, streamArnOf } from './arns.ts'
 
-const hourMs = 3_600_000
-
 // ------------------------------------------------------------------------------------------------------- members
 
 export const streamName = text().pattern(namePattern).minLength(1).maxLength(128)
@@ -34,6 +32,11 @@ export interface StreamSelector {
 export function oneStream(input: StreamSelector): Violation | undefined {
   if (input.StreamName !== undefined || input.StreamARN !== undefined) return undefined
   return { type: 'InvalidArgumentException', message: 'Either StreamName or StreamARN must be provided.' }
+}
+
+/** For operations that know streams by their ARN alone. */
+export function oneArn(input: StreamSelector): Violation | undefined {
+  return input.StreamARN === undefined ? { type: 'InvalidArgumentException', message: 'StreamARN must be provided.' } : undefined
 }
 
 // --------------------------------------------------------------------------------------------------- name and ARN
@@ -76,12 +79,6 @@ export async function findStreamByName(name: string, context: Pick<Services, 'ad
 export function judgeCreation(topic: Topic, askedMs: number | undefined, place: Place): null | AwsError {
   if (askedMs === undefined || Math.floor(askedMs / 1_000) === Math.floor(topic.createdAtMs / 1_000)) return null
   return notFound(`${texts.streamNotFound(topic.name, place).slice(0, -1)} with creation timestamp ${Math.floor(askedMs / 1_000)}.`)
-}
-
-/** Retention in whole hours as Kinesis counts it; what Kafka keeps for ever shows as the longest there is. */
-export function retentionHours(topic: Topic, { admin }: Pick<Services, 'admin'>): number {
-  const ms = Number(admin.config(topic, 'retention.ms'))
-  return ms < 0 ? 8_760 : Math.max(1, Math.floor(ms / hourMs))
 }
 
 /** What a request gets that a shard has no room for. */

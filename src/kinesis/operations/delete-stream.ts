@@ -6,11 +6,11 @@ import { consumersOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts, toAwsError } from '../errors.ts'
 import { activeStream, changeActive, transition } from '../lifecycle.ts'
-import { namedStream, oneStream, streamArnOf, streamMembers } from '../streams.ts'
+import { namedStream, oneStream, streamArn, streamArnOf, streamId, streamName } from '../streams.ts'
 
 export const DeleteStream = operation({
   name: 'DeleteStream',
-  input: { ...streamMembers, EnforceConsumerDeletion: flag() },
+  input: { StreamName: streamName, EnforceConsumerDeletion: flag(), StreamARN: streamArn, StreamId: streamId },
   check: oneStream,
 })
 

@@ -4,7 +4,7 @@ import { openShardCount } from '../account.ts'
 import { warmThroughputOf, warmThroughputShape } from '../capacity.ts'
 import { consumersOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
-import { describe, descriptionMembers } from '../descriptions.ts'
+import { describe, nameMembers, settingMembers, stateMembers } from '../descriptions.ts'
 import { AwsError } from '../errors.ts'
 import { streamStatus } from '../lifecycle.ts'
 import { factsOf } from '../stream-facts.ts'
@@ -15,7 +15,10 @@ export const DescribeStreamSummary = operation({
   input: streamMembers,
   output: {
     StreamDescriptionSummary: structure({
-      ...descriptionMembers,
+      ...nameMembers,
+      StreamId: text(),
+      ...stateMembers,
+      ...settingMembers,
       OpenShardCount: integer().required,
       ConsumerCount: integer(),
       WarmThroughput: warmThroughputShape,

@@ -1,7 +1,7 @@
 // DescribeStream. The stream with a page of its shards that have not expired: at most 100, whatever Limit says, and none while it is being made.
 import { type InputOf, type OutputOf, flag, integer, list, operation, structure } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
-import { describe, descriptionMembers } from '../descriptions.ts'
+import { describe, nameMembers, settingMembers, stateMembers } from '../descriptions.ts'
 import { AwsError, notFound, texts } from '../errors.ts'
 import { streamStatus } from '../lifecycle.ts'
 import { shardsLeft } from '../shard-history.ts'
@@ -15,7 +15,13 @@ export const DescribeStream = operation({
   name: 'DescribeStream',
   input: { Limit: integer().min(1).max(10_000), ExclusiveStartShardId: shardId, ...streamMembers },
   output: {
-    StreamDescription: structure({ ...descriptionMembers, Shards: list(shardShape).required, HasMoreShards: flag().required }).required,
+    StreamDescription: structure({
+      ...nameMembers,
+      ...stateMembers,
+      Shards: list(shardShape).required,
+      HasMoreShards: flag().required,
+      ...settingMembers,
+    }).required,
   },
   check: oneStream,
 })

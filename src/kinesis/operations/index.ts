@@ -1,8 +1,11 @@
 // Every operation that is served. Routing, the coverage table and the tests of exact texts iterate this array.
 import { addTagsToStream } from './add-tags-to-stream.ts'
 import { createStream } from './create-stream.ts'
+import { decreaseStreamRetentionPeriod } from './decrease-stream-retention-period.ts'
 import { deleteStream } from './delete-stream.ts'
 import { deregisterStreamConsumer } from './deregister-stream-consumer.ts'
+import { describeAccountSettings } from './describe-account-settings.ts'
+import { describeLimits } from './describe-limits.ts'
 import { describeStream } from './describe-stream.ts'
 import { describeStreamConsumer } from './describe-stream-consumer.ts'
 import { describeStreamSummary } from './describe-stream-summary.ts'
@@ -10,6 +13,7 @@ import { disableEnhancedMonitoring } from './disable-enhanced-monitoring.ts'
 import { enableEnhancedMonitoring } from './enable-enhanced-monitoring.ts'
 import { getRecords } from './get-records.ts'
 import { getShardIterator } from './get-shard-iterator.ts'
+import { increaseStreamRetentionPeriod } from './increase-stream-retention-period.ts'
 import { listShards } from './list-shards.ts'
 import { listStreamConsumers } from './list-stream-consumers.ts'
 import { listStreams } from './list-streams.ts'
@@ -20,13 +24,19 @@ import { putRecords } from './put-records.ts'
 import { registerStreamConsumer } from './register-stream-consumer.ts'
 import { removeTagsFromStream } from './remove-tags-from-stream.ts'
 import { splitShard } from './split-shard.ts'
+import { updateAccountSettings } from './update-account-settings.ts'
+import { updateMaxRecordSize } from './update-max-record-size.ts'
 import { updateShardCount } from './update-shard-count.ts'
+import { updateStreamRecordDistributionStrategy } from './update-stream-record-distribution-strategy.ts'
 
 export const operations = [
   addTagsToStream,
   createStream,
+  decreaseStreamRetentionPeriod,
   deleteStream,
   deregisterStreamConsumer,
+  describeAccountSettings,
+  describeLimits,
   describeStream,
   describeStreamConsumer,
   describeStreamSummary,
@@ -34,6 +44,7 @@ export const operations = [
   enableEnhancedMonitoring,
   getRecords,
   getShardIterator,
+  increaseStreamRetentionPeriod,
   listShards,
   listStreamConsumers,
   listStreams,
@@ -44,5 +55,8 @@ export const operations = [
   registerStreamConsumer,
   removeTagsFromStream,
   splitShard,
+  updateAccountSettings,
+  updateMaxRecordSize,
   updateShardCount,
+  updateStreamRecordDistributionStrategy,
 ]
