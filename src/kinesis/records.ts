@@ -7,8 +7,8 @@ import { blob, structure, text, timestamp } from '../wire/operation.ts'
 import { thinned } from '../wire/thinning.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError } from './errors.ts'
 import type { Context, Services } from './context.ts'
-import { parseHashKey } from './hash-keys.ts'
 import { trimHorizonMs } from './retention.ts'
+import { routeOf } from './routing.ts'
 import { sequenceNumbers } from './sequence-numbers.ts'
 import { type ShardNode, shardIdOf, shardMapOf } from './shard-map.ts'
 import { findStreamByName } from './streams.ts'
@@ -29,32 +29,24 @@ const readsMax = 16
 
 export interface RecordToPut {
   readonly data: Buffer
-  readonly partitionKey: string
+  /** Undefined only where the stream needs none. */
+  readonly partitionKey: string | undefined
   /** The partition key's UTF-8 bytes. */
-  readonly key: Buffer
+  readonly key: Buffer | null
   readonly explicitHashKey: string | undefined
   /** What limits count: bytes of data and partition key. */
   readonly size: number
 }
 
 /** A record from an entry of PutRecords, or from a PutRecord, which has the same members. */
-export function recordToPut(entry: { Data: Buffer; PartitionKey: string; ExplicitHashKey?: string | undefined }): RecordToPut {
-  const key = Buffer.from(entry.PartitionKey)
-  return { data: entry.Data, partitionKey: entry.PartitionKey, key, explicitHashKey: entry.ExplicitHashKey, size: entry.Data.length + key.length }
+export function recordToPut(entry: { Data: Buffer; PartitionKey?: string | undefined; ExplicitHashKey?: string | undefined }): RecordToPut {
+  const key = entry.PartitionKey === undefined ? null : Buffer.from(entry.PartitionKey)
+  return { data: entry.Data, partitionKey: entry.PartitionKey, key, explicitHashKey: entry.ExplicitHashKey, size: entry.Data.length + (key?.length ?? 0) }
 }
 
 export interface PutDone {
   readonly shardId: string
   readonly sequenceNumber: string
-}
-
-/** The open shard that the record belongs to, or why its ExplicitHashKey names none. */
-export function shardFor(record: RecordToPut, topic: Topic): ShardNode | AwsError {
-  const map = shardMapOf(topic)
-  if (record.explicitHashKey === undefined) return map.shardOfPartitionKey(record.partitionKey)
-  const hashKey = parseHashKey(record.explicitHashKey)
-  if (hashKey !== undefined) return map.shardOfHashKey(hashKey)
-  return invalidArgument(`Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was ${record.explicitHashKey}`)
 }
 
 /** What the topic's schemas say of a record: nothing (null), that it is refused, or that it goes to the dead-letter topic. */
@@ -104,7 +96,8 @@ async function rerouted(deadlineMs: number, before: Topic, refusing: ShardNode, 
     const topic = await findStreamByName(before.name, context)
     if (topic === undefined || topic.id !== before.id) return records.map(() => notFound(texts.streamNotFound(before.name, context)))
     const map = shardMapOf(topic)
-    const shards = records.map(({ record }) => shardFor(record, topic) as ShardNode)
+    const route = routeOf(topic, context)
+    const shards = records.map(({ record }) => route(record) as ShardNode)
     if (!refusing.takesRecords || map.shards[refusing.index]!.seal !== undefined) {
       if (shards.every(shard => shard.takesRecords)) return appendToEach(deadlineMs, topic, shards, records, context)
     }

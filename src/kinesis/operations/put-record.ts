@@ -1,15 +1,16 @@
-// PutRecord. Hashes the partition key (or takes the explicit hash key) to a shard and appends one record, durably. Sequence numbers of a shard only ever grow, and those
-// of its children come after them, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
+// PutRecord. Finds the record's shard by its key, or takes the next where the stream spreads records evenly, and appends it, durably. Sequence numbers of a shard only
+// ever grow, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
 import type { Topic } from '../../ports.ts'
 import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
-import { type RecordToPut, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
+import { type RecordToPut, appendToShard, judgeRecords, recordToPut } from '../records.ts'
+import { judgeKeys, routeOf } from '../routing.ts'
 import { isOfShard, parseSequenceNumber } from '../sequence-numbers.ts'
 import { shardMapOf } from '../shard-map.ts'
-import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamMembers } from '../streams.ts'
+import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamArn, streamId, streamName } from '../streams.ts'
 
 export const dataBytesMax = 10_485_760
 export const partitionKey = text().minLength(1).maxLength(256)
@@ -17,12 +18,13 @@ export const partitionKey = text().minLength(1).maxLength(256)
 export const PutRecord = operation({
   name: 'PutRecord',
   input: {
-    // The model leaves PartitionKey out for streams that distribute by themselves; ours never do.
-    PartitionKey: partitionKey.required,
+    StreamName: streamName,
+    Data: blob().maxLength(dataBytesMax).required.sensitive,
+    PartitionKey: partitionKey,
     ExplicitHashKey: hashKey,
     SequenceNumberForOrdering: sequenceNumber,
-    Data: blob().maxLength(dataBytesMax).required.sensitive,
-    ...streamMembers,
+    StreamARN: streamArn,
+    StreamId: streamId,
     DryRun: dryRun,
   },
   output: { ShardId: text().required, SequenceNumber: text().required },
@@ -35,13 +37,13 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   const topic = await servedStream(input, context)
   if (topic instanceof AwsError) return topic
   const record = recordToPut(input)
-  const tooLarge = judgeSize(record, recordBytesMaxOf(topic, context), 'data')
-  if (tooLarge !== null) return tooLarge
-  const shard = shardFor(record, topic)
+  const wrong = judgeKeys([input], topic, context, () => 'partitionKey') ?? judgeSize(record, recordBytesMaxOf(topic, context), 'data')
+  if (wrong !== null) return wrong
+  const shard = routeOf(topic, context)(record)
   if (shard instanceof AwsError) return shard
   if (input.SequenceNumberForOrdering !== undefined) {
-    const wrong = await judgeOrdering(input.SequenceNumberForOrdering, topic, context)
-    if (wrong !== null) return wrong
+    const disordered = await judgeOrdering(input.SequenceNumberForOrdering, topic, context)
+    if (disordered !== null) return disordered
   }
   const [fault = null] = await judgeRecords(topic, [record], context)
   if (fault instanceof AwsError) return fault

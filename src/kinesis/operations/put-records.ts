@@ -4,7 +4,8 @@ import { type InputOf, type OutputOf, blob, integer, list, operation, structure,
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
-import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut, shardFor } from '../records.ts'
+import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut } from '../records.ts'
+import { judgeKeys, routeOf } from '../routing.ts'
 import type { ShardNode } from '../shard-map.ts'
 import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
@@ -15,9 +16,9 @@ export const PutRecords = operation({
   name: 'PutRecords',
   input: {
     Records: list(structure({
-      PartitionKey: partitionKey.required,
-      ExplicitHashKey: hashKey,
       Data: blob().maxLength(dataBytesMax).required.sensitive,
+      ExplicitHashKey: hashKey,
+      PartitionKey: partitionKey,
     })).minLength(1).maxLength(500).required,
     ...streamMembers,
     DryRun: dryRun,
@@ -36,14 +37,17 @@ type Answer = PutDone | AwsError
 async function handle(input: InputOf<typeof PutRecords>, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
   const topic = await servedStream(input, context)
   if (topic instanceof AwsError) return topic
+  const keyless = judgeKeys(input.Records, topic, context, at => `records.${at + 1}.member.partitionKey`)
+  if (keyless !== null) return keyless
   const records = input.Records.map(recordToPut)
+  const route = routeOf(topic, context)
   const bytesMax = recordBytesMaxOf(topic, context)
   const indexesOfShard = new Map<ShardNode, number[]>()
   let bytes = 0
   for (const [at, record] of records.entries()) {
     const wrong = record.size > bytesMax ? judgeSize(record, bytesMax, `records.${at + 1}.member.data`) : null
     if (wrong !== null) return wrong
-    const shard = shardFor(record, topic)
+    const shard = route(record)
     if (shard instanceof AwsError) return shard
     bytes += record.size
     const indexes = indexesOfShard.get(shard)
