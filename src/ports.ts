@@ -49,9 +49,10 @@ export class Refusal {
 
 /** A named key that records are encrypted under, or would have to be, cannot be used. */
 export class KeyRefusal extends Refusal {
+  declare readonly code: 'key-not-found' | 'key-disabled' | 'key-pending-deletion'
   readonly keyId: string
 
-  constructor(code: 'key-not-found' | 'key-disabled' | 'key-pending-deletion', keyId: string) {
+  constructor(code: KeyRefusal['code'], keyId: string) {
     super(code, { 'key-not-found': `there is no key ${keyId}`, 'key-disabled': `key ${keyId} is disabled`, 'key-pending-deletion': `key ${keyId} is pending deletion` }[code])
     this.keyId = keyId
   }

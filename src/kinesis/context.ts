@@ -1,6 +1,7 @@
 // What an operation may use, and how one is served: its definition, the AWS action it is, the access it needs, its handler. An operation that
 // does not declare its access does not compile.
 import type { ActionAccess, Admin, Caller, Documents, Logs, Validation } from '../ports.ts'
+import type { KmsKeys } from '../security/kms-keys.ts'
 import type { Operation, InputOf, Members, OutputOf } from '../wire/operation.ts'
 import type { Clock } from '../world/world.ts'
 import type { Codec } from './codecs.ts'
@@ -19,6 +20,7 @@ export interface Services extends Place {
   readonly access: ActionAccess
   /** What only Kinesis knows of streams (`stream-facts.ts`), consumers, channels, the account. */
   readonly documents: Documents
+  readonly kms: KmsKeys
   readonly validation: Validation
   readonly clock: Clock
   readonly tokens: Tokens

@@ -2,6 +2,7 @@
 import type { Topic } from '../ports.ts'
 import { type ValueOf, integer, list, structure, text, timestamp } from '../wire/operation.ts'
 import type { Services } from './context.ts'
+import { describeEncryption } from './encryption.ts'
 import { streamStatus } from './lifecycle.ts'
 import { retentionHours } from './retention.ts'
 import { factsOf } from './stream-facts.ts'
@@ -37,6 +38,6 @@ export function describe(topic: Topic, services: Shown): ValueOf<typeof descript
     ...summarize(topic, services),
     RetentionPeriodHours: retentionHours(topic, services),
     EnhancedMonitoring: [{ ShardLevelMetrics: factsOf(topic, services).monitoring }],
-    EncryptionType: 'NONE',
+    ...describeEncryption(topic, services),
   }
 }

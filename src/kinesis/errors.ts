@@ -1,5 +1,6 @@
 // Errors as Kinesis words them. An AwsError is a value that operations return; `toAwsError` turns each refusal of the ports into one, exhaustively.
-import type { Refusal, RefusalCode } from '../ports.ts'
+import { KeyRefusal, type Refusal, type RefusalCode } from '../ports.ts'
+import { keyArnOf } from '../security/kms-keys.ts'
 
 export type AwsErrorType =
   | 'AccessDeniedException' | 'DryRunOperationException' | 'ExpiredIteratorException' | 'ExpiredNextTokenException' | 'InternalFailure'
@@ -89,16 +90,32 @@ export const texts = {
     `NewStartingHashKey ${cut} used in SplitShard() on shard ${shardId} in stream ${stream} under account ${account} ` +
     `is not both greater than one plus the shard's StartingHashKey ${start} and less than the shard's EndingHashKey ${end}.`,
   scaling: (what: string, open: number, target: number): string => `${what}. Current open shard count: ${open} Target shard count: ${target}`,
+  kmsDenied: (who: string, key: string, because: string): string => `User: ${who} is not authorized to perform: kms:DescribeKey on resource: ${key} ${because}`,
   invalidIterator: 'Invalid ShardIterator.',
   futureTimestamp: (askedMs: number, nowMs: number): string =>
     'The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. ' +
     `timestampInMillis: ${askedMs}, currentTimestampInMillis: ${nowMs}`,
 }
 
-/** A refusal of the ports in Kinesis's words. Refusals that no Kinesis request can meet are bugs and so internal failures. */
-export function toAwsError(refusal: Refusal): AwsError {
+/** A refusal of the ports in Kinesis's words; `place` is for those about keys, which AWS names by their ARNs. Those that no Kinesis request can meet are bugs and so internal failures. */
+export function toAwsError(refusal: Refusal, place?: Place): AwsError {
+  if (refusal instanceof KeyRefusal && place !== undefined) return kmsError(refusal.code, refusal.keyId, place)
   const type = awsTypes[refusal.code]
   return type === 'InternalFailure' ? new AwsError(type) : new AwsError(type, refusal.message)
+}
+
+/** A key that cannot be used, in KMS's words, which Kinesis passes on. */
+export function kmsError(code: KeyRefusal['code'], keyId: string, place: Place): AwsError {
+  const arn = keyArnOf(keyId, place)
+  switch (code) {
+    case 'key-not-found': return new AwsError('KMSNotFoundException', `Key '${arn}' does not exist`)
+    case 'key-disabled': return new AwsError('KMSDisabledException', `${arn} is disabled.`)
+    case 'key-pending-deletion': return new AwsError('KMSInvalidStateException', `${arn} is pending deletion.`)
+  }
+}
+
+export function isOfKms({ type }: AwsError): boolean {
+  return type.startsWith('KMS')
 }
 
 const awsTypes = {

@@ -3,6 +3,7 @@
 import { hash, webcrypto } from 'node:crypto'
 import type { AccessKey, AccessKeys, ActionAccess, Admin, Documents, Logs, Validation } from '../ports.ts'
 import type { Audit } from '../security/audit.ts'
+import { KmsKeys } from '../security/kms-keys.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
 import { SerializationFault } from '../wire/misfit.ts'
@@ -110,6 +111,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   const services: Services = {
     logs: options.logs, admin: options.admin, access: options.access, documents: options.documents, validation: options.validation, clock, region, account, limits, throughput,
     rates: new CallRates({ clock, limits, place: { region, account } }),
+    kms: new KmsKeys({ documents: options.documents, clock, random, region, account }),
     tokens: new Tokens(random, options.tokenSecret),
     pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
     registrations: new Gate({ runningMax: 1, waitingMax: registrationsWaitingMax }),

@@ -1,10 +1,11 @@
 // Records between the two worlds: drafts of a put become batches of the shard's partition, batches become records of a GetRecords page. The partition key
 // is the record's key, an ExplicitHashKey travels as a header. A key that a Kafka producer left out shows as no PartitionKey, as for records that AWS
 // distributed itself; one that is not UTF-8 shows with replacement characters. Headers and tombstones do not show.
-import { type AppendOptions, type DeadLetter, type Ends, type RecordFault, Refusal, type Topic } from '../ports.ts'
+import { type AppendOptions, type DeadLetter, type Ends, KeyRefusal, type RecordFault, Refusal, type Topic } from '../ports.ts'
 import { type Batch, type RecordDraft, batchHeaderBytes, buildBatch } from '../wire/batch.ts'
 import { blob, structure, text, timestamp } from '../wire/operation.ts'
 import { thinned } from '../wire/thinning.ts'
+import { keyIdOf } from './encryption.ts'
 import { AwsError, invalidArgument, notFound, texts, toAwsError } from './errors.ts'
 import type { Context, Services } from './context.ts'
 import { trimHorizonMs } from './retention.ts'
@@ -47,6 +48,8 @@ export function recordToPut(entry: { Data: Buffer; PartitionKey?: string | undef
 export interface PutDone {
   readonly shardId: string
   readonly sequenceNumber: string
+  /** 'KMS' where the record is stored under its stream's key. */
+  readonly encryptionType: 'KMS' | undefined
 }
 
 /** What the topic's schemas say of a record: nothing (null), that it is refused, or that it goes to the dead-letter topic. */
@@ -123,14 +126,16 @@ async function appendPart(topic: Topic, shard: ShardNode, records: readonly Admi
   const timestampMs = context.clock.now()
   const whole = buildBatch(records.map(({ record }) => draftOf(record)), { timestampMs })
   const batch = await withoutDeadLetters(topic, shard.index, whole, records, context)
-  if (batch instanceof Refusal) return records.map(() => toAwsError(batch))
-  const how: AppendOptions = { acks: 'all', timeoutMs: appendTimeoutMs, ...batch !== whole && { gaps: 'offsets' } }
+  if (batch instanceof Refusal) return records.map(() => toAwsError(batch, context))
+  const keyId = keyIdOf(topic)
+  const how: AppendOptions = { acks: 'all', timeoutMs: appendTimeoutMs, ...batch !== whole && { gaps: 'offsets' }, ...keyId !== undefined && { keyId } }
   const appended = await context.logs.append({ topic: topic.name, partition: shard.index }, batch, how)
-  if (appended instanceof Refusal) return records.map(() => (appended.code === 'sealed-partition' ? closed : toAwsError(appended)))
+  if (appended instanceof Refusal) return records.map(() => (appended.code === 'sealed-partition' ? closed : toAwsError(appended, context)))
   const arrivalMs = appended.logAppendTimeMs >= 0 ? appended.logAppendTimeMs : timestampMs
   const numberOf = sequenceNumbers(shard)
   const shardId = shardIdOf(shard.index)
-  return records.map((_, at) => ({ shardId, sequenceNumber: numberOf(appended.baseOffset + at, arrivalMs) }))
+  const encryptionType = keyId === undefined ? undefined : 'KMS'
+  return records.map((_, at) => ({ shardId, sequenceNumber: numberOf(appended.baseOffset + at, arrivalMs), encryptionType }))
 }
 
 /** The batch itself where every record fits; otherwise those that do not are put into the dead-letter topic, and what is left is given. */
@@ -178,6 +183,7 @@ export const recordShape = structure({
   ApproximateArrivalTimestamp: timestamp(),
   Data: blob().required.sensitive,
   PartitionKey: text(),
+  EncryptionType: text(),
 })
 
 export interface ReadRecord {
@@ -186,6 +192,8 @@ export interface ReadRecord {
   /** A view of what was read. */
   readonly Data: Buffer
   readonly PartitionKey: string | undefined
+  /** 'KMS' of one that is stored under a key, whatever its stream says by now. */
+  readonly EncryptionType: 'KMS' | undefined
 }
 
 export interface Page {
@@ -224,7 +232,9 @@ export async function readPage(topic: Topic, shard: ShardNode, start: PageStart,
     const slice = await context.logs.read(at, offset, { bytesMax, atLeastOne: true, committedOnly: true })
     // Retention may have taken the position away between the two calls.
     if (slice instanceof Refusal && slice.code === 'offset-out-of-range') break
-    if (slice instanceof Refusal) return toAwsError(slice)
+    // What lies before records that cannot be had is given first.
+    if (slice instanceof KeyRefusal && !page.isEmpty) break
+    if (slice instanceof Refusal) return toAwsError(slice, context)
     if (slice.batches.length === 0) break
     for (const batch of slice.batches) offset = page.add(batch, offset)
   }
@@ -252,6 +262,10 @@ class PageBuilder {
     this.#oldestMs = trimHorizonMs(topic, this.#nowMs, context)
   }
 
+  get isEmpty(): boolean {
+    return this.#records.length === 0
+  }
+
   get isFull(): boolean {
     return this.#isCut || this.#records.length >= this.#limit
   }
@@ -275,6 +289,7 @@ class PageBuilder {
         ApproximateArrivalTimestamp: Math.max(record.timestampMs, 0),
         Data: record.value,
         PartitionKey: record.key?.toString(),
+        EncryptionType: batch.keyId === undefined ? undefined : 'KMS',
       })
     }
     return Math.max(offset, batch.nextOffset)

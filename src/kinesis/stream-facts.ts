@@ -22,6 +22,8 @@ const factsSchema = z.object({
   modeChangesMs: z.array(z.number()).default([]),
   /** When UpdateShardCount changed the number of shards lately (milliseconds since the epoch): AWS allows so many changes a day. */
   scalingsMs: z.array(z.number()).default([]),
+  /** The KMS key that the stream was given: as the request named it, and its id. */
+  encryption: z.object({ keyName: z.string(), keyId: z.string() }).optional(),
   /** What arrived before then had left the stream when its retention became longer, and stays away. Milliseconds since the epoch. */
   expiredBeforeMs: z.number().optional(),
 })

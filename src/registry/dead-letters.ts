@@ -5,7 +5,7 @@
 // sequence numbers, by which the log knows them. That holds as long as for the producer's own batches (the last five, and producer.id.expiration.ms), and where
 // the batch is judged as it was the first time; were it judged otherwise, its letters are put again rather than any lost.
 import { createHash } from 'node:crypto'
-import { type Admin, type DeadLetter, type LetterOrigin, type LetterPosition, type Logs, type PartitionRef, Refusal, type Topic } from '../ports.ts'
+import { type Admin, type DeadLetter, KeyRefusal, keyIdConfig, type LetterOrigin, type LetterPosition, type Logs, type PartitionRef, Refusal, type Topic } from '../ports.ts'
 import { type Batch, buildBatch, type RecordDraft, type RecordView } from '../wire/batch.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { letterRecord, readLetter } from './dead-letter-record.ts'
@@ -37,7 +37,7 @@ export class DeadLetters {
   /** Where each letter lies, durably. A refusal names the dead-letter topic; some letters may lie there all the same. */
   async put(topic: Topic, origin: LetterOrigin, letters: readonly DeadLetter[]): Promise<readonly LetterPosition[] | Refusal> {
     const name = deadLetterTopicOf(topic)
-    const refuse = ({ code, message }: Refusal): Refusal => new Refusal(code, `dead-letter topic '${name}': ${message}`)
+    const refuse = (refusal: Refusal): Refusal => (refusal instanceof KeyRefusal ? refusal : new Refusal(refusal.code, `dead-letter topic '${name}': ${refusal.message}`))
     if (name === topic.name) return refuse(new Refusal('invalid-config', 'a topic cannot hold its own dead letters'))
     const target = await this.#topic(name, topic)
     if (target instanceof Refusal) return refuse(target)
@@ -48,7 +48,7 @@ export class DeadLetters {
     const producer = origin.producer === undefined ? undefined : { id: letterProducerId(topic, origin), baseSequence: origin.producer.baseSequence }
     const positions: LetterPosition[] = []
     for (const { batch, drafts } of batches(records, { timeMs, bytesMax, producer, codec: origin.codec })) {
-      const baseOffset = await this.#append(at, batch, drafts, timeMs)
+      const baseOffset = await this.#append(at, batch, drafts, { timeMs, keyId: topic.configs.get(keyIdConfig) || undefined })
       if (baseOffset instanceof Refusal) return refuse(baseOffset)
       for (let index = 0; index < drafts.length; index++) positions.push({ ...at, offset: baseOffset + index })
     }
@@ -74,9 +74,10 @@ export class DeadLetters {
     return made
   }
 
-  async #append(at: PartitionRef, batch: Batch, drafts: readonly RecordDraft[], timeMs: number): Promise<number | Refusal> {
+  /** What was to be encrypted under a key is so as a letter, too. */
+  async #append(at: PartitionRef, batch: Batch, drafts: readonly RecordDraft[], { timeMs, keyId }: { timeMs: number; keyId: string | undefined }): Promise<number | Refusal> {
     const { logs } = this.#options
-    const how = { acks: 'all', timeoutMs: appendTimeoutMs } as const
+    const how = { acks: 'all', timeoutMs: appendTimeoutMs, ...keyId !== undefined && { keyId } } as const
     const appended = await logs.append(at, batch, { ...how, gaps: 'sequences' })
     if (appended instanceof Refusal) return appended
     if (appended.duplicate !== true || await this.#isSame(at, appended.baseOffset, drafts)) return appended.baseOffset

@@ -24,6 +24,8 @@ import { putRecords } from './put-records.ts'
 import { registerStreamConsumer } from './register-stream-consumer.ts'
 import { removeTagsFromStream } from './remove-tags-from-stream.ts'
 import { splitShard } from './split-shard.ts'
+import { startStreamEncryption } from './start-stream-encryption.ts'
+import { stopStreamEncryption } from './stop-stream-encryption.ts'
 import { updateAccountSettings } from './update-account-settings.ts'
 import { updateMaxRecordSize } from './update-max-record-size.ts'
 import { updateShardCount } from './update-shard-count.ts'
@@ -55,6 +57,8 @@ export const operations = [
   registerStreamConsumer,
   removeTagsFromStream,
   splitShard,
+  startStreamEncryption,
+  stopStreamEncryption,
   updateAccountSettings,
   updateMaxRecordSize,
   updateShardCount,

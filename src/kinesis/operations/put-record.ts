@@ -27,7 +27,7 @@ export const PutRecord = operation({
     StreamId: streamId,
     DryRun: dryRun,
   },
-  output: { ShardId: text().required, SequenceNumber: text().required },
+  output: { ShardId: text().required, SequenceNumber: text().required, EncryptionType: text() },
   check: oneStream,
 })
 
@@ -50,7 +50,7 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   if (input.DryRun === true) return wouldHaveSucceeded()
   if (!context.throughput.shard(topic.id, shard.index).admitRecord(record.size, 'PutRecord')) return rateExceeded(topic, shard.index, context)
   const [answer] = await appendToShard(topic, shard, [{ record, fault }], context)
-  return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber }
+  return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber, EncryptionType: answer!.encryptionType }
 }
 
 /** Data and partition key together must fit the stream's largest record, of `bytesMax`. */

@@ -2,7 +2,7 @@
 // request that is wrong as a whole appends nothing.
 import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
-import { AwsError, invalidArgument, wouldHaveSucceeded } from '../errors.ts'
+import { AwsError, invalidArgument, isOfKms, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
 import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut } from '../records.ts'
 import { judgeKeys, routeOf } from '../routing.ts'
@@ -26,6 +26,7 @@ export const PutRecords = operation({
   output: {
     FailedRecordCount: integer(),
     Records: list(structure({ SequenceNumber: text(), ShardId: text(), ErrorCode: text(), ErrorMessage: text() })).required,
+    EncryptionType: text(),
   },
   check: oneStream,
 })
@@ -78,7 +79,11 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
     const done = await appendToShard(topic, shard, toAppend, context)
     for (const [nth, at] of admitted.entries()) answers[at] = done[nth]!
   }))
-  return { FailedRecordCount: answers.filter(answer => answer instanceof AwsError).length, Records: answers.map(entryOf) }
+  const failed = answers.filter(answer => answer instanceof AwsError)
+  const done = answers.find((answer): answer is PutDone => !(answer instanceof AwsError))
+  // A key that cannot be used fails the request, not its records one by one.
+  const keyless = failed.length === answers.length ? failed.find(isOfKms) : undefined
+  return keyless ?? { FailedRecordCount: failed.length, Records: answers.map(entryOf), EncryptionType: done?.encryptionType }
 }
 
 function entryOf(answer: Answer): OutputOf<typeof PutRecords>['Records'][number] {
