@@ -194,6 +194,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
     transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey, loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   }))
+  opened.use(handler.services.kms.watch({ logger }))
   // Requests are signed, so that clients without a certificate are welcome here.
   const serverOnly = { ...secureContext(certificates.material), requestCert: false }
   const kinesis = await onEach('Kinesis', host, port('kinesis.port'), opened, where => startKinesis({ ...where, handler, logger, tls: serverOnly, plain: dev }))

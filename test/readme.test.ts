@@ -10,6 +10,7 @@ import { certsCommand } from '../src/cli/certs.ts'
 import { compareCommand } from '../src/cli/compare.ts'
 import { dlqCommand } from '../src/cli/dlq.ts'
 import { kinesisCommand } from '../src/cli/kinesis.ts'
+import { kmsCommand } from '../src/cli/kms.ts'
 import { tokenCommand } from '../src/cli/token.ts'
 import { topicsCommand } from '../src/cli/topics.ts'
 import { scenarios } from '../src/compare/scenarios/index.ts'
@@ -45,7 +46,7 @@ describe('README', () => {
   })
 
   it('shows only commands, and options of them, that exist', () => {
-    const commands = [aclsCommand(), accessKeysCommand(), brokerCommand(), certsCommand(), compareCommand(), dlqCommand(), kinesisCommand(), tokenCommand(), topicsCommand()]
+    const commands = [aclsCommand(), accessKeysCommand(), brokerCommand(), certsCommand(), compareCommand(), dlqCommand(), kinesisCommand(), kmsCommand(), tokenCommand(), topicsCommand()]
     const shown = [...readme.matchAll(/(?:npx sluice|`sluice|npm run compare --) ([^`#\n]+)/g)].map(one => (one[0].startsWith('npm') ? `compare ${one[1]}` : one[1]!))
     expect(shown.length).toBeGreaterThan(15)
     const unknown = shown.flatMap(line => {

@@ -17,6 +17,7 @@ const commands = {
   topics: { sentence: 'list, describe, create, change, move and delete topics', load: async () => (await import('./topics.ts')).topicsCommand() },
   broker: { sentence: 'look at, stop, start, add and remove brokers while clients run', load: async () => (await import('./broker.ts')).brokerCommand() },
   dlq: { sentence: 'list, show and redrive records that did not fit their topic', load: async () => (await import('./dlq.ts')).dlqCommand() },
+  kms: { sentence: 'make, look at, disable and delete the keys that streams are encrypted under', load: async () => (await import('./kms.ts')).kmsCommand() },
   kinesis: { sentence: 'look at and change the limits of the Kinesis API, and make trouble for its clients', load: async () => (await import('./kinesis.ts')).kinesisCommand() },
   token: { sentence: 'get a short-lived token that is bound to a certificate', load: async () => (await import('./token.ts')).tokenCommand() },
   compare: { sentence: 'run the same task through Kafka and Kinesis and show both side by side', load: async () => (await import('./compare.ts')).compareCommand() },

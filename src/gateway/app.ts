@@ -14,6 +14,7 @@ import { brokerRoutes } from './admin/brokers.ts'
 import { deadLetterRoutes } from './admin/dead-letters.ts'
 import { electionRoutes } from './admin/elections.ts'
 import { kinesisLimitsRoutes } from './admin/kinesis-limits.ts'
+import { kmsKeyRoutes } from './admin/kms-keys.ts'
 import { logDirectoryRoutes } from './admin/log-directories.ts'
 import { overviewRoutes } from './admin/overview.ts'
 import { quorumRoutes } from './admin/quorum.ts'
@@ -114,6 +115,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(bridgeRoutes(parts))
   app.use(aclRoutes({ ...parts, budget }))
   app.use(accessKeyRoutes({ ...parts, budget }))
+  app.use(kmsKeyRoutes({ ...parts, kms: parts.kinesis.handler.services.kms, budget }))
   app.use(adminTopicRoutes({ ...parts, budget }))
   app.use(replicaRoutes(parts))
   // Before the brokers' own, whose last route would take `log-dirs` for an action.

@@ -97,7 +97,10 @@ export const texts = {
     `timestampInMillis: ${askedMs}, currentTimestampInMillis: ${nowMs}`,
 }
 
-/** A refusal of the ports in Kinesis's words; `place` is for those about keys, which AWS names by their ARNs. Those that no Kinesis request can meet are bugs and so internal failures. */
+/**
+ * A refusal of the ports in Kinesis's words; `place` is for those about keys, which AWS names by their ARNs. Refusals that no Kinesis request can meet are bugs and
+ * so internal failures.
+ */
 export function toAwsError(refusal: Refusal, place?: Place): AwsError {
   if (refusal instanceof KeyRefusal && place !== undefined) return kmsError(refusal.code, refusal.keyId, place)
   const type = awsTypes[refusal.code]

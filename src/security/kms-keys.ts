@@ -85,16 +85,20 @@ export class KmsKeys {
     return document && this.#shown(document)
   }
 
-  /** The key that an id, an alias, or the ARN of either names. Kinesis's own is made where it is asked for first. */
-  async resolve(name: string): Promise<KmsKey | NoSuchKey | Refusal> {
+  /** The key that an id, an alias, or the ARN of either names. */
+  find(name: string): KmsKey | NoSuchKey {
     const local = this.#localName(name)
     if (typeof local !== 'string') return local
-    if (!local.startsWith('alias/')) return this.get(local) ?? { fault: 'not-found', message: `Key '${this.arnOf(local)}' does not exist` }
-    const found = this.#byAlias(local)
-    if (found !== undefined) return found
-    if (local !== kinesisAlias) return { fault: 'not-found', message: `Alias ${this.#arn(local)} is not found.` }
+    if (local.startsWith('alias/')) return this.#byAlias(local) ?? { fault: 'not-found', message: `Alias ${this.#arn(local)} is not found.` }
+    return this.get(local) ?? { fault: 'not-found', message: `Key '${this.arnOf(local)}' does not exist` }
+  }
+
+  /** The same, but that Kinesis's own key is made where it is asked for first. */
+  async resolve(name: string): Promise<KmsKey | NoSuchKey | Refusal> {
+    const found = this.find(name)
+    if (!('fault' in found) || this.#localName(name) !== kinesisAlias) return found
     const made = await this.create({ description: 'Protects the records of Kinesis streams that no other key was named for', alias: kinesisAlias, isManaged: true })
-    return made instanceof Refusal && made.code === 'duplicate-resource' ? this.#byAlias(local) ?? made : made
+    return made instanceof Refusal && made.code === 'duplicate-resource' ? this.find(name) : made
   }
 
   /** The id or alias in what may be an ARN. */
@@ -188,8 +192,8 @@ export class KmsKeys {
 
   /** It is there again, disabled. */
   cancelDeletion(id: string): Promise<KmsKey | Refusal> {
-    return this.#change(id, ({ deletionAtMs: _, ...key }) => (
-      key.state === 'PendingDeletion' ? { ...key, state: 'Disabled' } : new Refusal('invalid-request', `key ${id} is not pending deletion`)
+    return this.#change(id, key => (
+      key.state === 'PendingDeletion' ? { ...key, state: 'Disabled', deletionAtMs: undefined } : new Refusal('invalid-request', `key ${id} is not pending deletion`)
     ))
   }
 

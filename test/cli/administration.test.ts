@@ -7,13 +7,14 @@ import type { Command } from 'commander'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { accessKeysCommand } from '../../src/cli/access-keys.ts'
 import { aclsCommand } from '../../src/cli/acls.ts'
+import { kmsCommand } from '../../src/cli/kms.ts'
 import { tokenCommand } from '../../src/cli/token.ts'
 import { topicsCommand } from '../../src/cli/topics.ts'
 import { startSluice, type RunningSluice } from '../support/sluice.ts'
 
 const run = promisify(execFile)
 const program = join(import.meta.dirname, '../../src/cli/sluice.ts')
-const commands: Readonly<Record<string, () => Command>> = { acls: aclsCommand, 'access-keys': accessKeysCommand, topics: topicsCommand, token: tokenCommand }
+const commands: Readonly<Record<string, () => Command>> = { acls: aclsCommand, 'access-keys': accessKeysCommand, kms: kmsCommand, topics: topicsCommand, token: tokenCommand }
 
 let sluice: RunningSluice
 
@@ -112,6 +113,24 @@ describe('sluice access-keys', () => {
     expect(listed.stdout).not.toContain(secret)
     expect((await cli('access-keys', 'delete', id!)).stdout).toBe(`${id} is deleted\n`)
     expect(await cli('access-keys', 'delete', id!)).toMatchObject({ code: 1 })
+  })
+})
+
+describe('sluice kms', () => {
+  it('makes, lists, disables, names and deletes keys', async () => {
+    expect((await cli('kms', 'list')).stdout).toBe('no keys; alias/aws/kinesis is made when it is first used\n')
+    const made = await cli('kms', 'create', '--alias', 'alias/orders', '--description', 'of the orders')
+    const [, id] = /^id +([0-9a-f-]{36})\narn +arn:aws:kms:us-east-1:000000000000:key\/\1\nstate +Enabled\ncreated +20.+\naliases +alias\/orders\ndescription of the orders\n$/.exec(made.stdout)!
+    expect((await cli('kms', 'list')).stdout).toMatch(new RegExp(`^ID +STATE +ALIASES +TOPICS +DESCRIPTION\n${id} +Enabled +alias/orders +of the orders\n$`))
+    expect((await cli('kms', 'disable', 'alias/orders')).stdout).toContain('Disabled')
+    expect((await cli('kms', 'enable', id!)).stdout).toContain('Enabled')
+    expect(await json('kms', 'alias', id!, 'alias/more')).toMatchObject({ aliases: ['alias/more', 'alias/orders'] })
+    expect(await json('kms', 'alias', id!, 'alias/orders', '--remove')).toMatchObject({ aliases: ['alias/more'] })
+    expect((await cli('kms', 'schedule-deletion', 'alias/more', '--days', '7')).stdout).toMatch(/\nstate +PendingDeletion, gone for good at 20/)
+    expect(await json('kms', 'cancel-deletion', id!)).toMatchObject({ state: 'Disabled' })
+    expect(await cli('kms', 'describe', 'alias/none')).toMatchObject({
+      code: 1, stderr: 'GET /admin/kms-keys/alias%2Fnone: Alias arn:aws:kms:us-east-1:000000000000:alias/none is not found.\n',
+    })
   })
 })
 

@@ -38,6 +38,10 @@ export const adminFamily: Family = {
   schemas: {
     AclBinding: object({ ...binding, patternType: words('literal', 'prefixed') }),
     AccessKey: object({ id: text, principal: text, createdAt: time }, { secret: text }),
+    KmsKey: object({
+      id: text, arn: text, description: text, state: words('Enabled', 'Disabled', 'PendingDeletion'), createdAt: time, deletionAt: nullable(time), isManaged: boolean,
+      aliases: list(text), topics: list(text),
+    }),
     AdminTopic: object({
       name: text, id: text, internal: boolean, underReplicated: integer, offline: integer,
       partitions: list(object({ partition: integer, leader: integer, leaderEpoch: integer, ...replicaLists, isUnderReplicated: boolean, ...shardView })),
@@ -90,6 +94,26 @@ export const adminFamily: Family = {
       post: { summary: 'Makes an access key', description: alter, body: json(object({ principal: text })), answers: { 201: { description: 'The key with its secret, this once.', content: json(ref('AccessKey')) } } },
     },
     '/admin/access-keys/{id}': { delete: { summary: 'Deletes an access key', description: alter, answers: ok('Gone.') } },
+    '/admin/kms-keys': {
+      get: { summary: 'Keys that records are encrypted under', description: describe, answers: ok('Keys, without their bytes.', json(object({ kmsKeys: list(ref('KmsKey')) }))) },
+      post: {
+        summary: 'Makes a key', description: alter, body: json(object({}, { description: text, alias: text })), answers: { 201: { description: 'The key.', content: json(ref('KmsKey')) } },
+      },
+    },
+    '/admin/kms-keys/{key}': {
+      get: { summary: 'A key', description: `${describe} It is named by its id, an alias, or the ARN of either.`, answers: ok('The key.', json(ref('KmsKey'))) },
+      delete: {
+        summary: 'Schedules a key\'s deletion', description: `${alter} When the days are over, the key is gone for good, and all records under it.`,
+        query: { days: parameter('After how many days; 30 unless given.', { type: 'integer', minimum: 7, maximum: 30 }) }, answers: ok('The key as it is until then.', json(ref('KmsKey'))),
+      },
+    },
+    '/admin/kms-keys/{key}/enable': { post: { summary: 'Lets records under a key be written and read', description: alter, answers: ok('The key.', json(ref('KmsKey'))) } },
+    '/admin/kms-keys/{key}/disable': { post: { summary: 'Lets no records under a key be written or read', description: alter, answers: ok('The key.', json(ref('KmsKey'))) } },
+    '/admin/kms-keys/{key}/cancel-deletion': { post: { summary: 'Keeps a key that was to be deleted, disabled', description: alter, answers: ok('The key.', json(ref('KmsKey'))) } },
+    '/admin/kms-keys/{key}/aliases/{alias}': {
+      put: { summary: 'Gives a key an alias', description: alter, answers: ok('The key.', json(ref('KmsKey'))) },
+      delete: { summary: 'Takes an alias away from a key', description: alter, answers: ok('The key.', json(ref('KmsKey'))) },
+    },
     '/admin/topics': {
       get: {
         summary: 'Topics with their replicas', description: describe, query: { ...pages, internal },

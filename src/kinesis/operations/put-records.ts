@@ -82,8 +82,8 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
   const failed = answers.filter(answer => answer instanceof AwsError)
   const done = answers.find((answer): answer is PutDone => !(answer instanceof AwsError))
   // A key that cannot be used fails the request, not its records one by one.
-  const keyless = failed.length === answers.length ? failed.find(isOfKms) : undefined
-  return keyless ?? { FailedRecordCount: failed.length, Records: answers.map(entryOf), EncryptionType: done?.encryptionType }
+  const withoutKey = failed.length === answers.length ? failed.find(isOfKms) : undefined
+  return withoutKey ?? { FailedRecordCount: failed.length, Records: answers.map(entryOf), EncryptionType: done?.encryptionType }
 }
 
 function entryOf(answer: Answer): OutputOf<typeof PutRecords>['Records'][number] {
