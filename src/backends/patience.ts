@@ -49,6 +49,8 @@ export async function appendOnce(engine: Engine, at: PartitionRef, batch: Batch,
       if (end instanceof Refusal) return Promise.resolve(end)
       if (end.leaderEpoch === one.leaderEpoch && end.endOffset >= one.endOffset) return acknowledged(replica, one, timeoutMs)
     }
+    // As long as its end is not known, another leader may find an attempt in it.
+    if (attempts.length > 0 && replica.owesEnd) return Promise.resolve(new Refusal('leader-not-available', `it is not known yet where ${at.topic}-${at.partition} ends`))
     // A log writes offset and epoch into the bytes that it is given.
     return replica.append(copied(batch), { ...how, timeoutMs })
   }
@@ -56,7 +58,7 @@ export async function appendOnce(engine: Engine, at: PartitionRef, batch: Batch,
     const leftMs = leftOf(Math.min(how.timeoutMs, patienceMs))
     if (attempts.length > 0 && leftMs === 0) return timedOut(at, how)
     const answer = await patiently(engine, () => atLeader(engine, at, attempt), leftMs)
-    if (!(answer instanceof OutcomeUnknown)) return attempts.length > 0 && answer instanceof Refusal && passing.has(answer.code) ? timedOut(at, how) : answer
+    if (!(answer instanceof OutcomeUnknown)) return attempts.length > 0 && answer instanceof Refusal ? openAnswer(answer, at, how) : answer
     if (how.acks !== 'all') return answer
     attempts.push(answer)
   }
@@ -66,6 +68,12 @@ export async function appendOnce(engine: Engine, at: PartitionRef, batch: Batch,
 async function acknowledged(replica: Replica, { appended, endOffset }: OutcomeUnknown, timeoutMs: number): Promise<Appended | Refusal> {
   const answer = await replica.leadership!.acknowledged(appended, endOffset, timeoutMs)
   return answer instanceof OutcomeUnknown ? new Refusal('not-leader', answer.message) : answer
+}
+
+/** Why a batch is not appended again, of which it is not known what became of earlier attempts; only a closed partition can tell that they came to nothing. */
+function openAnswer(answer: Refusal, at: PartitionRef, how: AppendOptions): Refusal {
+  if (passing.has(answer.code)) return timedOut(at, how)
+  return answer.code === 'not-enough-replicas' ? new Refusal('not-enough-replicas-after-append', answer.message) : answer
 }
 
 function timedOut({ topic, partition }: PartitionRef, { timeoutMs }: AppendOptions): Refusal {

@@ -497,6 +497,8 @@ export class Replica {
     if ((await this.open()) !== null) return false
     if (!this.#follows(fetched.leaderEpoch) || this.#log === undefined) return true
     const log = this.#log
+    // It was not open when the leader was asked, and so was not compared with what the leader has: its end is told first.
+    if (this.#followedEpoch !== fetched.leaderEpoch && fetched.offset !== log.endOffset) return false
     this.#agreed(fetched.leaderEpoch)
     // The log may have been opened again since, and end elsewhere.
     if (fetched.batches.length > 0 && fetched.offset === log.endOffset) {

@@ -285,6 +285,29 @@ describe('what the simulation has found', () => {
     })
   })
 
+  it('a follower whose full disk keeps it from cutting its log off is not taken for one that has', async () => {
+    await play({}, async scene => {
+      await scene.acknowledged(1, 'm1', 'm2')
+      await scene.whole()
+      scene.silence(1)
+      expect(await scene.append(1, 'only on 1', { acks: 'leader' })).not.toBeInstanceOf(Refusal)
+      await scene.pause(50)
+      await scene.engine.stop(1)
+      await scene.leads(2)
+      scene.cluster.network.heal()
+      const { present } = scene.cluster.machines.get(1)!.disk
+      present.limitBytes = present.usedBytes
+      await scene.engine.start(1)
+      for (let seconds = 0; seconds < 30; seconds++) {
+        await scene.pause(1_000)
+        expect(scene.partition.inSyncReplicas).not.toContain(1)
+      }
+      present.limitBytes = Infinity
+      await scene.whole()
+      for (const id of [1, 2, 3]) expect(await scene.held(id)).toEqual(['m1', 'm2'])
+    })
+  })
+
   it('a broker whose disk fails while it starts is not up, and comes up once it has another', async () => {
     await play({}, async scene => {
       await scene.acknowledged(1, 'm1', 'm2')

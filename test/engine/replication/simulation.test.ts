@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import { Replica } from '../../../src/engine/replication/replica.ts'
 import { Refusal } from '../../../src/ports.ts'
 import type { FaultKind } from '../../sim/cluster/nemesis.ts'
-import { cutsToHighWatermark, earlierLivesCount, oneIsNotWaitedFor, writtenCountsAsDurable } from '../../sim/cluster/sabotage.ts'
+import { cutsToHighWatermark, earlierLivesCount, endsTooEarly, oneIsNotWaitedFor, writtenCountsAsDurable } from '../../sim/cluster/sabotage.ts'
 import { simulate, type SimulationOptions } from '../../sim/cluster/simulation.ts'
 
 const seeds = Number(process.env['TEST_SEEDS'] ?? 20)
@@ -17,6 +17,14 @@ describe('a cluster that faults befall', () => {
     for (let seed = firstSeed; seed < firstSeed + seeds; seed++) {
       const { violations } = await simulate({ seed, faultMs })
       expect(violations, `SEED=${seed}; replay with: SEED=${seed} TEST_SEEDS=1 npx vitest run test/engine/replication/simulation.test.ts`).toEqual([])
+    }
+  }, timeoutMs)
+
+  it('keeps every key of a stream in order while its shards are split and merged', async () => {
+    for (let seed = firstSeed; seed < firstSeed + seeds / 2; seed++) {
+      const { violations, faults } = await simulate({ seed, faultMs: 30_000, everyMs: 1_500, kinds: ['reshard', 'reshard', 'reshard', 'cut', 'fail'] })
+      expect(violations, `SEED=${seed}`).toEqual([])
+      expect(faults.reshard).toBeGreaterThan(0)
     }
   }, timeoutMs)
 
@@ -67,6 +75,18 @@ describe('a broken rule is noticed', () => {
 
   it('leaders elected from outside the in-sync set', async () => {
     expect(await noticed({ topicConfigs: new Map([['unclean.leader.election.enable', 'true']]) }, ['fail', 'isolate'])).toMatch(/^I5 .*elected from outside/)
+  }, timeoutMs)
+
+  it('shards that take records before their parents have come to an end', async () => {
+    const { append } = Replica.prototype
+    vi.spyOn(Replica.prototype, 'append').mockImplementation(function (this: Replica, batch, how) {
+      return this.leadership?.append(batch, how) ?? append.call(this, batch, how)
+    })
+    expect(await noticed({ everyMs: 1_500 }, ['reshard', 'reshard', 'cut', 'fail'])).toMatch(/^I15 .*took records before/)
+  }, timeoutMs)
+
+  it('closed partitions that end too early', async () => {
+    expect(await noticed({ sabotage: endsTooEarly, everyMs: 1_500 }, ['reshard', 'fail'])).toMatch(/^I15 .*was committed/)
   }, timeoutMs)
 
   it('leaders that serve what is above the high watermark', async () => {

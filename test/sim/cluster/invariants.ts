@@ -1,6 +1,8 @@
 // The rules that hold after every event (reliability.md §1.5), each in a form that is cheap to look at. I1 one leader per epoch; I2 offsets that only grow; I3 what is
-// acknowledged is durable on enough replicas; I5 in-sync sets and epochs; I6 nothing below a high watermark is cut off; I7 nothing above it is served.
+// acknowledged is durable on enough replicas; I5 in-sync sets and epochs; I6 nothing below a high watermark is cut off; I7 nothing above it is served; I15 nothing is
+// behind the end of a closed partition, which does not move, and nothing in its children before that is known.
 import type { Broker } from '../../../src/engine/broker.ts'
+import { openAncestor } from '../../../src/engine/catalog/lineage.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
 import type { Log } from '../../../src/engine/log/log.ts'
 import type { Leadership } from '../../../src/engine/replication/leadership.ts'
@@ -69,6 +71,8 @@ export class Invariants {
     if (this.#engine !== undefined) this.check(this.#engine)
     const committed = this.#committed.get(key) ?? 0
     if (endOffset > committed) this.#options.violation(`I3 ${topic}-${partition}: acks=all was answered up to ${endOffset}; the high watermark is ${committed}`)
+    const end = this.#partitions.get(key)?.seal?.endOffset ?? -1
+    if (end >= 0 && endOffset > end) this.#options.violation(`I15 ${topic}-${partition}: acks=all was answered up to ${endOffset}; it is closed at ${end}`)
     const ends = [...this.#durable.get(key)?.values() ?? []]
     const count = ends.filter(end => end >= endOffset).length
     const needed = Math.min(this.#options.minInSync(), this.#partitions.get(key)!.replicas.length)
@@ -132,11 +136,22 @@ export class Invariants {
     if (inSync?.includes(broker.id) === true && broker.isRunning && endOffset < (this.#committed.get(key) ?? 0) && !mayLose(topic)) {
       violation(`I3 ${where()} is in sync (${inSync.join()}) and ends at ${endOffset}; up to ${this.#committed.get(key)} was committed`)
     }
+    const end = this.#partitions.get(key)?.seal?.endOffset ?? -1
+    if (end >= 0 && highWatermark > end) violation(`I15 ${where()}: the high watermark is ${highWatermark}; it is closed at ${end}`)
+    if (leadership !== undefined && endOffset > seen.endOffset) {
+      const ancestor = this.#openAncestor(replica)
+      if (ancestor !== undefined) violation(`I15 ${where()} took records before it was known where partition ${ancestor} ends`)
+    }
     if (leadership !== undefined && leadership.highWatermark > (this.#committed.get(key) ?? 0)) this.#committed.set(key, leadership.highWatermark)
     if (endOffset < seen.endOffset) note(`${where()} is cut from ${seen.endOffset} to ${endOffset}`)
     Object.assign(seen, { log, leadership, highWatermark, startOffset, endOffset, durableOffset: durableEndOffset })
     const durable = this.#durable.get(key) ?? new Map<number, number>()
     this.#durable.set(key, durable.set(broker.id, durableEndOffset))
+  }
+
+  #openAncestor({ topicId, index }: Replica): number | undefined {
+    const topic = this.#engine?.image.topicById(topicId)
+    return topic === undefined ? undefined : openAncestor(topic, index)
   }
 
   #checkCatalog({ image }: Engine): void {
@@ -157,6 +172,9 @@ export class Invariants {
         if (leaderEpoch < before.leaderEpoch || partitionEpoch < before.partitionEpoch) violation(`I2 ${name}: epochs went back from ${before.leaderEpoch}/${before.partitionEpoch} to ${leaderEpoch}/${partitionEpoch}`)
         if (JSON.stringify(partition) !== JSON.stringify(before) && partitionEpoch === before.partitionEpoch) violation(`I5 ${name} changed within partition epoch ${partitionEpoch}`)
         if (leader !== before.leader && leaderEpoch === before.leaderEpoch) violation(`I5 ${name}: the leader changed from ${before.leader} to ${leader} within epoch ${leaderEpoch}`)
+        const [end, endBefore] = [partition.seal?.endOffset ?? -1, before.seal?.endOffset ?? -1]
+        if (endBefore >= 0 && end !== endBefore && !mayLose(topic.name)) violation(`I15 ${name}: its end moved from ${endBefore} to ${end}`)
+        if (endBefore < 0 && end >= 0 && end < (this.#committed.get(key) ?? 0) && !mayLose(topic.name)) violation(`I15 ${name} is closed at ${end}; up to ${this.#committed.get(key)} was committed`)
         // A reassignment ends with the change that lets its last replica in; a leader that wants to go is followed at once by whom it lets in.
         const isHandedOver = image.broker(before.leader)?.state === 'stopping'
         const isClean = isHandedOver || leader < 0 || before.inSyncReplicas.includes(leader) || (isMoving(before) && !isMoving(partition))

@@ -7,6 +7,7 @@ import type { SimCluster } from './cluster.ts'
 
 export const faultKinds = [
   'fail', 'stop', 'pause', 'cut', 'isolate', 'weather', 'power', 'kill', 'close', 'wipe', 'io-error', 'full', 'rot', 'clock', 'elect', 'reassign', 'add', 'topic', 'config',
+  'reshard',
 ] as const
 export type FaultKind = (typeof faultKinds)[number]
 
@@ -20,6 +21,8 @@ export interface NemesisOptions {
   /** The mean time between two faults. */
   readonly everyMs: number
   readonly brokersMax: number
+  /** Splits and merges shards; false where there are enough of them. */
+  readonly reshard: (random: Prng) => boolean
 }
 
 /** The named key that topics are told to encrypt under, and not to, while the cluster runs. */
@@ -104,6 +107,7 @@ export class Nemesis {
       case 'add': return this.#add(engine)
       case 'topic': return this.#topic()
       case 'config': return this.#config()
+      case 'reshard': return this.#options.reshard(random)
     }
   }
 

@@ -1,7 +1,7 @@
 // Rules of replication, each broken on purpose on the way between brokers, to see that the simulation notices.
 import type { BrokerPeer, FetchedPartition, FetchPosition, Links, ProgressMark } from '../../../src/engine/links.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
-import type { PartitionId } from '../../../src/engine/catalog/commands.ts'
+import type { CatalogCommand, PartitionId } from '../../../src/engine/catalog/commands.ts'
 import type { Sabotage } from './cluster.ts'
 
 type OfEngine = () => Engine | undefined
@@ -42,6 +42,21 @@ export const earlierLivesCount: Sabotage = (links, engine) => {
     return epoch === first || durableOffset < 0 ? durableOffset : Math.max(durableOffset, leaderEnd(engine, at))
   })
 }
+
+/** Leaders leave the last record out when they say where a closed partition ends. */
+export const endsTooEarly: Sabotage = links => ({
+  broker: (from, to) => links.broker(from, to),
+  controller: from => {
+    const peer = links.controller(from)
+    return {
+      ...peer,
+      submit: command => {
+        const said: CatalogCommand = command
+        return peer.submit(said.type === 'seal-partition' ? { ...said, endOffset: Math.max(0, said.endOffset - 1) } as typeof command : command)
+      },
+    }
+  },
+})
 
 function claiming(links: Links, claim: (from: number, at: PartitionId, durableOffset: number) => number): Links {
   return {

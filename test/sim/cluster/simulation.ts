@@ -16,6 +16,7 @@ import { Invariants } from './invariants.ts'
 import { type FaultKind, faultKinds, namedKeyId, Nemesis } from './nemesis.ts'
 import { IdempotentProducer, runPlainProducer, runWideProducer } from './producers.ts'
 import { keyOf, type Stage } from './stage.ts'
+import { SimStream } from './stream.ts'
 
 export interface SimulationOptions {
   readonly seed: number
@@ -57,6 +58,8 @@ export interface SimulationResult {
 }
 
 const topicNames = { once: 'once', least: 'least', wide: 'wide', loose: 'loose' } as const
+const streamName = 'stream'
+const shardsSalt = 1_000_003
 const offsetsTopicId = '00000000-0000-4000-8000-00000000000a'
 const recoveryMsMax = 10 * 60_000
 /** Whoever still sends has given up by then. */
@@ -81,6 +84,7 @@ class Run {
   readonly #stage: Stage & { isSending: boolean; isReading: boolean }
   readonly #kinds: readonly FaultKind[]
   readonly #nemesis: Nemesis
+  #stream: SimStream | undefined
   #value = 0
   #clients = 0
   #busyMs = 0
@@ -90,7 +94,9 @@ class Run {
     this.#options = options
     const random = this.#random = new Prng(options.seed)
     const brokers = options.isBeyondBudget === true ? random.pick([3, 5]) : random.pick([3, 3, 4, 5])
-    const kinds = faultKinds.filter(() => random.chance(0.4))
+    const kinds = faultKinds.filter(kind => kind !== 'reshard' && random.chance(0.4))
+    // Drawn apart from everything else, so that seeds of before there were shards are what they were.
+    if (new Prng(options.seed + shardsSalt).chance(0.4)) kinds.push('reshard')
     this.#kinds = options.kinds ?? kinds
     const violation = (text: string): void => {
       this.#cluster.trace.add(`VIOLATION ${text}`)
@@ -116,7 +122,8 @@ class Run {
     this.#audit = new Audit(violation, isLooseName)
     this.#recorder = new Recorder({ now: () => this.#cluster.time.monotonic() })
     this.#nemesis = new Nemesis({
-      cluster: this.#cluster, random: random.fork(), kinds: this.#kinds, violation, topics: ['once', 'least', 'wide', '__consumer_offsets'],
+      cluster: this.#cluster, random: random.fork(), kinds: this.#kinds, violation, topics: ['once', 'least', 'wide', '__consumer_offsets', ...this.#kinds.includes('reshard') ? [streamName] : []],
+      reshard: chance => this.#stream?.reshard(chance) ?? false,
       everyMs: options.everyMs ?? random.pick([1_500, 4_000, 8_000]), brokersMax: brokers + 1,
     })
     this.#stage = {
@@ -181,6 +188,11 @@ class Run {
       runPlainProducer(this.#stage, this.#client(), partitions.loose, 'none'), runWideProducer(this.#stage, this.#client(), partitions.wide),
     ]
     const reading = [keeper.run(), new SimConsumer(this.#stage, this.#client(), this.#durable(partitions)).run()]
+    if (this.#kinds.includes('reshard')) {
+      const stream = this.#stream = await this.#createStream()
+      sending.push(stream.write())
+      reading.push(stream.read())
+    }
     void this.#auditNowAndThen()
     const deleting = this.#deleteRecords(keeper, this.#durable(partitions))
     await this.#nemesis.run(time.monotonic() + faultMs)
@@ -200,6 +212,7 @@ class Run {
     for (const fault of await producer.repeat()) this.#stage.violation(`I8 ${fault}`)
     if (!(await this.#until(() => keeper.checkCommitted()))) this.#stage.violation('I13 nobody tells what group keeper has committed')
     await this.#readAll(this.#durable(partitions))
+    await this.#stream?.check()
     await this.#compareAll()
     this.#checkHistory()
   }
@@ -221,6 +234,13 @@ class Run {
       found[name] = Array.from({ length: count }, (_, partition) => ({ topic: name, partition }))
     }
     return found as Record<keyof typeof topicNames, PartitionRef[]>
+  }
+
+  async #createStream(): Promise<SimStream> {
+    const configs = new Map([['min.insync.replicas', '2'], ['retention.ms', '-1'], ['message.timestamp.after.max.ms', String(Number.MAX_SAFE_INTEGER)]])
+    const made = await this.#cluster.wide!.admin.createTopic({ name: streamName, partitions: 2, replicationFactor: 3, configs }, { validateOnly: false })
+    if (made instanceof Refusal) throw new Error(`topic ${streamName}: ${made.message}`)
+    return new SimStream(this.#stage, streamName, this.#client())
   }
 
   #durable({ once, least, wide }: Record<keyof typeof topicNames, PartitionRef[]>): PartitionRef[] {
@@ -295,9 +315,10 @@ class Run {
     if (engine === undefined) return 'the process is not up'
     for (const { spec, broker, fault } of engine.members) if (broker?.isRunning !== true) return `broker ${spec.id} does not run${fault === undefined ? '' : `: ${fault}`}`
     for (const topic of engine.image.topics) {
-      for (const { index, leader, replicas, inSyncReplicas, addingReplicas, removingReplicas } of topic.partitions) {
+      for (const { index, leader, replicas, inSyncReplicas, addingReplicas, removingReplicas, seal } of topic.partitions) {
         const name = `${topic.name}-${index}`
         if (leader < 0) return `${name} has no leader`
+        if (seal !== undefined && seal.endOffset < 0) return `${name} is closed, and its leader does not say where it ends`
         if (inSyncReplicas.length < replicas.length) return `${name} has replicas ${replicas.join()}, in sync are ${inSyncReplicas.join()}`
         if (addingReplicas.length + removingReplicas.length > 0) return `the reassignment of ${name} has not ended`
       }
