@@ -195,6 +195,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   }))
   opened.use(handler.services.kms.watch({ logger }))
+  metrics.watchKinesis(handler)
   // Requests are signed, so that clients without a certificate are welcome here.
   const serverOnly = { ...secureContext(certificates.material), requestCert: false }
   const kinesis = await onEach('Kinesis', host, port('kinesis.port'), opened, where => startKinesis({ ...where, handler, logger, tls: serverOnly, plain: dev }))

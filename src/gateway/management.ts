@@ -3,9 +3,12 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import express from 'express'
 import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+import type { KinesisMetrics } from '../kinesis/cloudwatch/kinesis-metrics.ts'
+import type { Limits } from '../kinesis/limits.ts'
 import type { Admin, Brokers } from '../ports.ts'
 import type { Logger } from '../world/world.ts'
 import { ClusterFigures, type Watched } from './cluster-figures.ts'
+import { showKinesis } from './kinesis-figures.ts'
 import { allowOnly, answerProblems, noSuchPath } from './problem.ts'
 import { readiness } from './readiness.ts'
 
@@ -18,6 +21,8 @@ export interface Observation {
   readonly durationMs: number
   readonly bytesIn: number
   readonly bytesOut: number
+  /** The error that it was answered with, where the facade's errors have names of a fixed set. */
+  readonly error?: string | undefined
 }
 
 /** Takes observations. Cheap, and never throws. */
@@ -33,6 +38,7 @@ export class Metrics implements Disposable {
   readonly #requests: Counter<'facade' | 'operation' | 'outcome'>
   readonly #durations: Histogram<'facade' | 'operation'>
   readonly #bytes: Counter<'facade' | 'direction'>
+  readonly #errors: Counter<'facade' | 'operation' | 'error'>
   #cluster: ClusterFigures | undefined
   readonly #eventLoopDelay = monitorEventLoopDelay({ resolution: 20 })
 
@@ -43,6 +49,9 @@ export class Metrics implements Disposable {
       name: 'sluice_request_seconds', help: 'Time from a request to its answer.', labelNames: ['facade', 'operation'], buckets, registers,
     })
     this.#bytes = new Counter({ name: 'sluice_bytes_total', help: 'Bytes of requests (in) and answers (out).', labelNames: ['facade', 'direction'], registers })
+    this.#errors = new Counter({
+      name: 'sluice_errors_total', help: 'Requests answered with an error, throttled ones too, by its name.', labelNames: ['facade', 'operation', 'error'], registers,
+    })
     this.#eventLoopDelay.enable()
     const delay = this.#eventLoopDelay
     new Gauge({
@@ -71,7 +80,7 @@ export class Metrics implements Disposable {
     new Gauge({ name: 'sluice_start_time_seconds', help: 'When the process started, since the epoch.', registers }).set(startedAt)
   }
 
-  readonly observe: Observe = ({ facade, operation, failed, durationMs, bytesIn, bytesOut }) => {
+  readonly observe: Observe = ({ facade, operation, failed, durationMs, bytesIn, bytesOut, error }) => {
     // A label per name that a peer can choose would grow without end.
     const key = `${facade} ${operation}`
     const label = this.#operations.has(key) || this.#operations.size < operationsMax ? operation : 'other'
@@ -80,6 +89,7 @@ export class Metrics implements Disposable {
     this.#durations.observe({ facade, operation: label }, durationMs / 1000)
     this.#bytes.inc({ facade, direction: 'in' }, bytesIn)
     this.#bytes.inc({ facade, direction: 'out' }, bytesOut)
+    if (error !== undefined) this.#errors.inc({ facade, operation: label, error })
   }
 
   /** Shows partitions and brokers from now on; they are asked for at each scrape. */
@@ -115,6 +125,11 @@ export class Metrics implements Disposable {
         }
       },
     })
+  }
+
+  /** What streams, shards and consumers of Kinesis are used for, and the troubles made for its clients. */
+  watchKinesis(kinesis: { readonly metrics: KinesisMetrics; readonly limits: Limits }): void {
+    showKinesis(this.#registry, kinesis)
   }
 
   /** What REST clients hold open. */

@@ -4,6 +4,7 @@ import type { ActionAccess, Admin, Caller, Documents, Logs, Validation } from '.
 import type { KmsKeys } from '../security/kms-keys.ts'
 import type { Operation, InputOf, Members, OutputOf } from '../wire/operation.ts'
 import type { Clock } from '../world/world.ts'
+import type { KinesisMetrics } from './cloudwatch/kinesis-metrics.ts'
 import type { Codec } from './codecs.ts'
 import type { AccessRule } from './access.ts'
 import type { Deletions } from './deletions.ts'
@@ -30,6 +31,8 @@ export interface Services extends Place {
   readonly rates: CallRates
   /** What each shard takes and gives. */
   readonly throughput: Throughput
+  /** What streams, shards and consumers are used for, as CloudWatch counts it. */
+  readonly metrics: KinesisMetrics
   /** Pages of up to ten MiB are made a few at a time. */
   readonly pages: Gate
   /** Consumers are registered one at a time, so that the limits on their number hold. */
@@ -47,6 +50,8 @@ export interface Context extends Services {
   readonly caller: Caller
   /** The form that the caller speaks. */
   readonly codec: Codec
+  /** When the request had arrived (monotonic milliseconds). */
+  readonly startedMs: number
 }
 
 export interface Served {

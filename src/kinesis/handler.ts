@@ -13,6 +13,7 @@ import type { Clock, Logger, Random } from '../world/world.ts'
 import { admitted } from './admission.ts'
 import { judgeAccess } from './access.ts'
 import type { ChaosSettings } from './chaos.ts'
+import { KinesisMetrics } from './cloudwatch/kinesis-metrics.ts'
 import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import type { Context, Served, Services } from './context.ts'
 import { Deletions } from './deletions.ts'
@@ -86,6 +87,7 @@ export interface KinesisHandler extends Disposable {
   handle(request: KinesisRequest): Promise<KinesisResponse>
   readonly throughput: Throughput
   readonly limits: Limits
+  readonly metrics: KinesisMetrics
   /** What streams are described with, for other views of them. */
   readonly services: Services
   /** Ends what happens by itself: deletions whose time has not come are left to the next start. */
@@ -107,9 +109,11 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   const { clock, random, region, account } = options
   const limits = new Limits(options.profile, options.chaos)
   const throughput = new Throughput({ clock, limits })
+  const metrics = new KinesisMetrics(clock)
   const verifier = new SigV4Verifier({ clock, accessKeys: options.accessKeys, region, service: 'kinesis' })
   const services: Services = {
     logs: options.logs, admin: options.admin, access: options.access, documents: options.documents, validation: options.validation, clock, region, account, limits, throughput,
+    metrics,
     rates: new CallRates({ clock, limits, place: { region, account } }),
     kms: new KmsKeys({ documents: options.documents, clock, random, region, account }),
     tokens: new Tokens(random, options.tokenSecret),
@@ -150,7 +154,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     if (operation === undefined) return codecError(headers, codec, new AwsError('UnknownOperationException'))
 
     const startedMs = clock.monotonic()
-    const answer = await perform(operation, { codec, decode }, request, await bodyHash)
+    const answer = await perform(operation, { codec, decode, startedMs }, request, await bodyHash)
     const response = answer instanceof AwsError
       ? codecError(headers, codec, answer)
       : respond(headers, 200, codec.contentType, answer === null ? '' : codec.encode(operation.operation.output!, answer as Record<string, unknown>))
@@ -183,10 +187,12 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     return new AwsError(key.type, key.message)
   }
 
-  async function perform(one: Served, { codec, decode }: { codec: Codec; decode: DecodeBody }, request: KinesisRequest, bodyHash: string): Promise<object | null | AwsError> {
+  async function perform(
+    one: Served, { codec, decode, startedMs }: { codec: Codec; decode: DecodeBody; startedMs: number }, request: KinesisRequest, bodyHash: string,
+  ): Promise<object | null | AwsError> {
     const key = authenticate(request, bodyHash)
     if (key instanceof AwsError) return key
-    const context: Context = { ...services, caller: { principal: key.principal, host: request.host }, codec }
+    const context: Context = { ...services, caller: { principal: key.principal, host: request.host }, codec, startedMs }
     let input: Record<string, unknown> = {}
     try {
       input = decode(one.operation.input)
@@ -200,7 +206,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     }
   }
 
-  return { handle, throughput, limits, services, [Symbol.dispose]: () => services.deletions[Symbol.dispose]() }
+  return { handle, throughput, limits, metrics, services, [Symbol.dispose]: () => services.deletions[Symbol.dispose]() }
 }
 
 const unknownService = 'Unable to determine service/operation name to be authorized'

@@ -1,9 +1,12 @@
 // Shard-level monitoring: which metrics of single shards a stream keeps (facts.monitoring), as EnableEnhancedMonitoring and DisableEnhancedMonitoring change it.
 import { type OutputOf, type Text, list, operation, text } from '../wire/operation.ts'
+import type { Topic } from '../ports.ts'
+import type { Measured } from './cloudwatch/kinesis-metrics.ts'
 import type { Context } from './context.ts'
 import { AwsError } from './errors.ts'
 import { activeStream, changeActive } from './lifecycle.ts'
 import { type ShardLevelMetric, shardLevelMetrics } from './shard-level-metrics.ts'
+import { factsOf } from './stream-facts.ts'
 import { type StreamSelector, oneStream, streamArn, streamArnOf, streamId, streamName } from './streams.ts'
 
 type Name = ShardLevelMetric | 'ALL'
@@ -39,4 +42,9 @@ export async function changeMonitoring(
     return monitored.length === monitoring.length ? undefined : { monitoring: monitored }
   })
   return failed ?? answer!
+}
+
+/** What is measured of an operation on the stream. */
+export function measured(topic: Topic, context: Context): Measured {
+  return { stream: topic.name, monitoring: factsOf(topic, context).monitoring, startedMs: context.startedMs }
 }

@@ -1,12 +1,14 @@
 // GetRecords. A page of a shard from an iterator on, and the iterator of the next page, always a new one; at the end of a closed shard, its children instead. The
 // iterator says which stream it is, so access is asked for that stream again at each use; a stream that was made again does not take the old one's iterators.
+import type { Topic } from '../../ports.ts'
 import { type InputOf, type OutputOf, flag, integer, list, long, operation, text } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
-import { readPage, recordShape } from '../records.ts'
+import { measured } from '../monitoring.ts'
+import { type Page, readPage, recordShape } from '../records.ts'
 import { shardLeft } from '../shard-history.ts'
-import { shardIdOf } from '../shard-map.ts'
+import { type ShardNode, shardIdOf } from '../shard-map.ts'
 import { childShardShape, childShardsOf } from '../shards.ts'
 import { rateExceeded, streamArn, streamArnOf, streamId } from '../streams.ts'
 import { type Issued, type ShardPosition, tokenLifetimeMs } from '../tokens.ts'
@@ -50,16 +52,23 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof G
   const shard = topic instanceof AwsError || topic.id !== topicId ? undefined : await shardLeft(topic, shardIndex, context)
   if (topic instanceof AwsError || shard === undefined) return notFound(texts.shardNotFound(shardIdOf(shardIndex), stream, context))
   if (input.DryRun === true) return wouldHaveSucceeded()
-  const meter = context.throughput.shard(topicId, shardIndex)
-  if (!meter.admitRead()) return rateExceeded(topic, shardIndex, context)
-  const page = await context.pages.run(() => readPage(topic, shard, { offset, limit: input.Limit ?? recordsMax }, context))
-  if (page === undefined) return rateExceeded(topic, shardIndex, context)
+  const page = await read(topic, shard, { offset, limit: input.Limit ?? recordsMax }, context)
+  context.metrics.got(measured(topic, context), shardIdOf(shardIndex), page)
   if (page instanceof AwsError) return page
-  meter.gave(page)
   const found = { Records: page.records, MillisBehindLatest: page.millisBehindLatest }
   if (page.isLast) return { ...found, ChildShards: childShardsOf(topic, shard) }
   const next = { ...opened.value, offset: page.nextOffset }
   return { ...found, NextShardIterator: context.tokens.issueIterator(next, context.caller.principal, context.clock.now()) }
+}
+
+/** A page, as far as the shard may be read from now. */
+async function read(topic: Topic, shard: ShardNode, from: { offset: number; limit: number }, context: Context): Promise<Page | AwsError> {
+  const meter = context.throughput.shard(topic.id, shard.index)
+  if (!meter.admitRead()) return rateExceeded(topic, shard.index, context)
+  const page = await context.pages.run(() => readPage(topic, shard, from, context))
+  if (page === undefined) return rateExceeded(topic, shard.index, context)
+  if (!(page instanceof AwsError)) meter.gave(page)
+  return page
 }
 
 function openIterator(input: Input, context: Context): Issued<ShardPosition> | AwsError {

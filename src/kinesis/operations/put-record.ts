@@ -3,13 +3,15 @@
 import type { Topic } from '../../ports.ts'
 import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'
+import type { PutTally } from '../cloudwatch/put-tally.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, toAwsError, validation, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
+import { measured } from '../monitoring.ts'
 import { type RecordToPut, appendToShard, judgeRecords, recordToPut } from '../records.ts'
 import { judgeKeys, routeOf } from '../routing.ts'
 import { isOfShard, parseSequenceNumber } from '../sequence-numbers.ts'
-import { shardMapOf } from '../shard-map.ts'
+import { shardIdOf, shardMapOf } from '../shard-map.ts'
 import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, sequenceNumber, streamArn, streamId, streamName } from '../streams.ts'
 
 export const dataBytesMax = 10_485_760
@@ -36,6 +38,15 @@ export const putRecord = serve(PutRecord, { action: 'kinesis:PutRecord', access:
 async function handle(input: InputOf<typeof PutRecord>, context: Context): Promise<OutputOf<typeof PutRecord> | AwsError> {
   const topic = await servedStream(input, context)
   if (topic instanceof AwsError) return topic
+  const tally = context.metrics.put('PutRecord', measured(topic, context), 1)
+  try {
+    return await put(input, topic, tally, context)
+  } finally {
+    if (input.DryRun !== true) tally.end()
+  }
+}
+
+async function put(input: InputOf<typeof PutRecord>, topic: Topic, tally: PutTally, context: Context): Promise<OutputOf<typeof PutRecord> | AwsError> {
   const record = recordToPut(input)
   const wrong = judgeKeys([input], topic, context, () => 'partitionKey') ?? judgeSize(record, recordBytesMaxOf(topic, context), 'data')
   if (wrong !== null) return wrong
@@ -48,8 +59,9 @@ async function handle(input: InputOf<typeof PutRecord>, context: Context): Promi
   const [fault = null] = await judgeRecords(topic, [record], context)
   if (fault instanceof AwsError) return fault
   if (input.DryRun === true) return wouldHaveSucceeded()
-  if (!context.throughput.shard(topic.id, shard.index).admitRecord(record.size, 'PutRecord')) return rateExceeded(topic, shard.index, context)
-  const [answer] = await appendToShard(topic, shard, [{ record, fault }], context)
+  const isAdmitted = context.throughput.shard(topic.id, shard.index).admitRecord(record.size, 'PutRecord')
+  const [answer] = isAdmitted ? await appendToShard(topic, shard, [{ record, fault }], context) : [rateExceeded(topic, shard.index, context)]
+  tally.shard(shardIdOf(shard.index), [record], [answer!])
   return answer instanceof AwsError ? answer : { ShardId: answer!.shardId, SequenceNumber: answer!.sequenceNumber, EncryptionType: answer!.encryptionType }
 }
 

@@ -1,12 +1,15 @@
 // PutRecords. Up to 500 records of at most 10 MiB in all, one append per shard. Records fail one by one (throughput, schema, a shard's failed append); a
 // request that is wrong as a whole appends nothing.
+import type { Topic } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, integer, list, operation, structure, text } from '../../wire/operation.ts'
+import type { PutTally } from '../cloudwatch/put-tally.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, isOfKms, wouldHaveSucceeded } from '../errors.ts'
 import { servedStream } from '../lifecycle.ts'
+import { measured } from '../monitoring.ts'
 import { type Admitted, type PutDone, appendToShard, judgeRecords, recordToPut } from '../records.ts'
 import { judgeKeys, routeOf } from '../routing.ts'
-import type { ShardNode } from '../shard-map.ts'
+import { type ShardNode, shardIdOf } from '../shard-map.ts'
 import { dryRun, hashKey, namedStream, oneStream, rateExceeded, recordBytesMaxOf, streamMembers } from '../streams.ts'
 import { dataBytesMax, judgeSize, partitionKey } from './put-record.ts'
 
@@ -38,6 +41,15 @@ type Answer = PutDone | AwsError
 async function handle(input: InputOf<typeof PutRecords>, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
   const topic = await servedStream(input, context)
   if (topic instanceof AwsError) return topic
+  const tally = context.metrics.put('PutRecords', measured(topic, context), input.Records.length)
+  try {
+    return await put(input, topic, tally, context)
+  } finally {
+    if (input.DryRun !== true) tally.end()
+  }
+}
+
+async function put(input: InputOf<typeof PutRecords>, topic: Topic, tally: PutTally, context: Context): Promise<OutputOf<typeof PutRecords> | AwsError> {
   const keyless = judgeKeys(input.Records, topic, context, at => `records.${at + 1}.member.partitionKey`)
   if (keyless !== null) return keyless
   const records = input.Records.map(recordToPut)
@@ -78,6 +90,7 @@ async function handle(input: InputOf<typeof PutRecords>, context: Context): Prom
     }
     const done = await appendToShard(topic, shard, toAppend, context)
     for (const [nth, at] of admitted.entries()) answers[at] = done[nth]!
+    tally.shard(shardIdOf(shard.index), indexes.map(at => records[at]!), indexes.map(at => answers[at]!))
   }))
   const failed = answers.filter(answer => answer instanceof AwsError)
   const done = answers.find((answer): answer is PutDone => !(answer instanceof AwsError))

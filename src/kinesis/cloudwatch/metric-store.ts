@@ -1,0 +1,79 @@
+// All metrics of one kind of origin by their identity, which is CloudWatch's: namespace, name and dimensions. At most so many; what nobody recorded or asked for
+// longest goes first.
+import { Lru } from '../../base/lru.ts'
+import { Series } from './series.ts'
+
+export interface Dimension {
+  readonly name: string
+  readonly value: string
+}
+
+export interface MetricId {
+  readonly namespace: string
+  readonly name: string
+  readonly dimensions: readonly Dimension[]
+}
+
+export interface Metric extends MetricId {
+  /** 'Count', 'Bytes', 'Milliseconds' … */
+  readonly unit: string
+  readonly series: Series
+}
+
+export class MetricStore {
+  readonly #byKey: Lru<string, Metric>
+  readonly #byName = new Map<string, Map<string, Metric>>()
+
+  constructor(metricsMax: number) {
+    this.#byKey = new Lru(metricsMax, (key, metric) => this.#forget(key, metric))
+  }
+
+  /** The metric of this identity and unit, made where there is none. */
+  metric(id: MetricId, unit: string): Metric {
+    const key = keyOf(id, unit)
+    const known = this.#byKey.get(key)
+    if (known !== undefined) return known
+    const metric: Metric = { ...id, unit, series: new Series() }
+    const name = nameOf(id)
+    const named = this.#byName.get(name)
+    if (named === undefined) this.#byName.set(name, new Map([[key, metric]]))
+    else named.set(key, metric)
+    this.#byKey.set(key, metric)
+    return metric
+  }
+
+  /** Those of exactly these dimensions, in one unit or each that was recorded. */
+  find(id: MetricId, unit: string | undefined): readonly Metric[] {
+    const wanted = dimensionsKey(id)
+    return this.named(id.namespace, id.name).filter(metric => dimensionsKey(metric) === wanted && (unit === undefined || metric.unit === unit))
+  }
+
+  named(namespace: string, name: string): readonly Metric[] {
+    return [...this.#byName.get(nameOf({ namespace, name }))?.values() ?? []]
+  }
+
+  all(): readonly Metric[] {
+    return [...this.#byName.values()].flatMap(named => [...named.values()])
+  }
+
+  #forget(key: string, metric: Metric): void {
+    const name = nameOf(metric)
+    const named = this.#byName.get(name)
+    named?.delete(key)
+    if (named?.size === 0) this.#byName.delete(name)
+  }
+}
+
+const separator = '\u0000'
+
+function nameOf({ namespace, name }: Pick<MetricId, 'namespace' | 'name'>): string {
+  return `${namespace}${separator}${name}`
+}
+
+function dimensionsKey({ dimensions }: Pick<MetricId, 'dimensions'>): string {
+  return dimensions.map(({ name, value }) => `${name}${separator}${value}`).toSorted().join(separator)
+}
+
+function keyOf(id: MetricId, unit: string): string {
+  return `${nameOf(id)}${separator}${unit}${separator}${dimensionsKey(id)}`
+}
