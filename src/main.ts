@@ -31,7 +31,8 @@ import type { AccessKey } from './ports.ts'
 import { DeadLetters } from './registry/dead-letters.ts'
 import { openRegistry } from './registry/registry.ts'
 import { SchemaValidation } from './registry/validation.ts'
-import { ensureAdminKey, withAccessKey } from './security/admin-key.ts'
+import { removeExpired, withAccessKey } from './security/access-keys.ts'
+import { ensureAdminKey } from './security/admin-key.ts'
 import { AuditLog } from './security/audit.ts'
 import { AuditFile } from './security/audit-file.ts'
 import { allowAll, Authorizer } from './security/authorizer.ts'
@@ -54,8 +55,8 @@ export interface Sluice {
   readonly kekFile?: string
   /** SHA-256 of the root certificate, as openssl prints it. */
   readonly caFingerprint: string
-  /** Signs for the Kinesis API as the administrator; with dev, as everybody. The secret is in admin.aws, not here. */
-  readonly accessKey: { readonly id: string }
+  /** Signs for the Kinesis API as the administrator; with dev, as everybody. The secret is in admin.aws, not here. Left out where the key of that file was deleted. */
+  readonly accessKey?: { readonly id: string }
   /** Resolves if the disk ever fails: nothing is acknowledged any more, and the process should end. */
   readonly failure: Promise<Error>
   /** Answers what is under way, syncs, and lets the directory go. */
@@ -94,7 +95,8 @@ export async function startSluice(config: Config, { onProgress = () => {} }: Sta
   const running = opened.move()
   return {
     dev: config.dev, host: config.host, ports: facades.ports, brokers: facades.brokers, dataDirectory, certificatesDirectory,
-    caFingerprint: certificates.fingerprint, accessKey: { id: rules.adminKey.id }, failure: engine.failure,
+    caFingerprint: certificates.fingerprint, failure: engine.failure,
+    ...(rules.adminKey === undefined ? {} : { accessKey: { id: rules.adminKey.id } }),
     ...(config['kek.passphrase.file'] === '' ? { kekFile: store.kekFile } : {}),
     close: () => running.disposeAsync(),
   }
@@ -136,8 +138,9 @@ async function openRules(config: Config, { world, logger, backend, dataDirectory
   const access = config.dev ? allowAll(audit) : new Authorizer({ store: backend.acls, audit, superUsers, allowEveryoneIfNoAcl: false })
   const adminKey = config.dev
     ? devAccessKey
-    : await ensureAdminKey(world, backend.accessKeys, { principal: { type: 'User', name: 'CN=admin' }, path: join(certificatesDirectory, 'admin.aws') })
+    : await ensureAdminKey(world, backend, { principal: { type: 'User', name: 'CN=admin' }, path: join(certificatesDirectory, 'admin.aws') })
   const accessKeys = config.dev ? withAccessKey(backend.accessKeys, devAccessKey) : backend.accessKeys
+  opened.use(removeExpired({ accessKeys: backend.accessKeys, clock, audit, logger }))
   const registry = await openRegistry({ logs: backend.logs, admin: backend.admin, clock, logger })
   const validation = new SchemaValidation(registry, new DeadLetters({ logs: backend.logs, admin: backend.admin, clock, logger }))
   const metrics = opened.use(new Metrics())

@@ -630,6 +630,8 @@ export interface AccessKey {
   readonly secret: string
   readonly principal: Principal
   readonly createdAtMs: number
+  /** Of a temporary key: the token that must come with each request, and until when. */
+  readonly session?: { readonly token: string; readonly expiresAtMs: number }
 }
 
 export interface AccessKeys {
@@ -644,7 +646,7 @@ export interface AccessKeys {
 // ----------------------------------------------------------------------------------------------------------- documents
 
 /** What a facade alone knows of: its own small facts about streams, consumers, keys. */
-export type DocumentKind = 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key' | 'kms-alias'
+export type DocumentKind = 'admin-key' | 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key' | 'kms-alias'
 
 /** The config that names the key a topic's new records are encrypted under, by its id; empty: none. */
 export const keyIdConfig = 'sluice.kms.key.id'

@@ -65,7 +65,9 @@ function secureLines({ host, ports, brokers, certificatesDirectory, accessKey }:
     `  echo 'k1:{"a":1}' | kcat -b ${kafka} ${tls} -P -t hello -K:`,
     `  kcat -b ${kafka} ${tls} -C -t hello -e`,
     `  new Kafka({ brokers: ${quoted(all)}, ssl: { ca: [read('${dir}/ca.pem')], cert: read('${dir}/admin.pem'), key: read('${dir}/admin.key') } })  # kafkajs`,
-    `  AWS_SHARED_CREDENTIALS_FILE=${dir}/admin.aws aws --region us-east-1 --ca-bundle ${dir}/ca.pem --endpoint-url https://${name}:${ports.kinesis} kinesis list-streams   # ${accessKey.id}`,
+    accessKey === undefined
+      ? `  # the access key in ${dir}/admin.aws was deleted; npx sluice access-keys create makes another one`
+      : `  AWS_SHARED_CREDENTIALS_FILE=${dir}/admin.aws aws --region us-east-1 --ca-bundle ${dir}/ca.pem --endpoint-url https://${name}:${ports.kinesis} kinesis list-streams   # ${accessKey.id}`,
     '  npm run compare',
   ]
 }

@@ -3,6 +3,7 @@
 import { Router, type Request, type Response } from 'express'
 import { bodyBytesMax } from '../kinesis/body.ts'
 import type { KinesisHandler } from '../kinesis/handler.ts'
+import { signedHeadersOf } from '../security/canonical-request.ts'
 import { hostOf } from '../security/principal.ts'
 import { holdAnswer, readBody, type BodyBudget } from './body.ts'
 
@@ -17,7 +18,7 @@ export function kinesisRoute({ handler, budget, answers }: { handler: KinesisHan
     const target = request.originalUrl
     const mark = target.indexOf('?')
     const [path, query] = mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
-    const answer = await handler.handle({ method: request.method, path, query, headers: request.headers, body, host: hostOf(request.socket.remoteAddress) })
+    const answer = await handler.handle({ method: request.method, path, query, headers: signedHeadersOf(request), body, host: hostOf(request.socket.remoteAddress) })
     holdAnswer(response, answer.body.length, answers)
     // writeHead, because Express would add a charset to AWS's content type.
     response.writeHead(answer.status, answer.headers).end(answer.body)

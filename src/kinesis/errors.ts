@@ -7,7 +7,7 @@ export type AwsErrorType =
   | 'InvalidArgumentException'
   | 'LimitExceededException' | 'ProvisionedThroughputExceededException' | 'ResourceInUseException' | 'ResourceNotFoundException' | 'SerializationException'
   | 'UnknownOperationException' | 'ValidationException' | 'MissingAuthenticationTokenException' | 'IncompleteSignatureException' | 'InvalidSignatureException'
-  | 'UnrecognizedClientException'
+  | 'UnrecognizedClientException' | 'ExpiredTokenException'
   | 'KMSAccessDeniedException' | 'KMSDisabledException' | 'KMSInvalidStateException' | 'KMSNotFoundException'
 
 /** What a request gets in place of its answer. */

@@ -96,6 +96,8 @@ export interface KinesisHandler extends Disposable {
 
 const targetPrefix = 'Kinesis_20131202'
 const deprecatedJsonType = 'application/json'
+/** As much of anybody's body is parsed before his signature is judged. */
+const unsignedBytesMax = 65_536
 const shardLimitDefault = 1_000
 const onDemandStreamLimitDefault = 50
 const pagesAtOnceMax = 8
@@ -147,6 +149,11 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     }
     // Begun before the body is parsed, so that the two run side by side.
     const bodyHash = sha256(request.body)
+    // AWS reads a body before it looks at who sent it. Here that holds for short ones: a long one is read for who has signed it, or at least what he says it is.
+    if (request.body.length > unsignedBytesMax) {
+      const stranger = authenticate(request, header(request, 'x-amz-content-sha256') ?? await bodyHash)
+      if (stranger instanceof AwsError) return codec === undefined ? respond(headers, 200, deprecatedJsonType, deprecated(false)) : codecError(headers, codec, stranger)
+    }
     const decode = (codec ?? jsonCodec).parse(request.body)
     // AWS answers plain application/json in the manner of an older protocol, and serves nothing through it.
     if (codec === undefined) return respond(headers, 200, deprecatedJsonType, deprecated(decode === undefined))

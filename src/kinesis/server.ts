@@ -6,6 +6,7 @@ import { type IncomingMessage, type Server as Http1Server, type ServerResponse, 
 import { type Http2Server, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session, createServer as createHttp2Server } from 'node:http2'
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net'
 import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
+import { signedHeadersOf } from '../security/canonical-request.ts'
 import { hostOf } from '../security/principal.ts'
 import type { Logger } from '../world/world.ts'
 import { BodyBudget, type BodyShare, bodiesBytesMax, bodyBytesMax, readBody } from './body.ts'
@@ -221,7 +222,7 @@ class Listener implements KinesisServer {
     }
     try {
       const [path, query] = splitTarget(request.url ?? '/')
-      const answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: request.headers, body, host })
+      const answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: signedHeadersOf(request), body, host })
       this.#send(request, response, hold(answer, response, share) ? answer : noRoom)
     } catch (error) {
       this.#options.logger.error({ err: error }, 'a Kinesis request could not be answered')

@@ -9,6 +9,27 @@ export interface SignedRequest {
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
 }
 
+/**
+ * A request's headers with each value of one that came several times by itself, because AWS joins them otherwise than Node does. `rawHeaders`: names and values by
+ * turns, as they arrived. What Node drops of a repeated header (a second Host, a second Authorization) stays out.
+ */
+export function signedHeadersOf({ headers, rawHeaders }: { readonly headers: SignedRequest['headers']; readonly rawHeaders: readonly string[] }): SignedRequest['headers'] {
+  let names = 0
+  for (const _name in headers) names++
+  if (names * 2 === rawHeaders.length) return headers
+  const values = new Map<string, string[]>()
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!.toLowerCase()
+    const before = values.get(name)
+    if (before === undefined) values.set(name, [rawHeaders[at + 1]!])
+    else before.push(rawHeaders[at + 1]!)
+  }
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => {
+    const each = values.get(name)
+    return [name, each !== undefined && each.length > 1 && each.join(', ') === value ? each : value]
+  }))
+}
+
 /** AWS's canonical form of a request: what both sides hash. */
 export function canonicalRequest(request: SignedRequest, signedNames: readonly string[], bodyHash: string): string {
   const lines = signedNames.map(name => `${name}:${canonicalValue(request.headers[name])}`)

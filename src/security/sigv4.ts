@@ -1,6 +1,6 @@
 // Verifies AWS Signature Version 4 on a request, in the Authorization header or in the query. Says in AWS's words what is wrong, and
 // whose key it was where nothing is. Knows HTTP/2 (`:authority` signed in place of `host`, as the JavaScript SDK does) and nothing of
-// operations. Unknown keys cost the same work as known ones, and signatures are compared in constant time.
+// operations. Unknown keys cost the same work as known ones; signatures and session tokens are compared in constant time.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { Lru } from '../base/lru.ts'
 import type { AccessKey, AccessKeys } from '../ports.ts'
@@ -21,7 +21,7 @@ export class SignatureFault {
 }
 
 export type SignatureFaultType =
-  'MissingAuthenticationTokenException' | 'IncompleteSignatureException' | 'InvalidSignatureException' | 'UnrecognizedClientException'
+  | 'MissingAuthenticationTokenException' | 'IncompleteSignatureException' | 'InvalidSignatureException' | 'UnrecognizedClientException' | 'ExpiredTokenException'
 
 export interface SigV4Options {
   readonly clock: Clock
@@ -79,13 +79,15 @@ export class SigV4Verifier {
       return invalid(`The provided 'x-amz-content-sha256' header does not match what was computed: '${saidHash}' is not the SHA-256 of the body.`)
     }
     const key = this.#accessKeys.find(scope.keyId)
+    // An unknown key takes every step that a known one takes, with a secret that nobody has.
     const canonical = canonicalRequest(request, signedNames, bodyHash)
     const stringToSign = `${algorithm}\n${claim.date}\n${scope.path}\n${createHash('sha256').update(canonical).digest('hex')}`
-    const signature = createHmac('sha256', this.#signingKey(scope, key?.secret ?? noSuchSecret)).update(stringToSign).digest()
+    const signature = createHmac('sha256', this.#signingKey(scope, key)).update(stringToSign).digest()
     const matches = sameSignature(signature, claim.signature)
-    // A session token cannot be right: no key here has one.
-    if (key === undefined || claim.token !== undefined) return unknownToken
-    return matches ? key : signatureMismatch
+    const hasItsToken = sameToken(key?.session?.token, claim.token)
+    if (key === undefined || !hasItsToken) return unknownToken
+    if (!matches) return signatureMismatch
+    return key.session !== undefined && this.#clock.now() >= key.session.expiresAtMs ? expiredToken : key
   }
 
   #scope(claim: Claim): Scope | SignatureFault {
@@ -122,13 +124,14 @@ export class SigV4Verifier {
     return undefined
   }
 
-  #signingKey(scope: Scope, secret: string): Buffer {
-    const id = `${scope.keyId}/${scope.path}`
+  #signingKey(scope: Scope, accessKey: AccessKey | undefined): Buffer {
+    // All ids that nobody has share one entry of the day, so that they cannot push real ones out and take no longer than these.
+    const id = `${accessKey?.id ?? ''}/${scope.path}`
+    const secret = accessKey?.secret ?? noSuchSecret
     const cached = this.#signingKeys.get(id)
     if (cached !== undefined && cached.secret === secret) return cached.key
     const key = deriveSigningKey(secret, { day: scope.day, region: this.#region, service: this.#service })
-    // Keys that do not exist are derived again each time, so that made-up ids cannot push real ones out.
-    if (secret !== noSuchSecret) this.#signingKeys.set(id, { secret, key })
+    this.#signingKeys.set(id, { secret, key })
     return key
   }
 }
@@ -155,7 +158,7 @@ function readClaim(request: SignedRequest): Claim | SignatureFault {
     return invalid('Found both \'X-Amz-Algorithm\' as a query-string param and \'Authorization\' as HTTP header.')
   }
   if (authorization !== undefined) return headerClaim(request, authorization)
-  if (inQuery) return queryClaim(query)
+  if (inQuery) return queryClaim(request, query)
   return new SignatureFault('MissingAuthenticationTokenException', 'Missing Authentication Token')
 }
 
@@ -187,7 +190,7 @@ function headerClaim(request: SignedRequest, authorization: string): Claim | Sig
 
 const querySecondsMax = 604_800
 
-function queryClaim(query: ReadonlyMap<string, string>): Claim | SignatureFault {
+function queryClaim(request: SignedRequest, query: ReadonlyMap<string, string>): Claim | SignatureFault {
   let missing = ''
   for (const name of ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature', 'X-Amz-SignedHeaders', 'X-Amz-Date']) {
     if (!query.get(name)) missing += `AWS query-string parameters must include '${name}'. `
@@ -205,7 +208,8 @@ function queryClaim(query: ReadonlyMap<string, string>): Claim | SignatureFault 
     signedHeaders: query.get('X-Amz-SignedHeaders')!,
     signature: query.get('X-Amz-Signature')!,
     date: query.get('X-Amz-Date')!,
-    token: query.get('X-Amz-Security-Token'),
+    // The token may be a signed header here, too, as some of AWS's signers write it.
+    token: query.get('X-Amz-Security-Token') ?? header(request, 'x-amz-security-token'),
     expiresSeconds: expires === undefined ? undefined : Number(expires),
   }
 }
@@ -239,6 +243,13 @@ function sameSignature(expected: Buffer, hex: string): boolean {
   return timingSafeEqual(expected, given)
 }
 
+/** Whether a key that has this token, or none, was given the right one. Hashed first, so that neither content nor length shows in the time it takes. */
+function sameToken(expected: string | undefined, given: string | undefined): boolean {
+  if (given === undefined) return expected === undefined
+  const [ours, theirs] = [expected, given].map(token => createHash('sha256').update(token ?? '').digest()) as [Buffer, Buffer]
+  return timingSafeEqual(ours, theirs) && expected !== undefined
+}
+
 function header(request: SignedRequest, name: string): string | undefined {
   const value = request.headers[name]
   return typeof value === 'string' || value === undefined ? value : value.join(',')
@@ -253,6 +264,7 @@ function invalid(message: string): SignatureFault {
 }
 
 const unknownToken = new SignatureFault('UnrecognizedClientException', 'The security token included in the request is invalid.')
+const expiredToken = new SignatureFault('ExpiredTokenException', 'The security token included in the request is expired')
 const signatureMismatch = new SignatureFault(
   'InvalidSignatureException',
   'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. ' +

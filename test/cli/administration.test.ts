@@ -114,6 +114,15 @@ describe('sluice access-keys', () => {
     expect((await cli('access-keys', 'delete', id!)).stdout).toBe(`${id} is deleted\n`)
     expect(await cli('access-keys', 'delete', id!)).toMatchObject({ code: 1 })
   })
+
+  it('creates a temporary key with its token, and says until when it is good', async () => {
+    const made = await cli('access-keys', 'create', 'User:CN=alice', '--duration', '15m')
+    const [, id] = /^AWS_ACCESS_KEY_ID=(ASIA\w{16})\nAWS_SECRET_ACCESS_KEY=\S+\nAWS_SESSION_TOKEN=\S{128}\n$/.exec(made.stdout)!
+    expect(made.stderr).toMatch(/signs as User:CN=alice until 20\S+Z; the secret is not shown again/)
+    expect((await cli('access-keys', 'list')).stdout).toMatch(new RegExp(`${id} +User:CN=alice +20\\S+Z +20\\S+Z`))
+    expect((await cli('access-keys', 'create', 'User:CN=alice', '--duration', '2d')).stderr).toContain('129600 (36 hours), not 172800')
+    expect((await cli('access-keys', 'create', 'User:CN=alice', '--duration', '15 minutes')).stderr).toContain('\'15 minutes\' is not a length of time; write it as 15m')
+  })
 })
 
 describe('sluice kms', () => {

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
-import { accessKeyId, realClock, region, secretAccessKey, testKinesis } from '../kinesis/support/kinesis.ts'
+import { newAccessKey } from '../../src/security/access-keys.ts'
+import { accessKeyId, random, realClock, region, secretAccessKey, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
 
 const run = promisify(execFile)
 
@@ -24,9 +25,10 @@ const hasBoto = works('python3', '-c', 'import boto3')
 if (!hasCli) console.log('skipped: the AWS CLI is not installed (Debian: awscli)')
 if (!hasBoto) console.log('skipped: boto3 is not installed (Debian: python3-boto3)')
 
+let kinesis: TestKinesis
 let server: KinesisServer
 beforeAll(async () => {
-  const kinesis = await testKinesis({ clock: realClock })
+  kinesis = await testKinesis({ clock: realClock })
   server = await startKinesis({ host: '127.0.0.1', port: 0, plain: true, handler: kinesis.handler, logger: kinesis.logger })
 })
 afterAll(() => server.close())
@@ -59,6 +61,27 @@ describe.skipIf(!hasCli)('the AWS CLI', () => {
 })
 
 describe.skipIf(!hasBoto)('boto3', () => {
+  test('signs with session credentials, and is told when they are expired', async () => {
+    const list = `
+import boto3, sys
+from botocore.exceptions import ClientError
+c = boto3.client('kinesis', endpoint_url=sys.argv[1])
+try:
+    c.list_streams()
+    print('listed')
+except ClientError as e:
+    print(e.response['Error']['Code'] + ': ' + e.response['Error']['Message'])
+`
+    const ask = async (durationSeconds: number): Promise<string> => {
+      const key = newAccessKey(random, { principal: { type: 'User', name: 'CN=bob' }, nowMs: Date.now(), durationSeconds })
+      await kinesis.backend.accessKeys.add(key)
+      const env = { ...environment(), AWS_ACCESS_KEY_ID: key.id, AWS_SECRET_ACCESS_KEY: key.secret, AWS_SESSION_TOKEN: key.session!.token }
+      return (await run('python3', ['-c', list, `http://127.0.0.1:${server.port}`], { env })).stdout.trimEnd()
+    }
+    expect(await ask(600)).toBe('listed')
+    expect(await ask(-1)).toBe('ExpiredTokenException: The security token included in the request is expired')
+  }, 120_000)
+
   const script = `
 import boto3, datetime, sys
 c = boto3.client('kinesis', endpoint_url=sys.argv[1])

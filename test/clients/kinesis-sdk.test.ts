@@ -7,7 +7,8 @@ import { NodeHttp2Handler, NodeHttpHandler } from '@smithy/node-http-handler'
 import { Agent } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
-import { accessKeyId, realClock, region, secretAccessKey, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
+import { newAccessKey } from '../../src/security/access-keys.ts'
+import { accessKeyId, random, realClock, region, secretAccessKey, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
 import { selfSigned } from '../kinesis/support/certificate.ts'
 
 let kinesis: TestKinesis
@@ -58,6 +59,30 @@ describe.each(Object.entries(transports))('the SDK over %s', (transport, configO
     await expect(client.send(new DescribeStreamCommand({ StreamName }))).rejects.toMatchObject({ name: 'ResourceNotFoundException', message: `Stream ${StreamName} under account 000000000000 not found.` })
     client.destroy()
     expect(kinesis.logger.lines.filter(line => line.level === 'error')).toEqual([])
+  })
+
+  test('signs with session credentials, and is told when they are expired or wrong', async () => {
+    const sessionOf = async (durationSeconds: number) => {
+      const key = newAccessKey(random, { principal: { type: 'User', name: 'CN=bob' }, nowMs: Date.now(), durationSeconds })
+      await kinesis.backend.accessKeys.add(key)
+      return { accessKeyId: key.id, secretAccessKey: key.secret, sessionToken: key.session!.token }
+    }
+    const ask = async (one: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }) => {
+      const client = new KinesisClient({ region, credentials: one, maxAttempts: 1, ...configOf() })
+      try {
+        return await client.send(new ListStreamsCommand({}))
+      } finally {
+        client.destroy()
+      }
+    }
+    const session = await sessionOf(60)
+    expect((await ask(session)).StreamNames).toBeInstanceOf(Array)
+    const { sessionToken: _token, ...withoutToken } = session
+    const unknown = { name: 'UnrecognizedClientException', message: 'The security token included in the request is invalid.' }
+    await expect(ask(withoutToken)).rejects.toMatchObject(unknown)
+    await expect(ask({ ...session, sessionToken: 'another' })).rejects.toMatchObject(unknown)
+    await expect(ask({ ...credentials, sessionToken: session.sessionToken })).rejects.toMatchObject(unknown)
+    await expect(ask(await sessionOf(-1))).rejects.toMatchObject({ name: 'ExpiredTokenException', message: 'The security token included in the request is expired' })
   })
 
   test('tells a wrong secret', async () => {

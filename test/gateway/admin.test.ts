@@ -64,6 +64,25 @@ describe('/admin/access-keys', () => {
     expect(gateway.audited.filter(event => event.kind === 'credential').map(event => event.operation)).toEqual(['create-access-key', 'delete-access-key'])
   })
 
+  it('makes temporary keys with a token, shown as once as the secret', async () => {
+    const gateway = await testGateway()
+    const made = await gateway.as(admin).post('/admin/access-keys').send({ principal: 'User:CN=alice', durationSeconds: 900 })
+    const { id, secret, sessionToken, expiresAt } = made.body as { id: string; secret: string; sessionToken: string; expiresAt: string }
+    expect([made.status, id.slice(0, 4), Date.parse(expiresAt)]).toEqual([201, 'ASIA', gateway.time.now + 900_000])
+    expect(gateway.backend.accessKeys.find(id)).toMatchObject({ secret, session: { token: sessionToken, expiresAtMs: gateway.time.now + 900_000 } })
+    const listed = await gateway.as(admin).get('/admin/access-keys')
+    expect(listed.body).toEqual({ accessKeys: [{ id, principal: 'User:CN=alice', createdAt: new Date(gateway.time.now).toISOString(), expiresAt }] })
+    expect(listed.text + JSON.stringify([gateway.audited, gateway.logged])).not.toContain(sessionToken)
+    expect(gateway.audited).toContainEqual(expect.objectContaining({ operation: 'create-access-key', reason: `signs as User:CN=alice until ${expiresAt}` }))
+  })
+
+  it.each([0, -1, 129_601, 1.5, '900', null, true])('refuses a duration of %j', async durationSeconds => {
+    const gateway = await testGateway()
+    const refused = await gateway.as(admin).post('/admin/access-keys').send({ principal: 'User:CN=alice', durationSeconds })
+    expect(refused.body).toMatchObject({ error_code: 422, message: expect.stringContaining('durationSeconds') })
+    expect(gateway.backend.accessKeys.all()).toEqual([])
+  })
+
   it('refuses a principal that is none', async () => {
     const gateway = await testGateway()
     expect((await gateway.as(admin).post('/admin/access-keys').send({ principal: 'alice' })).body).toMatchObject({ error_code: 422, message: expect.stringContaining('User:CN=alice') })

@@ -1,7 +1,6 @@
 import aws4 from 'aws4'
 import { describe, expect, test } from 'vitest'
 import type { KinesisRequest, KinesisResponse } from '../../src/kinesis/handler.ts'
-import { operations } from '../../src/kinesis/operations/index.ts'
 import { readCbor } from './support/cbor.ts'
 import { accessKeyId, secretAccessKey, sign, TestClock, testAccess, testKinesis, type TestKinesis } from './support/kinesis.ts'
 
@@ -66,6 +65,33 @@ describe('the order of checks, each before the next', () => {
     expect(await type(right)).toBe('ResourceNotFoundException')
   })
 
+  test('a long body is not read for whom has not signed it', async () => {
+    const kinesis = await testKinesis()
+    const long = `${' '.repeat(65_536)}x`
+    const missing = { __type: 'MissingAuthenticationTokenException', message: 'Missing Authentication Token' }
+    expect(JSON.parse((await raw(kinesis, { headers: target, body: long })).text)).toEqual(missing)
+    expect(JSON.parse((await raw(kinesis, { headers: { ...target, 'x-amz-content-sha256': '0'.repeat(64) }, body: long })).text)).toEqual(missing)
+    expect(JSON.parse((await raw(kinesis, { headers: target, body: long.slice(1) })).text)).toEqual({ __type: 'SerializationException' })
+    expect((await raw(kinesis, { headers: { ...target, 'content-type': 'application/json' }, body: long })).text).toContain('UnknownOperationException')
+    // Who has signed it hears what is wrong with it; a hash that he signed is held against the body in the end.
+    expect(await kinesis.call('ListStreams', undefined, { raw: long })).toMatchObject({ status: 400, body: { __type: 'SerializationException' } })
+    expect(await kinesis.call('ListStreams', undefined, { raw: `${' '.repeat(65_536)}{}`, headers: { 'X-Amz-Content-Sha256': '0'.repeat(64) } }))
+      .toMatchObject({ status: 400, body: { __type: 'InvalidSignatureException' } })
+    expect(await kinesis.call('ListStreams', undefined, { raw: `${' '.repeat(65_536)}{}` })).toMatchObject({ status: 200 })
+  })
+
+  test('a temporary key wants its token, until it expires', async () => {
+    const kinesis = await testKinesis()
+    const session = { token: 'token', expiresAtMs: kinesis.clock.now() + 60_000 }
+    await kinesis.backend.accessKeys.add({ id: 'ASIASLUICETEST000001', secret: secretAccessKey, principal: { type: 'User', name: 'CN=bob' }, createdAtMs: 0, session })
+    const ask = async (token?: string) => (await kinesis.call('ListStreams', {}, { keyId: 'ASIASLUICETEST000001', headers: token === undefined ? {} : { 'X-Amz-Security-Token': token } })).body
+    expect(await ask('token')).toMatchObject({ StreamNames: [] })
+    const unknown = { __type: 'UnrecognizedClientException', message: 'The security token included in the request is invalid.' }
+    expect([await ask(), await ask('other')]).toEqual([unknown, unknown])
+    ;(kinesis.clock as TestClock).advance(60_000)
+    expect(await ask('token')).toEqual({ __type: 'ExpiredTokenException', message: 'The security token included in the request is expired' })
+  })
+
   test.each<[string, { target?: string; hex: string }, unknown]>([
     ['no body, no target', { target: '', hex: '' }, { __type: 'UnknownOperationException' }],
     ['no body', { hex: '' }, { __type: 'SerializationException' }],
@@ -128,67 +154,6 @@ describe('CORS', () => {
     expect(headers).toMatchObject({
       'access-control-allow-origin': '*', 'access-control-expose-headers': 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date',
     })
-  })
-})
-
-describe('access', () => {
-  test.each(operations.map(one => [one.operation.name, one.access.kind] as const))('%s declares an access rule (%s)', (name, kind) => {
-    expect(['needs', 'creates', 'account', 'demands', 'filters']).toContain(kind)
-    if (kind === 'filters') expect(name).toBe('ListStreams')
-  })
-
-  test.each([
-    ['PutRecord', 'write', { PartitionKey: 'a', Data: '' }],
-    ['PutRecords', 'write', { Records: [{ PartitionKey: 'a', Data: '' }] }],
-    ['GetShardIterator', 'read', { ShardId: '0', ShardIteratorType: 'LATEST' }],
-    ['DescribeStream', 'describe', {}],
-    ['DescribeStreamSummary', 'describe', {}],
-    ['ListShards', 'describe', {}],
-    ['DeleteStream', 'delete', {}],
-    ['CreateStream', 'create', {}],
-  ])('%s asks for %s on the topic, and refuses alike whether the stream is there or not', async (operation, needed, input) => {
-    const access = testAccess(() => false)
-    const kinesis = await testKinesis({ access })
-    await kinesis.backend.admin.createTopic({ name: 'there', partitions: 1, replicationFactor: 1, configs: new Map() }, { validateOnly: false })
-    for (const stream of ['there', 'absent']) {
-      const { status, body } = await kinesis.call(operation, { StreamName: stream, ...input })
-      expect(status).toBe(400)
-      expect(body).toEqual({
-        __type: 'AccessDeniedException',
-        message: `User: arn:aws:iam::000000000000:user/CN=alice is not authorized to perform: kinesis:${operation} on resource: ` +
-          `arn:aws:kinesis:us-east-1:000000000000:stream/${stream} because no identity-based policy allows the kinesis:${operation} action`,
-      })
-      expect(access.asked.at(-1)).toEqual([{ principal: { type: 'User', name: 'CN=alice' }, host: '127.0.0.1' }, needed, 'topic', stream])
-    }
-  })
-
-  test('a stream named by its ARN is asked for by its name', async () => {
-    const access = testAccess(() => false)
-    const kinesis = await testKinesis({ access })
-    await kinesis.call('DescribeStream', { StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/by-arn' })
-    expect(access.asked.at(-1)?.slice(1)).toEqual(['describe', 'topic', 'by-arn'])
-  })
-
-  test('the right to create topics in the cluster is enough to create a stream', async () => {
-    const kinesis = await testKinesis({ access: testAccess((_who, operation, type) => operation === 'create' && type === 'cluster') })
-    expect((await kinesis.call('CreateStream', { StreamName: 'made', ShardCount: 1 })).status).toBe(200)
-  })
-
-  test('GetRecords asks again, for the stream of the iterator', async () => {
-    let may = true
-    const access = testAccess(() => may)
-    const kinesis = await testKinesis({ access })
-    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
-    const { ShardIterator } = await kinesis.ok('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'LATEST' })
-    may = false
-    expect((await kinesis.call('GetRecords', { ShardIterator })).body).toMatchObject({ __type: 'AccessDeniedException' })
-    expect(access.asked.at(-1)?.slice(1)).toEqual(['read', 'topic', 'orders'])
-  })
-
-  test('ListStreams shows what the caller may describe', async () => {
-    const kinesis = await testKinesis({ access: testAccess((_who, operation, _type, name) => operation !== 'describe' || name.startsWith('mine')) })
-    for (const StreamName of ['mine-b', 'other', 'mine-a']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
-    expect((await kinesis.ok('ListStreams', {}))['StreamNames']).toEqual(['mine-a', 'mine-b'])
   })
 })
 

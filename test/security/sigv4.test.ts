@@ -5,6 +5,7 @@ import aws4 from 'aws4'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AccessKey, AccessKeys } from '../../src/ports.ts'
+import { signedHeadersOf } from '../../src/security/canonical-request.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../../src/security/sigv4.ts'
 import { TestClock } from '../kinesis/support/kinesis.ts'
 
@@ -15,9 +16,12 @@ const date = '20261122T120000Z'
 
 interface Sent extends SignedRequest { readonly body: string }
 
+function keysOf(key: AccessKey): AccessKeys {
+  return { find: id => (id === key.id ? key : undefined), all: () => [key], add: async () => null, remove: async () => null }
+}
+
 function verifier(options: { service?: string; region?: string; nowMs?: number } = {}): SigV4Verifier {
-  const accessKeys: AccessKeys = { find: id => (id === alice.id ? alice : undefined), all: () => [alice], add: async () => null, remove: async () => null }
-  return new SigV4Verifier({ clock: new TestClock(options.nowMs ?? at), accessKeys, region: options.region ?? 'us-east-1', service: options.service ?? 'kinesis' })
+  return new SigV4Verifier({ clock: new TestClock(options.nowMs ?? at), accessKeys: keysOf(alice), region: options.region ?? 'us-east-1', service: options.service ?? 'kinesis' })
 }
 
 function verify(sent: Sent, options: Parameters<typeof verifier>[0] = {}): AccessKey | SignatureFault {
@@ -81,6 +85,39 @@ describe('requests signed by others are believed', () => {
     expect(headers['authorization']).toContain(name)
     expect(verify(sent)).toBe(alice)
     expect(textOf(verify({ ...sent, headers: { ...sent.headers, [name]: '127.0.0.1:4568' } }))).toBe(mismatch)
+  })
+
+  test.each(['host', ':authority'])('aws4, over %s, with a session token', name => {
+    // aws4 signs `host`; HTTP/2 has the same value in `:authority`, and SDKs sign it by that name.
+    const temporary: AccessKey = { ...alice, session: { token: 'token/with+signs==', expiresAtMs: at + 1 } }
+    const one = new SigV4Verifier({ clock: new TestClock(at), accessKeys: keysOf(temporary), region: 'us-east-1', service: 'kinesis' })
+    const body = '{}'
+    const headers: Record<string, string> = { [name]: 'kinesis.test:4567', 'x-amz-date': date, 'x-amz-security-token': 'token/with+signs==', 'x-amz-target': 'Kinesis_20131202.ListStreams' }
+    const names = Object.keys(headers).toSorted()
+    const signer = new aws4.RequestSigner({ service: 'kinesis', region: 'us-east-1', host: 'kinesis.test:4567', method: 'POST', path: '/', body, headers: { ...headers, Host: 'kinesis.test:4567', 'X-Amz-Date': date } },
+      { accessKeyId: alice.id, secretAccessKey: secret, sessionToken: 'token/with+signs==' })
+    signer.canonicalHeaders = () => names.map(each => `${each}:${headers[each]}`).join('\n')
+    signer.signedHeaders = () => names.join(';')
+    const sent = { method: 'POST', path: '/', query: '', headers: { ...headers, authorization: String(signer.sign().headers['Authorization']) }, body }
+    const hash = createHash('sha256').update(body).digest('hex')
+    expect(one.verify(sent, hash)).toBe(temporary)
+    expect(one.verify({ ...sent, headers: { ...sent.headers, 'x-amz-security-token': 'token/with+signs=' } }, hash)).toMatchObject({ type: 'UnrecognizedClientException' })
+    expect(one.verify({ ...sent, headers: { ...sent.headers, [name]: 'kinesis.test:4568' } }, hash)).toMatchObject({ type: 'InvalidSignatureException' })
+    // Neither name stands for the other.
+    const renamed = Object.fromEntries(Object.entries(sent.headers).map(([each, value]) => [each !== name ? each : name === 'host' ? ':authority' : 'host', value]))
+    expect(one.verify({ ...sent, headers: renamed }, hash)).toMatchObject({ type: 'InvalidSignatureException' })
+  })
+
+  test('a header that came several times, its values joined by commas as AWS joins them and not as Node does', () => {
+    const sent = signed({ headers: { 'X-Amz-Meta': 'b,a' } })
+    const raw = Object.entries(sent.headers).filter(([name]) => name !== 'x-amz-meta').flatMap(([name, value]) => [name, String(value)])
+    const rawHeaders = [...raw, 'X-Amz-Meta', 'b', 'host', 'elsewhere', 'x-amz-meta', 'a']
+    const node = { ...sent.headers, 'x-amz-meta': 'b, a' }
+    expect(verify({ ...sent, headers: node })).toBeInstanceOf(SignatureFault)
+    const headers = signedHeadersOf({ headers: node, rawHeaders })
+    expect(headers).toMatchObject({ 'x-amz-meta': ['b', 'a'], host: 'kinesis.test:4567' })
+    expect(verify({ ...sent, headers })).toBe(alice)
+    expect(signedHeadersOf({ headers: sent.headers, rawHeaders: [...raw, 'x-amz-meta', 'b,a'] })).toBe(sent.headers)
   })
 
   test('the published example of the IAM user guide', () => {

@@ -29,6 +29,9 @@ export interface Condemned {
   readonly brokers: readonly number[]
 }
 
+/** Temporary ones go by themselves; so many more than people make mean that something makes them without end. */
+const accessKeysMax = 10_000
+
 /** A topic whose partitions change in place: a change of one does not cost as much as there are. */
 type HeldTopic = Omit<Topic, 'partitions'> & { readonly partitions: Partition[] }
 
@@ -178,6 +181,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'add-access-key': {
         const { key } = command
         if (this.#accessKeys.has(key.id)) return refused('duplicate-resource', `access key '${key.id}' exists already`)
+        if (this.#accessKeys.size >= accessKeysMax) return refused('policy-violation', `there are ${accessKeysMax} access keys, and no more are kept; delete some, or wait until temporary ones are gone`)
         return { records: [{ type: 'access-key', key }], reply: null }
       }
       case 'remove-access-key': {

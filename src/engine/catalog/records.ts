@@ -92,7 +92,10 @@ const accessKey = new RecordFormat({
   kind: 6,
   version: 0,
   key: { id: string },
-  value: new Message({ secret: string, principalType: string, principalName: string, createdAtMs: int64 }, one),
+  value: new Message({
+    secret: string, principalType: string, principalName: string, createdAtMs: int64,
+    sessionToken: string.default('').tag(0, '0+'), expiresAtMs: int64.default(-1).tag(1, '0+'),
+  }, one),
 })
 const producerIds = new RecordFormat({ name: 'ProducerIds', kind: 7, version: 0, key: {}, value: new Message({ next: int64 }, one) })
 const condemned = new RecordFormat({
@@ -133,8 +136,9 @@ export function encodeRecord(record: CatalogRecord): RecordDraft {
     case 'acl': return acl.encode(record.binding, {})
     case 'acl-removed': return acl.encode(record.binding, null)
     case 'access-key': {
-      const { id, secret, principal, createdAtMs } = record.key
-      return accessKey.encode({ id }, { secret, principalType: principal.type, principalName: principal.name, createdAtMs })
+      const { id, secret, principal, createdAtMs, session } = record.key
+      const temporary = session === undefined ? {} : { sessionToken: session.token, expiresAtMs: session.expiresAtMs }
+      return accessKey.encode({ id }, { secret, principalType: principal.type, principalName: principal.name, createdAtMs, ...temporary })
     }
     case 'access-key-removed': return accessKey.encode({ id: record.id }, null)
     case 'producer-ids': return producerIds.encode({}, { next: record.next })
@@ -172,8 +176,9 @@ export function decodeRecord(view: RecordView): CatalogRecord | undefined {
     case accessKey.kind: {
       const { key, value } = accessKey.decode(view)
       if (value === null) return { type: 'access-key-removed', id: key.id }
-      const { secret, principalType, principalName, createdAtMs } = value
-      return { type: 'access-key', key: { id: key.id, secret, principal: { type: principalType, name: principalName }, createdAtMs } }
+      const { secret, principalType, principalName, createdAtMs, sessionToken: token, expiresAtMs } = value
+      const session = token === '' ? {} : { session: { token, expiresAtMs } }
+      return { type: 'access-key', key: { id: key.id, secret, principal: { type: principalType, name: principalName }, createdAtMs, ...session } }
     }
     case producerIds.kind: {
       const { value } = producerIds.decode(view)

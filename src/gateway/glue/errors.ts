@@ -3,7 +3,7 @@
 import type { RegistryRefusal } from '../../registry/errors.ts'
 
 export type GlueErrorType =
-  | 'AccessDeniedException' | 'AlreadyExistsException' | 'ConcurrentModificationException' | 'EntityNotFoundException' | 'IncompleteSignatureException'
+  | 'AccessDeniedException' | 'AlreadyExistsException' | 'ConcurrentModificationException' | 'EntityNotFoundException' | 'ExpiredTokenException' | 'IncompleteSignatureException'
   | 'InternalServiceException' | 'InvalidInputException' | 'InvalidSignatureException' | 'MissingAuthenticationTokenException'
   | 'ResourceNumberLimitExceededException' | 'SerializationException' | 'ThrottlingException' | 'UnknownOperationException' | 'UnrecognizedClientException' | 'ValidationException'
 

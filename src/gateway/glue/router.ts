@@ -6,6 +6,7 @@ import type { Access, AccessKeys, Admin, Logs } from '../../ports.ts'
 import { GlueNotes } from '../../registry/glue/notes.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Audit } from '../../security/audit.ts'
+import { signedHeadersOf } from '../../security/canonical-request.ts'
 import { anonymous, formatPrincipal, hostOf } from '../../security/principal.ts'
 import { SignatureFault, SigV4Verifier } from '../../security/sigv4.ts'
 import { JsonBody } from '../../wire/aws-json-body.ts'
@@ -64,7 +65,7 @@ export function glueRouter(parts: GlueParts): Router {
     if (body === undefined) return new GlueError('SerializationException')
     const [path = '', query = ''] = splitTarget(request.originalUrl)
     const host = hostOf(request.socket.remoteAddress)
-    const key = verifier.verify({ method: request.method, path, query, headers: request.headers }, hash('sha256', bytes))
+    const key = verifier.verify({ method: request.method, path, query, headers: signedHeadersOf(request) }, hash('sha256', bytes))
     if (key instanceof SignatureFault) {
       parts.audit.record({
         kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host, operation: 'authenticate', resource: 'listener:glue', reason: key.type,

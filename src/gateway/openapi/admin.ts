@@ -37,7 +37,7 @@ export const adminFamily: Family = {
   description: 'What `npx sluice` asks. Every change is in the audit log.',
   schemas: {
     AclBinding: object({ ...binding, patternType: words('literal', 'prefixed') }),
-    AccessKey: object({ id: text, principal: text, createdAt: time }, { secret: text }),
+    AccessKey: object({ id: text, principal: text, createdAt: time }, { expiresAt: time, secret: text, sessionToken: text }),
     KmsKey: object({
       id: text, arn: text, description: text, state: words('Enabled', 'Disabled', 'PendingDeletion'), createdAt: time, deletionAt: nullable(time), isManaged: boolean,
       aliases: list(text), topics: list(text),
@@ -91,7 +91,11 @@ export const adminFamily: Family = {
     },
     '/admin/access-keys': {
       get: { summary: 'Access keys for the Kinesis API', description: describe, answers: ok('Keys, without their secrets.', json(object({ accessKeys: list(ref('AccessKey')) }))) },
-      post: { summary: 'Makes an access key', description: alter, body: json(object({ principal: text })), answers: { 201: { description: 'The key with its secret, this once.', content: json(ref('AccessKey')) } } },
+      post: {
+        summary: 'Makes an access key', description: `${alter} With \`durationSeconds\` (up to 129600) a temporary one: each request must carry its session token, and none is believed once it has expired.`,
+        body: json(object({ principal: text }, { durationSeconds: integer })),
+        answers: { 201: { description: 'The key with its secret, and its token where it is temporary, this once.', content: json(ref('AccessKey')) } },
+      },
     },
     '/admin/access-keys/{id}': { delete: { summary: 'Deletes an access key', description: alter, answers: ok('Gone.') } },
     '/admin/kms-keys': {

@@ -133,6 +133,7 @@ describe('partitions', () => {
 describe('what the catalog keeps', () => {
   const binding: AclBinding = { principal: 'User:CN=alice', host: '*', operation: 'write', permission: 'allow', resourceType: 'topic', resourceName: 'orders', patternType: 'prefixed' }
   const key = { id: 'AKIASLUICE', secret: 'secret', principal: { type: 'User', name: 'CN=alice' }, createdAtMs: 12 }
+  const temporary = { ...key, id: 'ASIASLUICE', session: { token: 'token', expiresAtMs: 99 } }
 
   it('is all there after a restart', async () => {
     const { log, create, submit, catalog } = await open()
@@ -142,6 +143,7 @@ describe('what the catalog keeps', () => {
     await submit({ type: 'add-acls', bindings: [binding, { ...binding, permission: 'deny' }] })
     await submit({ type: 'remove-acls', bindings: [{ ...binding, permission: 'deny' }] })
     await submit({ type: 'add-access-key', key })
+    await submit({ type: 'add-access-key', key: temporary })
     await submit({ type: 'alter-configs', resource: { type: 'broker', name: '' }, changes: [{ name: 'log.retention.ms', operation: 'set', value: '77' }], validateOnly: false })
     await submit({ type: 'alter-configs', resource: { type: 'broker', name: '1' }, changes: [{ name: 'message.max.bytes', operation: 'set', value: '99' }], validateOnly: false })
     const before = await replayed(log)
@@ -151,7 +153,7 @@ describe('what the catalog keeps', () => {
     expect(before.topics).toEqual(catalog.topics)
     expect([...again.catalog.condemned.values()]).toEqual([{ name: 'gone', brokers: [1] }])
     expect(again.catalog.acls).toEqual([binding])
-    expect(again.catalog.accessKey('AKIASLUICE')).toEqual(key)
+    expect(again.catalog.accessKeys).toEqual([key, temporary])
     expect(again.catalog.configs.topic(new Map(), 'retention.ms')).toBe('77')
     expect(before.configs.topic(new Map(), 'max.message.bytes')).toBe('99')
     // What was set for one broker alone does not count for the controller.
@@ -193,6 +195,14 @@ describe('what the catalog keeps', () => {
     expect(await submit({ type: 'add-access-key', key })).toEqual(code('duplicate-resource'))
     expect(await submit({ type: 'remove-access-key', id: 'AKIASLUICE' })).toBeNull()
     expect(await submit({ type: 'remove-access-key', id: 'AKIASLUICE' })).toEqual(code('resource-not-found'))
+  })
+
+  it('keeps ten thousand access keys and no more', async () => {
+    const { submit } = await open()
+    await Promise.all(Array.from({ length: 10_000 }, (_, nth) => submit({ type: 'add-access-key', key: { ...key, id: `AKIA${nth}` } })))
+    expect(await submit({ type: 'add-access-key', key })).toEqual(code('policy-violation', /there are 10000 access keys/))
+    await submit({ type: 'remove-access-key', id: 'AKIA0' })
+    expect(await submit({ type: 'add-access-key', key })).toBeNull()
   })
 
   it('writes an ACL once, and gives a new array only when something changed', async () => {

@@ -10,8 +10,17 @@ declare module 'aws4' {
     signQuery?: boolean
     headers?: Record<string, string>
   }
+  interface Credentials { accessKeyId: string; secretAccessKey: string; sessionToken?: string }
+  /** What `sign` goes through, step by step; a step may be replaced. */
+  class RequestSigner {
+    constructor(request: Request, credentials: Credentials)
+    canonicalHeaders(): string
+    signedHeaders(): string
+    sign(): { headers: Record<string, string> }
+  }
   interface Signer {
-    sign(request: Request, credentials: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }): Request & { headers: Record<string, string>; path: string }
+    sign(request: Request, credentials: Credentials): Request & { headers: Record<string, string>; path: string }
+    RequestSigner: typeof RequestSigner
   }
   const aws4: Signer
   export = aws4

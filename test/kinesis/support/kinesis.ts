@@ -75,7 +75,7 @@ export function testAccess(may: (...question: Question) => boolean = () => true)
   return {
     asked,
     allows,
-    judge: (who, { needs }) => (needs.every(need => allows(who, need.operation, need.resourceType, need.resourceName)) ? 'allowed' : 'not-allowed'),
+    judge: (who, { needs }) => (needs.map(need => allows(who, need.operation, need.resourceType, need.resourceName)).every(Boolean) ? 'allowed' : 'not-allowed'),
     allowsAny: () => true,
     wouldAllow: (...question) => may(...question),
     list: () => [],
