@@ -239,6 +239,11 @@ export interface Topic {
   readonly configs: ReadonlyMap<string, string>
 }
 
+/** The indexes of those that take records: all of them, unless the topic was resharded. */
+export function openPartitions({ partitions }: Pick<Topic, 'partitions'>): readonly number[] {
+  return partitions.flatMap(({ index, seal }) => (seal === undefined ? [index] : []))
+}
+
 export interface NewTopic {
   readonly name: string
   /** -1 takes num.partitions. */

@@ -5,7 +5,7 @@
 // sequence numbers, by which the log knows them. That holds as long as for the producer's own batches (the last five, and producer.id.expiration.ms), and where
 // the batch is judged as it was the first time; were it judged otherwise, its letters are put again rather than any lost.
 import { createHash } from 'node:crypto'
-import { type Admin, type DeadLetter, KeyRefusal, keyIdConfig, type LetterOrigin, type LetterPosition, type Logs, type PartitionRef, Refusal, type Topic } from '../ports.ts'
+import { type Admin, type DeadLetter, KeyRefusal, keyIdConfig, type LetterOrigin, type LetterPosition, type Logs, openPartitions, type PartitionRef, Refusal, type Topic } from '../ports.ts'
 import { type Batch, buildBatch, type RecordDraft, type RecordView } from '../wire/batch.ts'
 import type { Clock, Logger } from '../world/world.ts'
 import { letterRecord, readLetter } from './dead-letter-record.ts'
@@ -41,7 +41,7 @@ export class DeadLetters {
     if (name === topic.name) return refuse(new Refusal('invalid-config', 'a topic cannot hold its own dead letters'))
     const target = await this.#topic(name, topic)
     if (target instanceof Refusal) return refuse(target)
-    const at = { topic: name, partition: origin.partition % target.partitions.length }
+    const at = { topic: name, partition: openPartition(target, origin.partition) }
     const timeMs = this.#options.clock.now()
     const records = letters.map(letter => letterRecord(letter, origin, timeMs))
     const bytesMax = Number(this.#options.admin.config(target, 'max.message.bytes'))
@@ -93,6 +93,12 @@ export class DeadLetters {
     const records = slice.batches[0]?.recordsOrNone() ?? []
     return records.length === drafts.length && records.every((record, index) => isSameLetter(record, drafts[index]!))
   }
+}
+
+/** Where in `topic` something goes that comes from partition `index` of another, or was there once: what is a closed shard by now takes nothing. */
+export function openPartition(topic: Topic, index: number): number {
+  const open = openPartitions(topic)
+  return open.includes(index) ? index : open[index % open.length]!
 }
 
 function isSameLetter(record: RecordView, draft: RecordDraft): boolean {

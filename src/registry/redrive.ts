@@ -9,6 +9,7 @@ import { type Admin, type AppendOptions, type Logs, type PartitionRef, type Reco
 import { type Batch, buildBatch, type RecordDraft } from '../wire/batch.ts'
 import type { Clock } from '../world/world.ts'
 import type { Letter } from './dead-letter-record.ts'
+import { openPartition } from './dead-letters.ts'
 import { entries, lettersAt, letterStates, type LetterStates } from './letter-log.ts'
 import { type Intent, type Mark, markBatch } from './redrive-marks.ts'
 
@@ -67,7 +68,7 @@ const bytesPerBatchMax = 512 * 1024
 const failuresShownMax = 100
 /** After these nothing was appended, and never will be as it stands. */
 const final: ReadonlySet<RefusalCode> = new Set<RefusalCode>([
-  'unknown-topic', 'unknown-partition', 'message-too-large', 'record-list-too-large', 'invalid-record', 'invalid-timestamp', 'corrupt-message', 'unsupported-compression-type',
+  'unknown-topic', 'unknown-partition', 'sealed-partition', 'message-too-large', 'record-list-too-large', 'invalid-record', 'invalid-timestamp', 'corrupt-message', 'unsupported-compression-type',
 ])
 
 export class Redriver {
@@ -126,7 +127,7 @@ export class Redriver {
         summary.redriven += ready.length
         continue
       }
-      const partitionOf = new Map(own.map(({ offset, letter }) => [offset, letter.note.partition % topic.partitions.length]))
+      const partitionOf = new Map(own.map(({ offset, letter }) => [offset, openPartition(topic, letter.note.partition)]))
       for (const [partition, group] of Map.groupBy(ready, ({ offset }) => partitionOf.get(offset)!)) {
         const refused = await this.#append(at, topic, partition, group, request, summary, fail)
         if (refused !== null) return refused

@@ -1,12 +1,13 @@
 // Dead letters: what is stored of a record that does not fit, where, and how often, whatever its producer does again.
 import { describe, expect, test } from 'vitest'
-import { Refusal, type Backend, type DeadLetter, type LetterOrigin, type Topic } from '../../src/ports.ts'
+import { Refusal, type Backend, type DeadLetter, type LetterOrigin, type LetterPosition, type Topic } from '../../src/ports.ts'
 import { readLetter } from '../../src/registry/dead-letter-record.ts'
 import { DeadLetters } from '../../src/registry/dead-letters.ts'
 import type { RecordView } from '../../src/wire/batch.ts'
 import { openEngineWorld } from '../support/engine-world.ts'
 import { memoryBackend } from '../support/memory-backend.ts'
 import { silent } from '../support/registry-app.ts'
+import { splitPlan } from '../support/shards.ts'
 
 const caller = { principal: { type: 'User', name: 'CN=alice' }, host: '10.0.0.1' }
 const origin: LetterOrigin = { topic: 'orders', partition: 1, wayIn: 'kafka', caller, clientId: 'shop-1' }
@@ -65,6 +66,15 @@ describe('a letter', () => {
 })
 
 describe('the dead-letter topic', () => {
+  test('takes letters in an open shard where the partition of that number is closed', async () => {
+    const { backend, letters, topic } = await place(memoryBackend())
+    const dlq = await backend.admin.createTopic({ name: 'orders.dlq', partitions: 2, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
+    await backend.admin.reshard('orders.dlq', splitPlan(dlq as Topic, 1))
+    const [put] = await letters.put(topic, origin, [letter('bad')]) as LetterPosition[]
+    expect([0, 2, 3]).toContain(put!.partition)
+    expect(await stored(backend, 'orders.dlq', put!.partition)).toHaveLength(1)
+  })
+
   test('is made when it is needed: partitions as the topic has, a month of retention, room for our headers, no validation', async () => {
     const { backend, letters, topic } = await place(memoryBackend(), { 'max.message.bytes': '2000', 'confluent.value.schema.validation': 'true' })
     expect(await backend.admin.topics(['orders.dlq'])).toEqual([])

@@ -8,6 +8,7 @@ import type { RecordView } from '../../src/wire/batch.ts'
 import { openEngineWorld, append } from '../support/engine-world.ts'
 import { memoryBackend } from '../support/memory-backend.ts'
 import { silent } from '../support/registry-app.ts'
+import { splitPlan } from '../support/shards.ts'
 import { rejecting } from '../support/validation.ts'
 
 type Place = Pick<Backend, 'logs' | 'admin'>
@@ -64,6 +65,32 @@ describe('redriving', () => {
     ]))
     expect(await redrive(backend)).toMatchObject({ redriven: 0, failed: 1 })
     expect(await stored(backend)).toHaveLength(2)
+  })
+
+  test('appends to an open shard where the one that a letter came from is closed by now', async () => {
+    const backend = memoryBackend()
+    const topic = await withLetters(backend, ['fine'])
+    await backend.admin.reshard('orders', splitPlan(topic, 0))
+    expect(await redrive(backend)).toMatchObject({ redriven: 1, failed: 0 })
+    expect(valuesOf([...await stored(backend, 1), ...await stored(backend, 2)])).toEqual(['fine'])
+  })
+
+  test('tells that a shard was closed meanwhile, and can be asked again', async () => {
+    const backend = memoryBackend()
+    const topic = await withLetters(backend, ['fine'])
+    let isFirst = true
+    const logs: Logs = {
+      ...backend.logs,
+      async append(at, batch, how) {
+        if (isFirst && at.topic === 'orders') {
+          isFirst = false
+          await backend.admin.reshard('orders', splitPlan(topic, 0))
+        }
+        return backend.logs.append(at, batch, how)
+      },
+    }
+    expect(await redrive({ logs, admin: backend.admin })).toMatchObject({ redriven: 0, failed: 1, failures: [{ reason: expect.stringContaining('orders-0 is a closed shard') }] })
+    expect(await redrive(backend)).toMatchObject({ redriven: 1, failed: 0 })
   })
 
   test('takes one letter with a mended value, which must fit as well', async () => {

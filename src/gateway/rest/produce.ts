@@ -2,7 +2,7 @@
 // one record that does not fit is refused whole, with 422 and a list of faults, and leaves nothing in the log. Then one batch per partition,
 // acknowledged when durable.
 import type { Request, RequestHandler, Response } from 'express'
-import { clusterResource, Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
+import { clusterResource, openPartitions, Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../ports.ts'
 import { Turn } from '../../base/turn.ts'
 import { isUndecided, type SchemaFault } from '../../registry/fault.ts'
 import type { RecordDraft } from '../../wire/batch.ts'
@@ -60,7 +60,7 @@ export function produceHandler(parts: ProduceParts): RequestHandler<{ topic: str
       value: await codecFor('value', body.valueSchema),
     }
     const { drafts, faults } = await encode(body, codecs)
-    const assigned = assign({ body, drafts, topic, pinned, sticky: () => partitioner.sticky(name, topic.partitions.length) })
+    const assigned = assign({ body, drafts, topic, pinned, sticky: count => partitioner.sticky(name, count) })
     const outcome = await appendRecords(parts, { topic, caller, drafts, assigned, faults })
     answer(response, assigned, outcome, { key_schema_id: codecs.key.version?.id ?? null, value_schema_id: codecs.value.version?.id ?? null })
   }
@@ -114,10 +114,10 @@ async function encode(body: ProduceRequest, codecs: { key: PartCodec; value: Par
   return { drafts, faults }
 }
 
-/** The partition of each record: the path's, else the record's own, else its key's, else this request's turn. */
-function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; topic: Topic; pinned: number | undefined; sticky: () => number }): number[] {
+/** The partition of each record: the path's, else the record's own, else its key's, else this request's turn, of those that are no closed shards. */
+function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; topic: Topic; pinned: number | undefined; sticky: (count: number) => number }): number[] {
   const { body, drafts, topic, pinned } = how
-  const count = topic.partitions.length
+  const open = openPartitions(topic)
   let turn: number | undefined
   return body.records.map(({ partition }, index) => {
     if (pinned !== undefined) {
@@ -127,11 +127,11 @@ function assign(how: { body: ProduceRequest; drafts: readonly RecordDraft[]; top
       return pinned
     }
     if (partition !== undefined) {
-      if (partition >= count) throw new Problem(404, `Partition '${partition}' of topic '${topic.name}' not found.`, { errorCode: 40402 })
+      if (partition >= topic.partitions.length) throw new Problem(404, `Partition '${partition}' of topic '${topic.name}' not found.`, { errorCode: 40402 })
       return partition
     }
     const { key } = drafts[index]!
-    return key === null ? turn ??= how.sticky() : partitionOfKey(key, count)
+    return open[key === null ? turn ??= how.sticky(open.length) : partitionOfKey(key, open.length)]!
   })
 }
 

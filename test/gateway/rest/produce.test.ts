@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { partitionOfKey } from '../../../src/gateway/rest/partitioner.ts'
 import { admin, testGateway } from '../../support/gateway.ts'
+import { splitPlan } from '../../support/shards.ts'
 import { rejecting } from '../../support/validation.ts'
 
 const json = 'application/vnd.kafka.json.v2+json'
@@ -49,6 +50,18 @@ describe('POST /topics/{topic}', () => {
     const partitions = (response.body as { offsets: { partition: number }[] }).offsets.map(one => one.partition)
     expect(partitions).toEqual([...keys.map(key => partitionOfKey(Buffer.from(key), 5)), 3])
     expect(await gateway.values('orders', 3)).toContain('2')
+  })
+
+  it('puts records into open shards only, unless they name a closed one, which takes nothing', async () => {
+    const gateway = await testGateway()
+    await gateway.createTopic('orders', { partitions: 2 })
+    await gateway.backend.admin.reshard('orders', splitPlan((await gateway.backend.admin.topics(['orders']))[0]!, 0))
+    const send = async (records: object[]) => (await gateway.as(admin).post('/topics/orders').type(json).send({ records })).body as { offsets: { partition: number; error: string | null }[] }
+    const open = [1, 2, 3]
+    const keys = ['a', 'b', 'customer-17', 'ü']
+    expect((await send(keys.map(key => ({ key, value: 1 })))).offsets.map(one => one.partition)).toEqual(keys.map(key => open[partitionOfKey(Buffer.from(JSON.stringify(key)), 3)]))
+    for (let request = 0; request < 4; request++) expect(open).toContain((await send([{ value: 1 }])).offsets[0]!.partition)
+    expect((await send([{ value: 1, partition: 0 }])).offsets[0]!.error).toBe('Partition orders-0 is a closed shard and takes no more records; partitions 2 and 3 took its place.')
   })
 
   it('keeps records without a key together, and moves on with the next request', async () => {

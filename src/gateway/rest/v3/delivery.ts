@@ -1,7 +1,7 @@
 // Records that came together, stored together: encoded, judged by the topic's own validation, one batch per partition (or several, where one would be larger than the topic
 // takes), acknowledged when durable. Each record has an outcome of its own, and one that fails keeps no other from being stored.
 import { Turn } from '../../../base/turn.ts'
-import { Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../../ports.ts'
+import { openPartitions, Refusal, type Access, type Admin, type Caller, type Logs, type RecordFault, type Topic, type Validation } from '../../../ports.ts'
 import { isUndecided, type SchemaFault } from '../../../registry/fault.ts'
 import { buildBatch, type RecordDraft } from '../../../wire/batch.ts'
 import type { Clock } from '../../../world/world.ts'
@@ -149,16 +149,16 @@ export class Delivery {
     return records.filter((_, at) => !unfitAt.has(at))
   }
 
-  /** The record's own partition, else its key's, else the turn of these records. */
+  /** The record's own partition, else its key's, else the turn of these records, of those that are no closed shards. */
   #assigned(topic: Topic, records: readonly Encoded[], outcomes: Outcome[]): Assigned[] {
-    const count = topic.partitions.length
+    const open = openPartitions(topic)
     let turn: number | undefined
     const assigned: Assigned[] = []
     for (const record of records) {
       const { partition, draft: { key }, index } = record
-      if (partition !== undefined && partition >= count) outcomes[index] = { isStored: false, problem: unknownTopicOrPartition() }
+      if (partition !== undefined && partition >= topic.partitions.length) outcomes[index] = { isStored: false, problem: unknownTopicOrPartition() }
       else {
-        const chosen = partition ?? (key === null ? turn ??= this.#parts.partitioner.sticky(topic.name, count) : partitionOfKey(key, count))
+        const chosen = partition ?? open[key === null ? turn ??= this.#parts.partitioner.sticky(topic.name, open.length) : partitionOfKey(key, open.length)]!
         assigned.push({ ...record, partition: chosen })
       }
     }
