@@ -1,4 +1,4 @@
-// The Kinesis listener: one port for HTTP/1.1 and HTTP/2, over TLS by ALPN and, where plain is allowed, in the clear by the first bytes ('PRI' opens
+// The Kinesis listener: one port for HTTP/1.1 and HTTP/2, over TLS by ALPN or else, and in the clear where plain is allowed, by the first bytes ('PRI' opens
 // HTTP/2 with prior knowledge, which is how the JavaScript SDK speaks to http:// endpoints; 0x16 opens TLS). AWS SDKs open a session per call, so sessions are cheap here
 // and every peer's share of memory is bounded: streams per session, header bytes, body bytes, time to say something.
 import { once } from 'node:events'
@@ -139,6 +139,11 @@ class Listener implements KinesisServer {
     // A peer that vanishes is no event; whoever serves the socket hears of it too.
     socket.on('error', () => socket.destroy())
     socket.on('close', () => this.#sockets.delete(socket))
+    this.#awaitGreeting(socket, first => this.#hand(socket, first))
+  }
+
+  /** Reads what opens a connection, as much of it as tells protocols apart, puts it back and says what it was. */
+  #awaitGreeting(socket: Socket, then: (first: Buffer) => void): void {
     const deadline = setTimeout(() => socket.destroy(), this.#limits.greetingMs)
     socket.once('close', () => clearTimeout(deadline))
     let first: Buffer = Buffer.alloc(0)
@@ -151,7 +156,7 @@ class Listener implements KinesisServer {
       socket.off('readable', onReadable)
       clearTimeout(deadline)
       socket.unshift(first)
-      this.#hand(socket, first)
+      then(first)
     }
     socket.on('readable', onReadable)
   }
@@ -159,8 +164,18 @@ class Listener implements KinesisServer {
   #hand(socket: Socket, first: Buffer): void {
     if (first[0] === tlsHandshakeByte && this.#tls !== undefined) this.#tls.emit('connection', socket)
     else if (!this.#options.plain) socket.destroy()
-    else if (first.subarray(0, http2Greeting.length).equals(http2Greeting)) this.#http2.emit('connection', socket)
+    else if (isHttp2(first)) this.#http2.emit('connection', socket)
     else this.#http1.emit('connection', socket)
+  }
+
+  #handTls(socket: TLSSocket, first: Buffer): void {
+    if (!isHttp2(first)) {
+      this.#http1.emit('connection', socket)
+      return
+    }
+    // Node's server takes a TLS connection for HTTP/2 by this alone.
+    socket.alpnProtocol = 'h2'
+    this.#http2.emit('connection', socket)
   }
 
   #makeTls(options: TlsOptions): TlsServer {
@@ -168,7 +183,9 @@ class Listener implements KinesisServer {
     tls.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => socket.destroy())
       if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket)
-      else this.#http1.emit('connection', socket)
+      else if (socket.alpnProtocol === 'http/1.1') this.#http1.emit('connection', socket)
+      // The SDK for Java, and so the KCL, speaks HTTP/2 to Kinesis without having asked for it.
+      else this.#awaitGreeting(socket, first => this.#handTls(socket, first))
     })
     tls.on('tlsClientError', (error, socket) => {
       this.#options.logger.debug({ peer: socket.remoteAddress, reason: error.message }, 'a TLS handshake on the Kinesis port failed')
@@ -276,6 +293,10 @@ function plainText(status: number, message: string): KinesisResponse {
 export function splitTarget(target: string): [path: string, query: string] {
   const mark = target.indexOf('?')
   return mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
+}
+
+function isHttp2(first: Buffer): boolean {
+  return first.subarray(0, http2Greeting.length).equals(http2Greeting)
 }
 
 function ignore(): void {}

@@ -1,5 +1,5 @@
 // Verifies AWS Signature Version 4 on a request, in the Authorization header or in the query. Says in AWS's words what is wrong, and
-// whose key it was where nothing is. Knows HTTP/2 (`:authority` signed in place of `host`, as the JavaScript SDK does) and nothing of
+// whose key it was where nothing is. Knows HTTP/2 (`:authority` signed in place of `host`, as the JavaScript SDK does, or as `host`) and nothing of
 // operations. Unknown keys cost the same work as known ones; signatures and session tokens are compared in constant time.
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import { Lru } from '../base/lru.ts'
@@ -64,7 +64,8 @@ export class SigV4Verifier {
   }
 
   /** The access key the request was signed with, or why it is refused. `bodyHash` is the SHA-256 of the body as it arrived, in hex. */
-  verify(request: SignedRequest, bodyHash: string): AccessKey | SignatureFault {
+  verify(asked: SignedRequest, bodyHash: string): AccessKey | SignatureFault {
+    const request = withHost(asked)
     const claim = readClaim(request)
     if (claim instanceof SignatureFault) return claim
     const scope = this.#scope(claim)
@@ -212,6 +213,12 @@ function queryClaim(request: SignedRequest, query: ReadonlyMap<string, string>):
     token: query.get('X-Amz-Security-Token') ?? header(request, 'x-amz-security-token'),
     expiresSeconds: expires === undefined ? undefined : Number(expires),
   }
+}
+
+/** HTTP/2 has the host in `:authority`; who signs a request for either protocol alike, as the SDK for Java does, calls it `host` there, too. */
+function withHost(request: SignedRequest): SignedRequest {
+  const authority = request.headers[':authority']
+  return authority === undefined || request.headers['host'] !== undefined ? request : { ...request, headers: { ...request.headers, host: authority } }
 }
 
 /** The names in SignedHeaders: sorted, each present, and with the host and every x-amz-* header among them. */

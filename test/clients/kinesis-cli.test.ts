@@ -5,8 +5,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { operations } from '../../src/kinesis/operations/index.ts'
 import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
 import { newAccessKey } from '../../src/security/access-keys.ts'
+import { Time } from '../kinesis/model/oracle.ts'
+import { mapped } from '../kinesis/support/forms.ts'
+import { walk } from '../kinesis/support/happy-path.ts'
+import { lineClient } from '../support/line-client.ts'
 import { accessKeyId, random, realClock, region, secretAccessKey, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
 
 const run = promisify(execFile)
@@ -119,4 +124,13 @@ print('done')
     expect(stdout).toContain('\'boto\'')
     expect(stdout.trimEnd().endsWith('done')).toBe(true)
   }, 120_000)
+  test('calls every operation it knows', async () => {
+    const driver = ['python3', join(import.meta.dirname, 'kinesis_boto_driver.py'), `http://127.0.0.1:${server.port}`]
+    using boto = lineClient(driver, environment(), input => mapped(input, one => (one instanceof Time ? { $time: one.ms } : { $blob: (one as Buffer).toString('base64') })))
+    const known = JSON.parse(await boto.line()) as string[]
+    const here = operations.map(({ operation }) => operation.name).filter(name => known.includes(name))
+    const { done, failures } = await walk(boto.client, name => here.includes(name))
+    expect(failures).toEqual([])
+    expect(done.toSorted()).toEqual(here)
+  })
 })

@@ -6,8 +6,11 @@ import {
 import { NodeHttp2Handler, NodeHttpHandler } from '@smithy/node-http-handler'
 import { Agent } from 'node:https'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { operations } from '../../src/kinesis/operations/index.ts'
 import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
 import { newAccessKey } from '../../src/security/access-keys.ts'
+import { walk } from '../kinesis/support/happy-path.ts'
+import { sdkClient } from '../kinesis/support/sdk-client.ts'
 import { accessKeyId, random, realClock, region, secretAccessKey, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
 import { selfSigned } from '../kinesis/support/certificate.ts'
 
@@ -83,6 +86,15 @@ describe.each(Object.entries(transports))('the SDK over %s', (transport, configO
     await expect(ask({ ...session, sessionToken: 'another' })).rejects.toMatchObject(unknown)
     await expect(ask({ ...credentials, sessionToken: session.sessionToken })).rejects.toMatchObject(unknown)
     await expect(ask(await sessionOf(-1))).rejects.toMatchObject({ name: 'ExpiredTokenException', message: 'The security token included in the request is expired' })
+  })
+
+  test('calls every operation', async () => {
+    const client = new KinesisClient({ region, credentials, maxAttempts: 1, ...configOf() })
+    const served = operations.map(({ operation }) => operation.name)
+    const { done, failures } = await walk(sdkClient(client), name => served.includes(name))
+    expect(failures).toEqual([])
+    expect(done.toSorted()).toEqual(served)
+    client.destroy()
   })
 
   test('tells a wrong secret', async () => {

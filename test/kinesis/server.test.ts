@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { type ClientHttp2Session, type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2'
 import { type Socket, connect } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { type TLSSocket, connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { bodiesBytesMax, bodyBytesMax } from '../../src/kinesis/body.ts'
 import { type KinesisServer, type KinesisServerOptions, startKinesis } from '../../src/kinesis/server.ts'
@@ -95,6 +95,24 @@ describe('one port', () => {
       }
       expect(await answer).toMatch(/^HTTP\/1\.1 403/)
     }
+  })
+
+  test('knows HTTP/2 and HTTP/1.1 by their first bytes from TLS clients, too, that negotiate no protocol, as the SDK for Java does', async () => {
+    const { server } = await start({ tls: certificate, plain: false, limits: { greetingMs: 300 } })
+    const unnegotiated = (): TLSSocket => {
+      const socket = connectTls({ port: server.port, host: '127.0.0.1', ca: certificate.cert })
+      sockets.push(socket)
+      return socket
+    }
+    const one = connectHttp2(`https://127.0.0.1:${server.port}`, { createConnection: unnegotiated })
+    expect(await listStreams(one)).toBe(200)
+    expect((one.socket as TLSSocket).alpnProtocol).toBe(false)
+    one.close()
+    const older = unnegotiated()
+    older.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    expect(await all(older)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
+    const silent = unnegotiated()
+    expect(await all(silent)).toBe('')
   })
 
   test('speaks only TLS where plain is not allowed', async () => {

@@ -16,7 +16,7 @@ export const forms = {
 } as const
 
 /** The same value with `form` applied to its blobs and times. */
-function mapped(value: unknown, form: (one: unknown) => unknown): unknown {
+export function mapped(value: unknown, form: (one: unknown) => unknown): unknown {
   if (Buffer.isBuffer(value) || value instanceof Time) return form(value)
   if (Array.isArray(value)) return value.map(item => mapped(item, form))
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value
