@@ -1,10 +1,9 @@
 // The bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so
 // that a consumer can change from one API to the other with no gap and no re-read.
 import { Router, type Request } from 'express'
-import { isOfShard, parseSequenceNumber, sequenceNumberOf } from '../kinesis/sequence-numbers.ts'
-import { shardIdOf, shardIndexOf } from '../kinesis/shard-map.ts'
+import { endingSequenceNumber, isOfShard, parseSequenceNumber, sequenceNumberOf } from '../kinesis/sequence-numbers.ts'
+import { shardIdOf, shardIndexOf, shardMapOf } from '../kinesis/shard-map.ts'
 import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
-import type { RecordView } from '../wire/batch.ts'
 import { callerOf, partitionOf, topicFor } from './callers.ts'
 import { allowOnly, Problem } from './problem.ts'
 import { badParameter, textParameter } from './query.ts'
@@ -20,8 +19,8 @@ interface Parts {
 
 /**
  * `GET /bridge/positions?topic=orders&partition=0&offset=41` or `?stream=orders[&shard=shardId-000000000000]&sequence=4957…`; the names may be mixed.
- * Answers with both names and the time of the record: `{topic, partition, offset, stream, shardId, sequenceNumber, timestamp, timestampMs}`. DESCRIBE
- * on the topic.
+ * Answers with both names and the time of the record: `{topic, partition, offset, stream, shardId, sequenceNumber, timestamp, timestampMs}`. Where a closed partition ends,
+ * behind its last record, is a position too: that of whoever has read all of it. Its time is when it was closed, and `children` says where to go on. DESCRIBE on the topic.
  */
 export function bridgeRoutes(parts: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
@@ -34,15 +33,14 @@ export function bridgeRoutes(parts: Parts): Router {
       const { partition, offset } = position.name === 'offset'
         ? { partition: partitionAt(topic, place), offset: parseOffset(position.value) }
         : parseSequence(topic, place, position.value)
-      const record = await recordAt(parts.logs, topic, partition, offset)
-      const sequenceNumber = sequenceNumberOf(partition, offset, record.timestampMs)
+      const { sequenceNumber, timestampMs, children } = endOf(topic, partition, offset) ?? await recordAt(parts.logs, topic, partition, offset)
       if (position.name === 'sequence' && BigInt(position.value) !== BigInt(sequenceNumber)) {
         throw notFound(`No record of ${shardIdOf(partition.index)} in stream '${topic.name}' has sequence number ${position.value}`)
       }
       response.json({
         topic: topic.name, partition: partition.index, offset,
         stream: topic.name, shardId: shardIdOf(partition.index), sequenceNumber,
-        timestamp: new Date(record.timestampMs).toISOString(), timestampMs: record.timestampMs,
+        timestamp: new Date(timestampMs).toISOString(), timestampMs, children,
       })
     })
     .all(allowOnly('GET'))
@@ -96,15 +94,32 @@ function parseSequence(topic: Topic, place: Given<'partition' | 'shard'> | undef
     throw badParameter('sequence', `encodes ${shardIdOf(partition.index)}, while ${place.name} '${place.value.slice(0, 64)}' was given`)
   }
   if (position.offset < 0) throw badParameter('sequence', `is where ${shardIdOf(partition.index)} starts, before its first record; give the number of a record`)
-  return { partition, offset: position.offset }
+  if (position.offset !== Infinity) return { partition, offset: position.offset }
+  const endOffset = partition.seal?.endOffset ?? -1
+  if (endOffset < 0) throw notFound(`${shardIdOf(partition.index)} of stream '${topic.name}' is open: no sequence number is known to be its last`)
+  return { partition, offset: endOffset }
 }
 
-async function recordAt(logs: Logs, topic: Topic, partition: Partition, offset: number): Promise<RecordView> {
+interface Found {
+  readonly sequenceNumber: string
+  readonly timestampMs: number
+  /** Of the end of a closed partition only. */
+  readonly children?: readonly { readonly partition: number; readonly shardId: string }[]
+}
+
+function endOf(topic: Topic, partition: Partition, offset: number): Found | undefined {
+  const { seal, index } = partition
+  if (seal === undefined || seal.endOffset !== offset) return undefined
+  const children = shardMapOf(topic).shards[index]!.children.map(child => ({ partition: child, shardId: shardIdOf(child) }))
+  return { sequenceNumber: endingSequenceNumber(partition, seal.atMs), timestampMs: seal.atMs, children }
+}
+
+async function recordAt(logs: Logs, topic: Topic, partition: Partition, offset: number): Promise<Found> {
   const slice = await logs.read({ topic: topic.name, partition: partition.index }, offset, { bytesMax: 1, atLeastOne: true, committedOnly: false })
   if (slice instanceof Refusal) throw problemOf(slice)
   const batch = slice.batches.find(one => one.lastOffset >= offset)
   const record = batch === undefined || batch.isControl ? undefined : batch.recordsOrNone().find(one => one.offset === offset)
-  if (record !== undefined) return record
+  if (record !== undefined) return { sequenceNumber: sequenceNumberOf(partition, offset, record.timestampMs), timestampMs: record.timestampMs }
   const { logStartOffset, highWatermark } = slice
   throw notFound(`No record at offset ${offset} of partition ${partition.index} of topic '${topic.name}' (offsets ${logStartOffset} to ${highWatermark - 1})`)
 }

@@ -1,6 +1,9 @@
 // The two views of the same data, and the bridge between their positions.
 import { describe, expect, it } from 'vitest'
+import { mergePlan } from '../../src/kinesis/reshard-plans.ts'
 import { parseSequenceNumber } from '../../src/kinesis/sequence-numbers.ts'
+import { shardMapOf } from '../../src/kinesis/shard-map.ts'
+import type { Topic } from '../../src/ports.ts'
 import { admin, testGateway, type TestGateway } from '../support/gateway.ts'
 import { evenHashKeys, halves, splitPlan } from '../support/shards.ts'
 
@@ -148,6 +151,36 @@ describe('GET /bridge/positions', () => {
     expect(await ask(`stream=orders&sequence=${otherArrival}`)).toEqual([404, `No record of shardId-000000000001 in stream 'orders' has sequence number ${otherArrival}`])
     const otherCreation = (BigInt(sequence) + (1n << 148n)).toString()
     expect(await ask(`stream=orders&sequence=${otherCreation}`)).toEqual([404, `Sequence number ${otherCreation} did not come from stream 'orders'`])
+  })
+
+  it('knows every position of a resharded topic: of its closed partitions, of what took their place, and where a closed one ends', async () => {
+    const gateway = await withOrders()
+    const topic = async (): Promise<Topic> => (await gateway.backend.admin.topics(['orders']))[0]!
+    const [lower, upper] = shardMapOf(await topic()).shards
+    await gateway.backend.admin.reshard('orders', mergePlan(shardMapOf(await topic()), lower!, upper!))
+    gateway.time.now += 1_000
+    await gateway.as(admin).post('/topics/orders').type(json).send({ records: [{ value: 4, partition: 2 }] })
+    const client = gateway.as(admin)
+    const ask = async (query: string): Promise<Record<string, unknown>> => (await client.get(`/bridge/positions?${query}`)).body as Record<string, unknown>
+    const known = [[1, 0], [1, 1], [1, 2], [1, 3], [0, 0], [2, 0]] as const
+    const all = await Promise.all(known.map(([partition, offset]) => ask(`topic=orders&partition=${partition}&offset=${offset}`)))
+    expect(all.map(({ partition, offset }) => [partition, offset])).toEqual(known)
+    for (const one of all) expect(await ask(`stream=orders&sequence=${String(one['sequenceNumber'])}`)).toEqual(one)
+    const { Shards } = (await client.get('/kinesis/streams/orders')).body as { Shards: { ShardId: string; SequenceNumberRange: { EndingSequenceNumber?: string }; LatestSequenceNumber: string | null }[] }
+    const children = [{ partition: 2, shardId: 'shardId-000000000002' }]
+    expect(all[3]).toMatchObject({ sequenceNumber: Shards[1]!.SequenceNumberRange.EndingSequenceNumber, children, timestampMs: gateway.time.now - 1_000 })
+    expect(all[4]).toMatchObject({ sequenceNumber: Shards[0]!.SequenceNumberRange.EndingSequenceNumber, children })
+    expect([all[2]!['sequenceNumber'], all[5]!['sequenceNumber']]).toEqual([Shards[1]!.LatestSequenceNumber, Shards[2]!.LatestSequenceNumber])
+    expect(all[5]).not.toHaveProperty('children')
+    // Positions of a stream are in the order of their numbers.
+    const numbers = all.slice(0, 4).concat(all[5]!).map(one => BigInt(one['sequenceNumber'] as string))
+    expect(numbers).toEqual(numbers.toSorted((a, b) => (a < b ? -1 : 1)))
+    const open = (BigInt(all[5]!['sequenceNumber'] as string) | (0x7fff_ffff_ffff_ffffn << 80n)).toString()
+    expect(await client.get(`/bridge/positions?stream=orders&sequence=${open}`)).toMatchObject({
+      status: 404, body: { message: 'shardId-000000000002 of stream \'orders\' is open: no sequence number is known to be its last' },
+    })
+    const otherEnd = (BigInt(all[3]!['sequenceNumber'] as string) + (1n << 36n)).toString()
+    expect((await client.get(`/bridge/positions?stream=orders&sequence=${otherEnd}`)).status).toBe(404)
   })
 
   it('needs DESCRIBE, and a refusal does not tell whether the topic exists', async () => {

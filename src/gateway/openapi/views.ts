@@ -55,7 +55,7 @@ export const viewsFamily: Family = {
         },
         answers: ok('The position.', json(object({
           topic: text, partition: integer, offset: integer, stream: text, shardId: text, sequenceNumber: text, timestamp: time, timestampMs: integer,
-        }))),
+        }, { children: list(object({ partition: integer, shardId: text })) }))),
       },
     },
   },
