@@ -2,10 +2,14 @@
 // MiB per second and open shards are the same number.
 import type { Topic } from '../ports.ts'
 import { type ValueOf, integer, structure } from '../wire/operation.ts'
-import { isCommitted, openShardCount } from './account.ts'
+import { isCommitted, judgeShards, openShardCount } from './account.ts'
 import type { Services } from './context.ts'
-import { AwsError, validation } from './errors.ts'
+import { AwsError, invalidArgument, texts, validation } from './errors.ts'
+import { scalingPlan } from './reshard-plans.ts'
+import type { Resharding } from './resharding.ts'
+import type { ShardMap } from './shard-map.ts'
 import { factsOf } from './stream-facts.ts'
+import { shardLimits } from './throughput.ts'
 
 export const warmThroughput = integer().min(0)
 export const warmThroughputShape = structure({ TargetMiBps: integer(), CurrentMiBps: integer() })
@@ -26,6 +30,28 @@ export function judgeWarmThroughput(miBps: number, services: Services): null | A
 /** How many shards a new on-demand stream has. */
 export function onDemandShards(warmMiBps: number | undefined): number {
   return Math.max(shardCountDefault, warmMiBps ?? 0)
+}
+
+/** For an on-demand stream that is to be ready for so much: as many shards, but never fewer than one starts with, nor than twice what is written to it now needs. */
+export function warming(warmMiBps: number | undefined, { mayShrink }: { readonly mayShrink: boolean }, services: Services): Resharding {
+  return {
+    async plan(topic, map) {
+      if (warmMiBps === undefined) return null
+      const open = map.open.length
+      const target = Math.max(onDemandShards(warmMiBps), Math.ceil(2 * shardsInUse(topic, map, services)))
+      if (target === open || (target < open && !mayShrink)) return null
+      const refused = judgeShards(await services.admin.topics(), target - open, services)
+      return refused ?? scalingPlan(map, target) ?? invalidArgument(texts.tooNarrow(topic.name, target, services))
+    },
+  }
+}
+
+/** How many shards it takes to hold what was written within the last second. */
+function shardsInUse(topic: Topic, map: ShardMap, { throughput }: Services): number {
+  const used = map.open.map(({ index }) => throughput.used(topic.id, index))
+  const bytes = used.reduce((sum, { writeBytesPerSecond }) => sum + writeBytesPerSecond, 0)
+  const records = used.reduce((sum, { writeRecordsPerSecond }) => sum + writeRecordsPerSecond, 0)
+  return Math.max(bytes / shardLimits.writeBytesPerSecond, records / shardLimits.writeRecordsPerSecond)
 }
 
 /** Undefined for streams that AWS shows none of: provisioned ones, and those of an account without a commitment. */

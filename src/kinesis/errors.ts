@@ -53,6 +53,9 @@ export const texts = {
   streamNotFound: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} not found.`,
   streamExists: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} already exists.`,
   streamNotActive: (stream: string, status: string, { account }: Place): string => `Stream ${stream} under account ${account} not ACTIVE, instead in state ${status}`,
+  warmNeedsOnDemand: 'WarmThroughputMiBps is only supported for streams in ON_DEMAND mode.',
+  tooNarrow: (stream: string, shards: number, { account }: Place): string =>
+    `The hash key ranges of stream ${stream} under account ${account} are too narrow to be split into ${shards} shards.`,
   autoNeedsOnDemand: 'RecordDistributionStrategy AUTO is only supported for streams in ON_DEMAND mode.',
   /** Account, region and limit are parsed out of it by tools. */
   shardLimit: ({ used, limit, additional }: { used: number; limit: number; additional: number }, { account, region }: Place): string =>

@@ -22,6 +22,7 @@ import { Gate } from './gate.ts'
 import { Limits, type LimitsProfile } from './limits.ts'
 import { operations } from './operations/index.ts'
 import { CallRates } from './rates.ts'
+import { OnDemandScaling } from './scaling.ts'
 import { Throughput } from './throughput.ts'
 import { Tokens } from './tokens.ts'
 
@@ -90,7 +91,7 @@ export interface KinesisHandler extends Disposable {
   readonly metrics: KinesisMetrics
   /** What streams are described with, for other views of them. */
   readonly services: Services
-  /** Ends what happens by itself: deletions whose time has not come are left to the next start. */
+  /** Ends what happens by itself: deletions whose time has not come are left to the next start, and on-demand streams stay as large as they are. */
   [Symbol.dispose](): void
 }
 
@@ -126,6 +127,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     transitionMs: options.transitionMs ?? 0,
     deletions: new Deletions(options, options.logger),
   }
+  const scaling = new OnDemandScaling(services, options.logger)
 
   async function handle(request: KinesisRequest): Promise<KinesisResponse> {
     const headers: Record<string, string> = { 'x-amzn-requestid': random.uuid(), date: new Date(clock.now()).toUTCString() }
@@ -213,7 +215,12 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     }
   }
 
-  return { handle, throughput, limits, metrics, services, [Symbol.dispose]: () => services.deletions[Symbol.dispose]() }
+  function dispose(): void {
+    services.deletions[Symbol.dispose]()
+    scaling[Symbol.dispose]()
+  }
+
+  return { handle, throughput, limits, metrics, services, [Symbol.dispose]: dispose }
 }
 
 const unknownService = 'Unable to determine service/operation name to be authorized'

@@ -22,6 +22,16 @@ export function splitPlan(map: ShardMap, shard: ShardNode, cut: bigint): Reshard
   return steps.plan()
 }
 
+/** Each of these open shards in halves; those that are too narrow stay as they are. */
+export function halvingPlan(map: ShardMap, shards: readonly ShardNode[]): ReshardPlan {
+  const steps = new Steps(map)
+  for (const shard of shards) {
+    const cuts = cutsOf(shard)
+    if (cuts !== undefined) steps.split(shard, (cuts.start + cuts.end) / 2n)
+  }
+  return steps.plan()
+}
+
 /** Of two open shards whose hash keys follow each other, the lower first. */
 export function mergePlan(map: ShardMap, lower: ShardNode, upper: ShardNode): ReshardPlan {
   const steps = new Steps(map)

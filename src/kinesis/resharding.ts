@@ -1,6 +1,6 @@
 // Carries a split, a merge or a change of the number of shards out: all of it at once. The stream shows UPDATING for as long as changes do.
 import { Refusal, type ReshardPlan, type Topic } from '../ports.ts'
-import type { Context } from './context.ts'
+import type { Context, Services } from './context.ts'
 import { AwsError, texts, toAwsError, validation } from './errors.ts'
 import { activeStream, changeActive } from './lifecycle.ts'
 import { type ShardMap, shardMapOf } from './shard-map.ts'
@@ -10,8 +10,6 @@ import { type StreamSelector, findStreamByName } from './streams.ts'
 export interface Resharding {
   /** What is to become of the stream as it is; null where it is that way already. Asked again where somebody else has resharded it meanwhile. */
   plan(topic: Topic, map: ShardMap): Promise<ReshardPlan | null | AwsError>
-  /** It counts as one of the stream's scalings, of which AWS allows so many a day. */
-  readonly isScaling?: boolean
 }
 
 const scalingsMax = 10
@@ -19,8 +17,8 @@ const dayMs = 24 * 3_600_000
 /** How often a plan is made where others are always quicker. */
 const attemptsMax = 5
 
-/** The stream as it was before; it must be provisioned and ACTIVE. */
-export async function reshardStream(input: StreamSelector, resharding: Resharding, context: Context): Promise<Topic | AwsError> {
+/** The stream as it was before; it must be provisioned and ACTIVE. `isScaling`: it is one of those of which AWS allows so many a day. */
+export async function reshardStream(input: StreamSelector, resharding: Resharding & { readonly isScaling?: boolean }, context: Context): Promise<Topic | AwsError> {
   const topic = await activeStream(input, context)
   if (topic instanceof AwsError) return topic
   if (factsOf(topic, context).mode === 'ON_DEMAND') return validation(texts.onDemand(topic.name, context))
@@ -28,18 +26,30 @@ export async function reshardStream(input: StreamSelector, resharding: Reshardin
   if (plan instanceof AwsError) return plan
   if (plan === null) return topic
   const nowMs = context.clock.now()
-  const begun = await changeActive(topic, context, facts => (resharding.isScaling === true ? scaled(topic, facts, nowMs, context) : {}))
-  if (begun instanceof AwsError) return begun
-  const refused = await carryOut(topic, plan, resharding, context)
-  if (refused === null) return topic
+  if (resharding.isScaling !== true) return await changeShards(topic, plan, resharding, noChange, context) ?? topic
+  const scaling: FactsChange = {
+    make: facts => scaled(topic, facts, nowMs, context),
+    takeBack: ({ scalingsMs }) => ({ scalingsMs: scalingsMs.filter((atMs, at) => atMs !== nowMs || at !== scalingsMs.lastIndexOf(nowMs)) }),
+  }
+  return await changeShards(topic, plan, resharding, scaling, context) ?? topic
+}
+
+/** What else becomes of a stream whose shards change, and how that is taken back where they cannot. */
+export interface FactsChange {
+  readonly make: (facts: StreamFacts) => Partial<StreamFacts> | AwsError
+  readonly takeBack: (facts: StreamFacts) => Partial<StreamFacts>
+}
+
+export const noChange: FactsChange = { make: () => ({}), takeBack: () => ({}) }
+
+/** Changes an ACTIVE stream's facts, and its shards by a plan for it as it is (null: they stay as they are). */
+export async function changeShards(topic: Topic, plan: ReshardPlan | null, resharding: Resharding, change: FactsChange, services: Services): Promise<null | AwsError> {
+  const begun = await changeActive(topic, services, change.make)
+  if (begun instanceof AwsError || plan === null) return begun
+  const refused = await carryOut(topic, plan, resharding, services)
+  if (refused === null) return null
   // Nothing has become of it, so nothing is to be seen of it.
-  await changeFacts(topic, context, ({ transition, scalingsMs }) => {
-    const counted = scalingsMs.lastIndexOf(nowMs)
-    return {
-      transition: transition?.status === 'UPDATING' ? undefined : transition,
-      ...resharding.isScaling === true && counted >= 0 && { scalingsMs: scalingsMs.toSpliced(counted, 1) },
-    }
-  })
+  await changeFacts(topic, services, facts => ({ ...change.takeBack(facts), ...facts.transition?.status === 'UPDATING' && { transition: undefined } }))
   return refused
 }
 
@@ -49,12 +59,12 @@ function scaled({ name }: Topic, { scalingsMs }: StreamFacts, nowMs: number, { a
   return new AwsError('LimitExceededException', `UpdateShardCount cannot scale stream ${name} under account ${account} more than ${scalingsMax} times per rolling 24-hour period.`)
 }
 
-async function carryOut(before: Topic, first: ReshardPlan, resharding: Resharding, context: Context): Promise<null | AwsError> {
+async function carryOut(before: Topic, first: ReshardPlan, resharding: Resharding, services: Services): Promise<null | AwsError> {
   let [topic, plan] = [before, first]
   for (let attempt = 1; ; attempt++) {
-    const done = await context.admin.reshard(topic.name, plan)
+    const done = await services.admin.reshard(topic.name, plan)
     if (!(done instanceof Refusal)) return null
-    const present = await findStreamByName(topic.name, context)
+    const present = await findStreamByName(topic.name, services)
     // Every change of shards makes some: where there are as many as before, the plan itself was refused.
     if (attempt === attemptsMax || present?.id !== topic.id || present.partitions.length === topic.partitions.length) return toAwsError(done)
     const again = await resharding.plan(present, shardMapOf(present))

@@ -35,6 +35,11 @@ export interface ShardThroughput extends ShardLimits {
   readonly limits: ShardLimits | null
 }
 
+export interface Written {
+  readonly bytes: number
+  readonly records: number
+}
+
 export interface ThroughputOptions {
   readonly clock: Clock
   readonly limits: Limits
@@ -131,6 +136,11 @@ export class ShardMeter {
     return true
   }
 
+  /** All that was ever taken in. */
+  written(): Written {
+    return { bytes: this.#writeBytes.total, records: this.#writeRecords.total }
+  }
+
   used(): ShardThroughput {
     const nowMs = this.#clock.monotonic()
     return {
@@ -145,6 +155,7 @@ export class ShardMeter {
 
 /** A bucket that is drawn from only where limits hold, and a meter that always counts. */
 class Metered {
+  total = 0
   readonly #bucket: TokenBucket
   readonly #meter = new SecondMeter()
 
@@ -158,6 +169,7 @@ class Metered {
 
   take(amount: number, nowMs: number, isEnforced: boolean): void {
     if (isEnforced) this.#bucket.take(amount, nowMs)
+    this.total += amount
     this.#meter.add(amount, nowMs)
   }
 

@@ -40,7 +40,7 @@ function judgeMode(input: Capacity): Violation | undefined {
   if (input.StreamModeDetails?.StreamMode === 'ON_DEMAND') {
     return input.ShardCount === undefined ? undefined : { type: 'ValidationException', message: 'ShardCount is not expected when StreamMode=ON_DEMAND' }
   }
-  if (input.WarmThroughputMiBps !== undefined) return { type: 'ValidationException', message: 'WarmThroughputMiBps is only supported for streams in ON_DEMAND mode.' }
+  if (input.WarmThroughputMiBps !== undefined) return { type: 'ValidationException', message: texts.warmNeedsOnDemand }
   return input.RecordDistributionStrategy === 'AUTO' ? { type: 'InvalidArgumentException', message: texts.autoNeedsOnDemand } : undefined
 }
 

@@ -2,6 +2,7 @@
 // Where states do not show, all of it is gone when the answer is sent.
 import { Refusal, type Topic } from '../../ports.ts'
 import { type InputOf, flag, operation } from '../../wire/operation.ts'
+import { channelsOf } from '../channels.ts'
 import { consumersOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts, toAwsError } from '../errors.ts'
@@ -36,7 +37,7 @@ async function deleteNow(topic: Topic, context: Context): Promise<null | AwsErro
 
 /** Whoever has registered consumers or channels is to say that they may go. */
 function judgeUse(topic: Topic, mayDeleteConsumers: boolean, context: Context): null | AwsError {
-  if (context.documents.all('kinesis-channel').some(({ topicId }) => topicId === topic.id)) {
+  if (channelsOf(topic, context).length > 0) {
     return new AwsError('ResourceInUseException', `Stream ${topic.name} under account ${context.account} has channels. Delete them before the stream.`)
   }
   if (mayDeleteConsumers || consumersOf(topic, context).length === 0) return null

@@ -3,6 +3,7 @@ import { type InputOf, type OutputOf, integer, operation, structure, text } from
 import { openShardCount } from '../account.ts'
 import { warmThroughputOf, warmThroughputShape } from '../capacity.ts'
 import { consumersOf } from '../consumers.ts'
+import { channelsOf } from '../channels.ts'
 import { type Context, serve } from '../context.ts'
 import { describe, nameMembers, settingMembers, stateMembers } from '../descriptions.ts'
 import { AwsError } from '../errors.ts'
@@ -47,7 +48,7 @@ async function handle(input: InputOf<typeof DescribeStreamSummary>, context: Con
       ConsumerCount: consumersOf(topic, context).length,
       WarmThroughput: warmThroughputOf(topic, context),
       MaxRecordSizeInKiB: recordKiBOf(topic, context),
-      ChannelCount: context.documents.all('kinesis-channel').filter(({ topicId }) => topicId === topic.id).length,
+      ChannelCount: channelsOf(topic, context).length,
       RecordDistributionStrategy: mode === 'ON_DEMAND' ? distribution : undefined,
     },
   }

@@ -29,7 +29,9 @@ import { stopStreamEncryption } from './stop-stream-encryption.ts'
 import { updateAccountSettings } from './update-account-settings.ts'
 import { updateMaxRecordSize } from './update-max-record-size.ts'
 import { updateShardCount } from './update-shard-count.ts'
+import { updateStreamMode } from './update-stream-mode.ts'
 import { updateStreamRecordDistributionStrategy } from './update-stream-record-distribution-strategy.ts'
+import { updateStreamWarmThroughput } from './update-stream-warm-throughput.ts'
 
 export const operations = [
   addTagsToStream,
@@ -62,5 +64,7 @@ export const operations = [
   updateAccountSettings,
   updateMaxRecordSize,
   updateShardCount,
+  updateStreamMode,
   updateStreamRecordDistributionStrategy,
+  updateStreamWarmThroughput,
 ]

@@ -1,5 +1,5 @@
 // PutRecord. Finds the record's shard by its key, or takes the next where the stream spreads records evenly, and appends it, durably. Sequence numbers of a shard only
-// ever grow, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
+// ever grow, and those of its children come after them, so SequenceNumberForOrdering needs no waiting: it is checked to be a number that this stream could have given.
 import type { Topic } from '../../ports.ts'
 import { Refusal } from '../../ports.ts'
 import { type InputOf, type OutputOf, blob, operation, text } from '../../wire/operation.ts'

@@ -34,8 +34,7 @@ async function handle(input: InputOf<typeof UpdateShardCount>, context: Context)
       if (target === open) return null
       const refused = judgeTarget(open, target, context) ?? judgeShards(await context.admin.topics(), target - open, context)
       if (refused !== null) return refused
-      const narrow = `The hash key ranges of stream ${topic.name} under account ${context.account} are too narrow to be split into ${target} shards.`
-      return scalingPlan(map, target) ?? invalidArgument(narrow)
+      return scalingPlan(map, target) ?? invalidArgument(texts.tooNarrow(topic.name, target, context))
     },
   }, context)
   if (before instanceof AwsError) return before
