@@ -4,6 +4,7 @@ import { operations } from '../../../src/kinesis/operations/index.ts'
 import { testKinesis } from '../support/kinesis.ts'
 import { unfinished } from './differences.ts'
 import { inputShapeOf } from './samples.ts'
+import { tryStates } from './states.ts'
 import { tryAll } from './table.ts'
 
 // A PutRecord without a partition key is not wrong by the model.
@@ -15,4 +16,12 @@ describe.each(['json', 'cbor'] as const)('wrong inputs in %s', codec => {
     expect(failures).toEqual([])
     expect(cases > 0 || Object.keys(inputShapeOf(name).members ?? {}).length === 0).toBe(true)
   }, 60_000)
+})
+
+describe.each(['json', 'cbor'] as const)('right inputs at the wrong time or from the wrong caller, in %s,', codec => {
+  it.each(operations.map(({ operation }) => operation.name))('of %s', async name => {
+    const { cases, failures } = await tryStates(name, codec)
+    expect(failures).toEqual([])
+    expect(cases).toBeGreaterThan(0)
+  })
 })
