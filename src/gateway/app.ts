@@ -23,7 +23,8 @@ import { replicaRoutes } from './admin/replicas.ts'
 import { adminTopicRoutes } from './admin/topics.ts'
 import { authenticate, refuseForeignHosts, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
 import { BodyBudget } from './body.ts'
-import { bridgeRoutes } from './bridge.ts'
+import { checkpointRoutes } from './bridge/checkpoints.ts'
+import { positionRoutes } from './bridge/positions.ts'
 import { callerOf } from './callers.ts'
 import { glueRouter } from './glue/router.ts'
 import { kafkaView } from './kafka-view.ts'
@@ -112,7 +113,8 @@ export function createGateway(parts: GatewayParts): express.Express {
   app.use(v3RecordRoutes({ ...parts, payloads, budget, answers, rateLimits, partitioner: new Partitioner(), autoCreateTopics: parts.autoCreateTopics ?? false }))
   app.use(kafkaView(parts))
   app.use(kinesisView({ ...parts, streams: parts.kinesis.handler.services }))
-  app.use(bridgeRoutes(parts))
+  app.use(positionRoutes(parts))
+  app.use(checkpointRoutes({ ...parts, budget }))
   app.use(aclRoutes({ ...parts, budget }))
   app.use(accessKeyRoutes({ ...parts, budget }))
   app.use(kmsKeyRoutes({ ...parts, kms: parts.kinesis.handler.services.kms, budget }))

@@ -1,5 +1,5 @@
 // The two views of the same data, and the bridge between them, in the OpenAPI document.
-import { boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, ref, text, time } from './json-schema.ts'
+import { boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, openObject, ref, text, time, words } from './json-schema.ts'
 import { type Family, flag, json, ok, pages, parameter } from './operation.ts'
 
 const replicaLists = { replicas: ids, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids }
@@ -12,6 +12,14 @@ const partitionView = oneOf(
   object({ partition: integer, leader: integer, leaderEpoch: integer, partitionEpoch: integer, ...replicaLists, ...shardView, error: text }),
 )
 const topicView = { name: text, id: text, internal: boolean, createdAt: time, partitions: list(partitionView) }
+const checkpointNames = { group: parameter('Id of the consumer group.'), topic: parameter('Name of the topic.'), stream: parameter('The same, as AWS says it.') }
+const lease = object({
+  leaseKey: text, checkpoint: text, checkpointSubSequenceNumber: integer, leaseCounter: integer, ownerSwitchesSinceCheckpoint: integer,
+  parentShardId: list(text), childShardIds: list(text), startingHashKey: text, endingHashKey: text,
+})
+const givenLease = openObject({ leaseKey: text, checkpoint: text }, { checkpointSubSequenceNumber: integer })
+/** As DynamoDB has them: `{"S": "text"}`, `{"N": "12"}`, `{"SS": ["a", "b"]}`. */
+const attribute = oneOf(object({ S: text }), object({ N: text }), object({ SS: list(text) }))
 
 export const viewsFamily: Family = {
   tag: 'Both views',
@@ -46,6 +54,23 @@ export const viewsFamily: Family = {
       get: { summary: 'Streams in AWS\'s words', query: pages, answers: ok('A page.', json(object({ Streams: list(ref('StreamView')), Next: nullable(text) }))) },
     },
     '/kinesis/streams/{stream}': { get: { summary: 'A stream in AWS\'s words', answers: ok('The stream.', json(ref('StreamView'))) } },
+    '/bridge/checkpoints': {
+      get: {
+        summary: 'A consumer group\'s offsets as the leases of a KCL application', description: 'DESCRIBE on the group and the topic.',
+        query: { ...checkpointNames, format: parameter('plain, or dynamodb: as aws dynamodb scan prints them.', words('plain', 'dynamodb')) },
+        answers: ok('The leases.', json(oneOf(
+          object({ group: text, topic: text, stream: text, leases: list(lease) }),
+          object({ Items: list(mapOf(attribute)), Count: integer, ScannedCount: integer }),
+        ))),
+      },
+      put: {
+        summary: 'The leases of a KCL application as a consumer group\'s offsets',
+        description: 'READ on the group and the topic. The group must have no members. Further attributes of a lease are read over.',
+        query: checkpointNames,
+        body: json(oneOf(object({ leases: list(givenLease) }), openObject({ Items: list(mapOf(attribute)) }))),
+        answers: ok('What was committed.', json(object({ group: text, topic: text, stream: text, offsets: list(object({ partition: integer, shardId: text, offset: integer })) }))),
+      },
+    },
     '/bridge/positions': {
       get: {
         summary: 'A position under both its names', description: 'DESCRIBE on the topic. An offset of a partition, or a sequence number of a shard.',

@@ -1,13 +1,14 @@
-// The bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so
+// Positions of the bridge: the same position under its two names. An offset of a partition becomes the sequence number of its record in the shard, and back, so
 // that a consumer can change from one API to the other with no gap and no re-read.
-import { Router, type Request } from 'express'
-import { endingSequenceNumber, isOfShard, parseSequenceNumber, sequenceNumberOf } from '../kinesis/sequence-numbers.ts'
-import { shardIdOf, shardIndexOf, shardMapOf } from '../kinesis/shard-map.ts'
-import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../ports.ts'
-import { callerOf, partitionOf, topicFor } from './callers.ts'
-import { allowOnly, Problem } from './problem.ts'
-import { badParameter, textParameter } from './query.ts'
-import { problemOf } from './refusals.ts'
+import { Router } from 'express'
+import { endingSequenceNumber, isOfShard, parseSequenceNumber, sequenceNumberOf } from '../../kinesis/sequence-numbers.ts'
+import { shardIdOf, shardIndexOf, shardMapOf } from '../../kinesis/shard-map.ts'
+import { Refusal, type Access, type Admin, type Logs, type Partition, type Topic } from '../../ports.ts'
+import { callerOf, partitionOf, topicFor } from '../callers.ts'
+import { allowOnly, Problem } from '../problem.ts'
+import { badParameter } from '../query.ts'
+import { problemOf } from '../refusals.ts'
+import { type Given, oneOf } from './parameters.ts'
 
 const sequenceDigitsMax = 129
 
@@ -22,7 +23,7 @@ interface Parts {
  * Answers with both names and the time of the record: `{topic, partition, offset, stream, shardId, sequenceNumber, timestamp, timestampMs}`. Where a closed partition ends,
  * behind its last record, is a position too: that of whoever has read all of it. Its time is when it was closed, and `children` says where to go on. DESCRIBE on the topic.
  */
-export function bridgeRoutes(parts: Parts): Router {
+export function positionRoutes(parts: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
   router.route('/bridge/positions')
     .get(async (request, response) => {
@@ -45,24 +46,6 @@ export function bridgeRoutes(parts: Parts): Router {
     })
     .all(allowOnly('GET'))
   return router
-}
-
-interface Given<Name extends string> {
-  readonly name: Name
-  readonly value: string
-}
-
-/** The one of two parameters that was given. 400 for both, and for none where one is required. */
-function oneOf<A extends string, B extends string>(request: Request, a: A, b: B, isRequired: true): Given<A | B>
-function oneOf<A extends string, B extends string>(request: Request, a: A, b: B, isRequired: false): Given<A | B> | undefined
-function oneOf<A extends string, B extends string>(request: Request, a: A, b: B, isRequired: boolean): Given<A | B> | undefined {
-  const first = textParameter(request, a)
-  const second = textParameter(request, b)
-  if (first !== undefined && second !== undefined) throw badParameter(b, `cannot be given together with '${a}': they name the same thing`)
-  if (first !== undefined) return { name: a, value: first }
-  if (second !== undefined) return { name: b, value: second }
-  if (isRequired) throw badParameter(a, `or '${b}' must be given`)
-  return undefined
 }
 
 function partitionAt(topic: Topic, place: Given<'partition' | 'shard'> | undefined): Partition {
