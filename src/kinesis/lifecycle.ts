@@ -3,11 +3,18 @@
 import type { Topic } from '../ports.ts'
 import { AwsError, notFound, texts } from './errors.ts'
 import type { Context, Services } from './context.ts'
+import { shardMapOf } from './shard-map.ts'
 import { type StreamFacts, type StreamStatus, changeFacts, factsOf, statusOf } from './stream-facts.ts'
 import { type StreamSelector, findStream } from './streams.ts'
 
 export function streamStatus(topic: Topic, context: Pick<Services, 'documents' | 'clock'>): StreamStatus {
-  return statusOf(factsOf(topic, context), context.clock.now())
+  return statusWith(factsOf(topic, context), topic, context)
+}
+
+/** Shards that are being closed make a stream UPDATING, however long changes show. */
+function statusWith(facts: StreamFacts, topic: Topic, { clock }: Pick<Services, 'clock'>): StreamStatus {
+  const status = statusOf(facts, clock.now())
+  return status === 'ACTIVE' && shardMapOf(topic).isClosing ? 'UPDATING' : status
 }
 
 /** The stream that a request names, which must be ACTIVE: for operations that change it. */
@@ -50,6 +57,6 @@ export function transition(status: Exclude<StreamStatus, 'ACTIVE'>, { clock, tra
 }
 
 function judgeActive(topic: Topic, facts: StreamFacts, context: Services): null | AwsError {
-  const status = statusOf(facts, context.clock.now())
+  const status = statusWith(facts, topic, context)
   return status === 'ACTIVE' ? null : new AwsError('ResourceInUseException', texts.streamNotActive(topic.name, status, context))
 }

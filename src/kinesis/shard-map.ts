@@ -33,6 +33,8 @@ export class ShardMap {
   readonly shards: readonly ShardNode[]
   /** Those that are not closed, by hash key: together all of them, without a gap. */
   readonly open: readonly ShardNode[]
+  /** Of some that are closed it is not known yet where they end. */
+  readonly isClosing: boolean
   /** The first 52 bits of where each open shard starts: they say nearly always which one a hash key belongs to, and are numbers. */
   readonly #leading: Float64Array
 
@@ -50,6 +52,7 @@ export class ShardMap {
     }
     this.shards = shards
     this.open = shards.filter(({ seal }) => seal === undefined).toSorted((a, b) => (a.hashKeys.start < b.hashKeys.start ? -1 : 1))
+    this.isClosing = shards.some(({ seal }) => seal !== undefined && seal.endOffset < 0)
     this.#leading = Float64Array.from(this.open, ({ hashKeys }) => Number(hashKeys.start >> leadingShift))
   }
 

@@ -1,7 +1,7 @@
 // SplitShard, MergeShards and UpdateShardCount: what they leave, what they refuse, and how the stream shows meanwhile.
 import { describe, expect, test } from 'vitest'
 import { factsOf } from '../../../src/kinesis/stream-facts.ts'
-import { Refusal, type Admin } from '../../../src/ports.ts'
+import { Refusal, type Admin, type Topic } from '../../../src/ports.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
 import { TestClock, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
@@ -252,6 +252,30 @@ test('a change that the backend refuses leaves the stream ACTIVE, and is not cou
   isRefused = false
   await scale(kinesis, 2)
   expect(factsOf(topic!, backend).scalingsMs).toEqual([clock.now()])
+})
+
+test('a change whose shards take their time to close counts, and the stream is UPDATING until they have', async () => {
+  const backend = memoryBackend()
+  const { admin } = backend
+  const [reshard, topics] = [admin.reshard.bind(admin), admin.topics.bind(admin)]
+  let isKnown = false
+  admin.reshard = async (name, plan) => {
+    await reshard(name, plan)
+    return new Refusal('request-timed-out', 'the end of orders-0 is not known yet')
+  }
+  const closing = new Map<Topic, Topic>()
+  admin.topics = async names => (await topics(names)).map(topic => {
+    if (isKnown) return topic
+    const partitions = topic.partitions.map(one => (one.seal === undefined ? one : { ...one, seal: { ...one.seal, endOffset: -1 } }))
+    if (!closing.has(topic)) closing.set(topic, { ...topic, partitions })
+    return closing.get(topic)!
+  })
+  const kinesis = await orders(1, { backend })
+  await split(kinesis, '0', '1000')
+  expect(await status(kinesis)).toEqual(['UPDATING', 2])
+  expect(await error(kinesis, 'MergeShards', { ShardToMerge: '1', AdjacentShardToMerge: '2' })).toBe(`ResourceInUseException: Stream orders ${account} not ACTIVE, instead in state UPDATING`)
+  isKnown = true
+  expect(await status(kinesis)).toEqual(['ACTIVE', 2])
 })
 
 test.each([
