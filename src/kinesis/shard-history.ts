@@ -2,6 +2,7 @@
 // shard is not listed and cannot be read. What a selection answers has no hole: a shard counts as open since ever where what was before it has expired.
 import { Refusal, type Topic } from '../ports.ts'
 import type { Services } from './context.ts'
+import { streamStatus } from './lifecycle.ts'
 import { trimHorizonMs } from './retention.ts'
 import { type ShardMap, type ShardNode, shardMapOf } from './shard-map.ts'
 
@@ -23,8 +24,9 @@ type Parts = Pick<Services, 'admin' | 'clock' | 'documents'>
 
 const emptiedForMs = 1_000
 
-/** Every shard that has not expired, by index. */
+/** Every shard that has not expired, by index; none while the stream is being made. */
 export async function shardsLeft(topic: Topic, parts: Parts): Promise<readonly ShardSpan[]> {
+  if (streamStatus(topic, parts) === 'CREATING') return []
   const map = shardMapOf(topic)
   if (map.open.length === map.shards.length) return sinceEver(map)
   const nowMs = parts.clock.now()

@@ -116,6 +116,16 @@ describe('what is asked for', () => {
     expect((await kinesis.call('CreateStream', { StreamName: 'made', ShardCount: 1 })).status).toBe(200)
   })
 
+  test('a stream that gets tags at once needs the right to tag it, too, and is not made without', async () => {
+    let mayTag = false
+    const kinesis = await testKinesis({ access: testAccess((_who, operation) => operation !== 'alter-configs' || mayTag) })
+    const tagged = { StreamName: 's', ShardCount: 1, Tags: { team: 'a' } }
+    expect((await kinesis.call('CreateStream', tagged)).body).toMatchObject({ __type: 'AccessDeniedException', message: expect.stringContaining('kinesis:AddTagsToStream on resource: ') as string })
+    expect(await kinesis.backend.admin.topics()).toEqual([])
+    mayTag = true
+    await kinesis.ok('CreateStream', tagged)
+  })
+
   test('GetRecords asks again, for the stream of the iterator', async () => {
     let may = true
     const access = testAccess(() => may)

@@ -1,16 +1,22 @@
 // The facade over the real engine, in a simulated world: what the in-memory backend cannot show.
 import { expect, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
+import type { KinesisHandlerOptions } from '../../src/kinesis/handler.ts'
 import { type EngineWorld, openEngineWorld } from '../support/engine-world.ts'
 import { accessKeyId, testKinesis, type TestKinesis } from './support/kinesis.ts'
 
 interface Page { Records: { SequenceNumber: string; Data: string; PartitionKey: string }[]; NextShardIterator: string; MillisBehindLatest: number }
 
 /** The facade as it is composed over an engine whose access keys outlive it. */
-async function over({ backend, world }: EngineWorld): Promise<TestKinesis> {
+async function over({ backend, world }: EngineWorld, options: Partial<KinesisHandlerOptions> = {}): Promise<TestKinesis> {
   const known = backend.accessKeys.find(accessKeyId) !== undefined
   const accessKeys = known ? { ...backend.accessKeys, add: async () => null } : backend.accessKeys
-  return testKinesis({ backend: { ...backend, accessKeys }, clock: world.clock, tokenSecret: 'of this installation' })
+  return testKinesis({ backend: { ...backend, accessKeys }, clock: world.clock, tokenSecret: 'of this installation', ...options })
+}
+
+/** Lets simulated time go by. */
+function pass({ world }: EngineWorld, ms: number): Promise<void> {
+  return world.run(() => new Promise<void>(resolve => void world.clock.after(ms, resolve)))
 }
 
 test('after a power cut every acknowledged record is there, under its number, and an iterator from before goes on', async () => {
@@ -55,7 +61,7 @@ test('the sequence numbers of a shard go on where they were, and those of a new 
   const [first, second] = [await put(), await put()]
   expect(BigInt(first) < BigInt(second)).toBe(true)
   await kinesis.ok('DeleteStream', { StreamName: 'orders' })
-  await engine.world.run(() => new Promise<void>(resolve => void engine.world.clock.after(2_000, resolve)))
+  await pass(engine, 2_000)
   await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
   const { body } = await kinesis.call('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: first })
   expect((body as { message: string }).message).toContain('because it did not come from this stream.')
@@ -69,7 +75,7 @@ test('AT_TIMESTAMP finds its record in the engine\'s time index', async () => {
   for (let at = 0; at < 20; at++) {
     times.push(engine.world.clock.now())
     await kinesis.ok('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: Buffer.from(String(at)).toString('base64') })
-    await engine.world.run(() => new Promise<void>(resolve => void engine.world.clock.after(1_000, resolve)))
+    await pass(engine, 1_000)
   }
   for (const [at, time] of times.entries()) {
     const { ShardIterator } = await kinesis.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'AT_TIMESTAMP', Timestamp: time / 1_000 })
@@ -88,4 +94,56 @@ test('the engine takes the largest record of a stream, and the largest request',
     const Records = MaxRecordSizeInKiB === 1_024 ? Array.from({ length: 10 }, () => record) : [record]
     expect(await kinesis.ok('PutRecords', { StreamName, Records })).toMatchObject({ FailedRecordCount: 0 })
   }
+})
+
+const put = { StreamName: 'orders', PartitionKey: 'a', Data: '' }
+
+test('a stream is all that it was made to be after a power cut, and one that was to be deleted goes when its time comes', async () => {
+  const transitionMs = 60_000
+  await using before = await openEngineWorld({ seed: 11 })
+  const kinesis = await over(before, { transitionMs })
+  await kinesis.ok('CreateStream', { StreamName: 'orders', StreamModeDetails: { StreamMode: 'ON_DEMAND' }, RecordDistributionStrategy: 'AUTO', Tags: { team: 'a' } })
+  await kinesis.ok('CreateStream', { StreamName: 'kept', ShardCount: 1 })
+  await pass(before, transitionMs)
+  await kinesis.ok('PutRecord', put)
+  await kinesis.ok('DeleteStream', { StreamName: 'orders' })
+  const described = await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })
+  expect(described).toMatchObject({ StreamDescriptionSummary: { StreamStatus: 'DELETING', StreamModeDetails: { StreamMode: 'ON_DEMAND' }, RecordDistributionStrategy: 'AUTO' } })
+
+  await using after = await openEngineWorld({ seed: 12, disk: before.world.disk.crash(new Prng(2), 'nothing') })
+  const again = await over(after, { transitionMs })
+  expect(await again.ok('DescribeStreamSummary', { StreamName: 'orders' })).toEqual(described)
+  // The second world's clock starts where the first one's did.
+  await pass(after, transitionMs)
+  expect(await again.ok('ListStreams', {})).toMatchObject({ StreamNames: ['kept', 'orders'] })
+  await pass(after, transitionMs + 1_000)
+  expect(await again.ok('ListStreams', {})).toMatchObject({ StreamNames: ['kept'] })
+  await again.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+})
+
+test('an on-demand stream grows with its use, in the log too, and what is read over the change is in order', async () => {
+  await using opened = await openEngineWorld({ seed: 13 })
+  const kinesis = await over(opened, { profile: 'aws' })
+  await kinesis.ok('CreateStream', { StreamName: 'orders', StreamModeDetails: { StreamMode: 'ON_DEMAND' } })
+  const sent: { ShardId: string; SequenceNumber: string }[] = []
+  for (let second = 0; second < 25; second++) {
+    sent.push(await kinesis.ok('PutRecord', { ...put, Data: Buffer.alloc(600_000, second).toString('base64') }))
+    await pass(opened, 1_000)
+  }
+  expect(await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })).toMatchObject({ StreamDescriptionSummary: { OpenShardCount: 5 } })
+  expect(new Set(sent.map(({ ShardId }) => ShardId)).size).toBe(2)
+  expect(sent.every(({ SequenceNumber }, at) => at === 0 || BigInt(SequenceNumber) > BigInt(sent[at - 1]!.SequenceNumber))).toBe(true)
+})
+
+test('retention that grows does not bring back what the log still has', async () => {
+  await using opened = await openEngineWorld({ seed: 14 })
+  const kinesis = await over(opened)
+  await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+  await opened.backend.admin.alterConfigs({ type: 'topic', name: 'orders' }, [{ name: 'retention.ms', operation: 'set', value: '60000' }], { validateOnly: false })
+  await kinesis.ok('PutRecord', put)
+  await pass(opened, 60_001)
+  await kinesis.ok('PutRecord', put)
+  await kinesis.ok('IncreaseStreamRetentionPeriod', { StreamName: 'orders', RetentionPeriodHours: 24 })
+  const { ShardIterator } = await kinesis.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' })
+  expect((await kinesis.ok<Page>('GetRecords', { ShardIterator })).Records).toHaveLength(1)
 })

@@ -1,6 +1,8 @@
-// CreateStream. A stream is a topic whose timestamps are times of arrival. It shows CREATING for as long as states show, and takes nothing before that is over.
+// CreateStream. A stream is a topic whose timestamps are times of arrival. It shows CREATING for as long as states show, and takes nothing before that is over. Who gives it
+// tags must be allowed to tag it, too.
 import { Refusal, type NewTopic, type Topic } from '../../ports.ts'
 import { type InputOf, type Violation, integer, operation } from '../../wire/operation.ts'
+import { type AccessRule, judgeAccess } from '../access.ts'
 import { judgeOnDemandStream, judgeShards } from '../account.ts'
 import { judgeWarmThroughput, onDemandShards, shardCountDefault, warmThroughput } from '../capacity.ts'
 import { type Context, serve } from '../context.ts'
@@ -44,8 +46,13 @@ function judgeMode(input: Capacity): Violation | undefined {
   return input.RecordDistributionStrategy === 'AUTO' ? { type: 'InvalidArgumentException', message: texts.autoNeedsOnDemand } : undefined
 }
 
+/** As AddTagsToStream asks for it. */
+const tagging: AccessRule<InputOf<typeof CreateStream>> = { kind: 'needs', operation: 'alter-configs', stream: input => input.StreamName }
+
 async function handle(input: InputOf<typeof CreateStream>, context: Context): Promise<null | AwsError> {
   const { StreamName: name, WarmThroughputMiBps: warmMiBps } = input
+  const denied = input.Tags === undefined ? null : judgeAccess('kinesis:AddTagsToStream', tagging, input, context)
+  if (denied !== null) return denied
   const mode = input.StreamModeDetails?.StreamMode ?? 'PROVISIONED'
   const tags = addTags(noTags, input.Tags, `stream ${name}`, context)
   if (tags instanceof AwsError) return tags

@@ -3,7 +3,6 @@ import { type InputOf, type OutputOf, flag, integer, list, operation, structure 
 import { type Context, serve } from '../context.ts'
 import { describe, nameMembers, settingMembers, stateMembers } from '../descriptions.ts'
 import { AwsError, notFound, texts } from '../errors.ts'
-import { streamStatus } from '../lifecycle.ts'
 import { shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
 import { describeShard, shardShape } from '../shards.ts'
@@ -41,7 +40,7 @@ async function handle(input: InputOf<typeof DescribeStream>, context: Context): 
     if (after === undefined) return notFound(texts.badShardId(input.ExclusiveStartShardId, topic.name, context))
     first = after + 1
   }
-  const shards = streamStatus(topic, context) === 'CREATING' ? [] : (await shardsLeft(topic, context)).filter(({ shard }) => shard.index >= first)
+  const shards = (await shardsLeft(topic, context)).filter(({ shard }) => shard.index >= first)
   const page = shards.slice(0, Math.min(input.Limit ?? shardsMax, shardsMax))
   return {
     StreamDescription: {

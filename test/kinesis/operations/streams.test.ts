@@ -45,7 +45,8 @@ describe('CreateStream', () => {
 
 describe('every operation on one stream', () => {
   const operations: [string, object][] = [
-    ['DescribeStream', {}], ['DescribeStreamSummary', {}], ['ListShards', {}], ['DeleteStream', {}],
+    ['IncreaseStreamRetentionPeriod', { RetentionPeriodHours: 48 }], ['DecreaseStreamRetentionPeriod', { RetentionPeriodHours: 24 }],
+    ['UpdateStreamWarmThroughput', { WarmThroughputMiBps: 4 }], ['DescribeStream', {}], ['DescribeStreamSummary', {}], ['ListShards', {}], ['DeleteStream', {}],
     ['PutRecord', { PartitionKey: 'a', Data: '' }], ['PutRecords', { Records: [{ PartitionKey: 'a', Data: '' }] }],
   ]
 
