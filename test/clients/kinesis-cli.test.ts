@@ -1,5 +1,5 @@
 // The AWS CLI and boto3 against a started listener, where they are installed: HTTP/1.1, signatures over `host`, bodies hashed by the server.
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,25 +8,14 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { operations } from '../../src/kinesis/operations/index.ts'
 import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
 import { newAccessKey } from '../../src/security/access-keys.ts'
-import { Time } from '../kinesis/model/oracle.ts'
-import { mapped } from '../kinesis/support/forms.ts'
+import { botoClient, botoEnvironment, isInstalled } from '../kinesis/support/boto-client.ts'
 import { walk } from '../kinesis/support/happy-path.ts'
-import { lineClient } from '../support/line-client.ts'
-import { accessKeyId, random, realClock, region, secretAccessKey, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
+import { random, realClock, testKinesis, type TestKinesis } from '../kinesis/support/kinesis.ts'
 
 const run = promisify(execFile)
 
-function works(command: string, ...args: string[]): boolean {
-  try {
-    execFileSync(command, args, { stdio: 'ignore', timeout: 20_000 })
-    return true
-  } catch {
-    return false
-  }
-}
-
-const hasCli = works('aws', '--version')
-const hasBoto = works('python3', '-c', 'import boto3')
+const hasCli = isInstalled('aws', '--version')
+const hasBoto = isInstalled('python3', '-c', 'import boto3')
 if (!hasCli) console.log('skipped: the AWS CLI is not installed (Debian: awscli)')
 if (!hasBoto) console.log('skipped: boto3 is not installed (Debian: python3-boto3)')
 
@@ -38,14 +27,9 @@ beforeAll(async () => {
 })
 afterAll(() => server.close())
 
-const environment = (): NodeJS.ProcessEnv => ({
-  ...process.env, AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_DEFAULT_REGION: region, AWS_EC2_METADATA_DISABLED: 'true', AWS_PAGER: '',
-  AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_MAX_ATTEMPTS: '1',
-})
-
 describe.skipIf(!hasCli)('the AWS CLI', () => {
   const aws = async (...args: string[]): Promise<unknown> => {
-    const { stdout } = await run('aws', ['kinesis', ...args, '--endpoint-url', `http://127.0.0.1:${server.port}`, '--output', 'json'], { env: environment() })
+    const { stdout } = await run('aws', ['kinesis', ...args, '--endpoint-url', `http://127.0.0.1:${server.port}`, '--output', 'json'], { env: botoEnvironment() })
     return stdout === '' ? '' : JSON.parse(stdout)
   }
 
@@ -80,7 +64,7 @@ except ClientError as e:
     const ask = async (durationSeconds: number): Promise<string> => {
       const key = newAccessKey(random, { principal: { type: 'User', name: 'CN=bob' }, nowMs: Date.now(), durationSeconds })
       await kinesis.backend.accessKeys.add(key)
-      const env = { ...environment(), AWS_ACCESS_KEY_ID: key.id, AWS_SECRET_ACCESS_KEY: key.secret, AWS_SESSION_TOKEN: key.session!.token }
+      const env = { ...botoEnvironment(), AWS_ACCESS_KEY_ID: key.id, AWS_SECRET_ACCESS_KEY: key.secret, AWS_SESSION_TOKEN: key.session!.token }
       return (await run('python3', ['-c', list, `http://127.0.0.1:${server.port}`], { env })).stdout.trimEnd()
     }
     expect(await ask(600)).toBe('listed')
@@ -120,13 +104,12 @@ c.delete_stream(StreamName='boto')
 print('done')
 `
   test('writes and reads back what it wrote, by time', async () => {
-    const { stdout } = await run('python3', ['-c', script, `http://127.0.0.1:${server.port}`], { env: environment() })
+    const { stdout } = await run('python3', ['-c', script, `http://127.0.0.1:${server.port}`], { env: botoEnvironment() })
     expect(stdout).toContain('\'boto\'')
     expect(stdout.trimEnd().endsWith('done')).toBe(true)
   }, 120_000)
   test('calls every operation it knows', async () => {
-    const driver = ['python3', join(import.meta.dirname, 'kinesis_boto_driver.py'), `http://127.0.0.1:${server.port}`]
-    using boto = lineClient(driver, environment(), input => mapped(input, one => (one instanceof Time ? { $time: one.ms } : { $blob: (one as Buffer).toString('base64') })))
+    using boto = botoClient(`http://127.0.0.1:${server.port}`)
     const known = JSON.parse(await boto.line()) as string[]
     const here = operations.map(({ operation }) => operation.name).filter(name => known.includes(name))
     const { done, failures } = await walk(boto.client, name => here.includes(name))

@@ -20,7 +20,8 @@ export async function setup(project: TestProject): Promise<void> {
   project.provide('classpath', await compile())
 }
 
-async function compile(): Promise<string | undefined> {
+/** The class path of what was compiled; undefined, and a line that says why, where it cannot be. */
+export async function compile(): Promise<string | undefined> {
   try {
     await run('mvn', ['--version'])
   } catch {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { operations } from '../../src/kinesis/operations/index.ts'
 import { type KinesisServer, startKinesis } from '../../src/kinesis/server.ts'
+import { javaKnows } from '../kinesis/report/clients.ts'
 import { selfSigned } from '../kinesis/support/certificate.ts'
 import { walk } from '../kinesis/support/happy-path.ts'
 import { type GoldenRequest, goldenInputs, goldenPath, readGolden } from '../kinesis/support/java-golden.ts'
@@ -12,8 +13,6 @@ import { realClock, testKinesis } from '../kinesis/support/kinesis.ts'
 import { javaClient } from './lines.ts'
 
 const classpath = inject('classpath')
-/** Newer than the SDK. */
-const unknownToJava = ['CreateChannel', 'DeleteChannel', 'DescribeChannel', 'ListChannels', 'UpdateChannel', 'UpdateStreamRecordDistributionStrategy']
 const served = new Set(operations.map(({ operation }) => operation.name))
 
 describe.runIf(classpath !== undefined)('the AWS SDK for Java', () => {
@@ -49,7 +48,7 @@ describe.runIf(classpath !== undefined)('the AWS SDK for Java', () => {
       environment: form === 'json' ? { CBOR_ENABLED: 'false' } : {},
     })
     // Events come to its asynchronous client only.
-    const isHere = (operation: string): boolean => served.has(operation) && !unknownToJava.includes(operation) && !(transport === 'http1' && operation === 'SubscribeToShard')
+    const isHere = (operation: string): boolean => served.has(operation) && javaKnows(operation) && !(transport === 'http1' && operation === 'SubscribeToShard')
     const { failures } = await walk(java.client, isHere)
     expect(failures).toEqual([])
     expect([...asked]).toEqual([`application/x-amz-${form}-1.1 aws-sdk-java/2`])
