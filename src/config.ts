@@ -55,7 +55,7 @@ export const settings = {
   'kinesis.chaos.seed': setting(z.coerce.number().int().min(0).max(4294967295), 0, 'What the troubles are drawn from: the same seed gives the same calls the same troubles.'),
   'kinesis.shard.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 1000, 'Most open shards of all streams together.'),
   'kinesis.on.demand.stream.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 50, 'Most streams in on-demand mode; twenty times as many once the account has its minimum throughput billing commitment.'),
-  'kinesis.transition.ms': setting(milliseconds.max(86_400_000), 0, 'How long a stream shows CREATING, UPDATING or DELETING before a change has its effect; 0: at once.'),
+  'kinesis.transition.ms': setting(milliseconds.max(86_400_000), 0, 'How long a stream shows CREATING, UPDATING or DELETING, a day at most; a deletion has its effect when that is over. 0: all changes are done at once.'),
   'kinesis.region': setting(z.string().regex(/^[a-z0-9-]+$/), 'us-east-1', 'Region shown in ARNs.'),
   'kinesis.account': setting(z.string().regex(/^\d{12}$/), '000000000000', 'Account id shown in ARNs.'),
   'auto.create.topics.enable': setting(flag, false, 'Whether asking for a topic\'s metadata creates it (always with dev unless set).'),

@@ -1,9 +1,8 @@
 // The streams in AWS's words: shards with hash key ranges, sequence numbers, and the throughput used against its limit. The same data as `GET
 // /kafka/topics`, name for name.
 import { Router } from 'express'
-import { openShardCount } from '../kinesis/account.ts'
 import type { Services } from '../kinesis/context.ts'
-import { summarize } from '../kinesis/descriptions.ts'
+import { openShardsShown, summarize } from '../kinesis/descriptions.ts'
 import { retentionHours } from '../kinesis/retention.ts'
 import { sequenceNumberOf } from '../kinesis/sequence-numbers.ts'
 import { shardsLeft } from '../kinesis/shard-history.ts'
@@ -54,7 +53,7 @@ async function streamBody(parts: Parts, topic: Topic): Promise<object> {
     ...summarize(topic, parts.streams),
     StreamCreationTimestamp: topic.createdAtMs / 1000,
     RetentionPeriodHours: retentionHours(topic, parts),
-    OpenShardCount: openShardCount(topic),
+    OpenShardCount: openShardsShown(topic, parts.streams),
     Shards: await Promise.all((await shardsLeft(topic, parts.streams)).map(({ shard }) => shardBody(parts, topic, shard))),
   }
 }

@@ -1,6 +1,7 @@
 // What every description of a stream says: DescribeStream, DescribeStreamSummary, ListStreams, and the gateway's view of streams.
 import type { Topic } from '../ports.ts'
 import { type ValueOf, integer, list, structure, text, timestamp } from '../wire/operation.ts'
+import { openShardCount } from './account.ts'
 import type { Services } from './context.ts'
 import { describeEncryption } from './encryption.ts'
 import { streamStatus } from './lifecycle.ts'
@@ -31,6 +32,11 @@ export function summarize(topic: Topic, services: Shown): ValueOf<typeof streamS
     StreamModeDetails: { StreamMode: factsOf(topic, services).mode },
     StreamCreationTimestamp: topic.createdAtMs,
   }
+}
+
+/** None while the stream is being made. */
+export function openShardsShown(topic: Topic, services: Shown): number {
+  return streamStatus(topic, services) === 'CREATING' ? 0 : openShardCount(topic)
 }
 
 export function describe(topic: Topic, services: Shown): ValueOf<typeof descriptionShape> {

@@ -105,6 +105,17 @@ describe('GET /kinesis/streams', () => {
     expect(latest).toMatchObject({ shardIndex: 1, offset: 2 })
   })
 
+  it('shows the mode and the state of a stream', async () => {
+    const gateway = await withOrders()
+    const [topic] = await gateway.backend.admin.topics(['orders'])
+    const facts = async (value: object, ifVersion: number): Promise<unknown> =>
+      gateway.backend.documents.put({ kind: 'kinesis-stream', key: topic!.id, topicId: topic!.id, value: JSON.stringify(value) }, ifVersion)
+    await facts({ mode: 'ON_DEMAND', transition: { status: 'CREATING', untilMs: gateway.time.now + 1_000 } }, 0)
+    expect((await gateway.as(admin).get('/kinesis/streams/orders')).body).toMatchObject({ StreamStatus: 'CREATING', StreamModeDetails: { StreamMode: 'ON_DEMAND' }, OpenShardCount: 0, Shards: [] })
+    await facts({ mode: 'ON_DEMAND', transition: { status: 'UPDATING', untilMs: gateway.time.now + 1_000 } }, 1)
+    expect((await gateway.as(admin).get('/kinesis/streams/orders')).body).toMatchObject({ StreamStatus: 'UPDATING', OpenShardCount: 2, Shards: [{}, {}] })
+  })
+
   it('hides what is no stream, and what the caller may not describe', async () => {
     const gateway = await withOrders()
     await gateway.createTopic('__internal')

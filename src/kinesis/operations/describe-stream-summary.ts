@@ -1,13 +1,11 @@
 // DescribeStreamSummary. The stream without its shards, but with how many are open, who reads it in ways of its own, and what it may be used for.
 import { type InputOf, type OutputOf, integer, operation, structure, text } from '../../wire/operation.ts'
-import { openShardCount } from '../account.ts'
 import { warmThroughputOf, warmThroughputShape } from '../capacity.ts'
 import { consumersOf } from '../consumers.ts'
 import { channelsOf } from '../channels.ts'
 import { type Context, serve } from '../context.ts'
-import { describe, nameMembers, settingMembers, stateMembers } from '../descriptions.ts'
+import { describe, nameMembers, openShardsShown, settingMembers, stateMembers } from '../descriptions.ts'
 import { AwsError } from '../errors.ts'
-import { streamStatus } from '../lifecycle.ts'
 import { factsOf } from '../stream-facts.ts'
 import { findStream, namedStream, oneStream, recordKiBOf, streamMembers } from '../streams.ts'
 
@@ -44,7 +42,7 @@ async function handle(input: InputOf<typeof DescribeStreamSummary>, context: Con
   return {
     StreamDescriptionSummary: {
       ...describe(topic, context),
-      OpenShardCount: streamStatus(topic, context) === 'CREATING' ? 0 : openShardCount(topic),
+      OpenShardCount: openShardsShown(topic, context),
       ConsumerCount: consumersOf(topic, context).length,
       WarmThroughput: warmThroughputOf(topic, context),
       MaxRecordSizeInKiB: recordKiBOf(topic, context),
