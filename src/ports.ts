@@ -191,7 +191,10 @@ export interface Partition {
   /** A reassignment under way: the replicas that are coming, and those that will go once these are in sync. */
   readonly addingReplicas: readonly number[]
   readonly removingReplicas: readonly number[]
-  /** When this partition came to be: part of a Kinesis sequence number. Milliseconds since the epoch. */
+  /**
+   * When this partition came to be: part of a Kinesis sequence number, and so in a later second than its parents, and than any that was deleted shortly before.
+   * Milliseconds since the epoch.
+   */
   readonly createdAtMs: number
   /** Once its topic has been resharded: the hash keys that are this partition's, and whose place it took. Changes only with a new Topic object. */
   readonly shard?: Shard

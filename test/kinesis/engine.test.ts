@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { Prng } from '../../src/base/prng.ts'
 import type { KinesisHandlerOptions } from '../../src/kinesis/handler.ts'
 import { type EngineWorld, openEngineWorld } from '../support/engine-world.ts'
+import { LineageReader, byKey } from './support/lineage-reader.ts'
 import { accessKeyId, testKinesis, type TestKinesis } from './support/kinesis.ts'
 
 interface Page { Records: { SequenceNumber: string; Data: string; PartitionKey: string }[]; NextShardIterator: string; MillisBehindLatest: number }
@@ -61,7 +62,7 @@ test('the sequence numbers of a shard go on where they were, and those of a new 
   const [first, second] = [await put(), await put()]
   expect(BigInt(first) < BigInt(second)).toBe(true)
   await kinesis.ok('DeleteStream', { StreamName: 'orders' })
-  await pass(engine, 2_000)
+  // At once, within the same second.
   await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
   const { body } = await kinesis.call('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber: first })
   expect((body as { message: string }).message).toContain('because it did not come from this stream.')
@@ -96,54 +97,25 @@ test('the engine takes the largest record of a stream, and the largest request',
   }
 })
 
-const put = { StreamName: 'orders', PartitionKey: 'a', Data: '' }
+test('after a power cut shards are split and merged as they were, under the same numbers, and a closed one still ends in its children', async () => {
+  await using before = await openEngineWorld({ seed: 3, brokers: 3 })
+  const kinesis = await over(before)
+  await before.world.run(async () => {
+    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 2 })
+    for (let round = 0; round < 4; round++) {
+      const Records = Array.from({ length: 40 }, (_, at) => ({ PartitionKey: `key-${at % 8}`, Data: Buffer.from(`${round}.${at}`).toString('base64') }))
+      expect(await kinesis.ok('PutRecords', { StreamName: 'orders', Records })).toMatchObject({ FailedRecordCount: 0 })
+      await kinesis.ok('UpdateShardCount', { StreamName: 'orders', TargetShardCount: [3, 5, 4, 2][round], ScalingType: 'UNIFORM_SCALING' })
+    }
+  })
+  const described = await kinesis.ok('DescribeStream', { StreamName: 'orders' })
+  const read = async (one: TestKinesis, world: EngineWorld) => world.world.run(async () => byKey(await (await new LineageReader((operation, input) => one.ok(operation, input), 'orders').start()).readAll()))
+  const records = await read(kinesis, before)
+  const all = [0, 1, 2, 3].flatMap(round => Array.from({ length: 40 }, (_, at) => [round, at] as const))
+  for (let key = 0; key < 8; key++) expect(records.get(`key-${key}`)).toEqual(all.flatMap(([round, at]) => (at % 8 === key ? [`${round}.${at}`] : [])))
 
-test('a stream is all that it was made to be after a power cut, and one that was to be deleted goes when its time comes', async () => {
-  const transitionMs = 60_000
-  await using before = await openEngineWorld({ seed: 11 })
-  const kinesis = await over(before, { transitionMs })
-  await kinesis.ok('CreateStream', { StreamName: 'orders', StreamModeDetails: { StreamMode: 'ON_DEMAND' }, RecordDistributionStrategy: 'AUTO', Tags: { team: 'a' } })
-  await kinesis.ok('CreateStream', { StreamName: 'kept', ShardCount: 1 })
-  await pass(before, transitionMs)
-  await kinesis.ok('PutRecord', put)
-  await kinesis.ok('DeleteStream', { StreamName: 'orders' })
-  const described = await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })
-  expect(described).toMatchObject({ StreamDescriptionSummary: { StreamStatus: 'DELETING', StreamModeDetails: { StreamMode: 'ON_DEMAND' }, RecordDistributionStrategy: 'AUTO' } })
-
-  await using after = await openEngineWorld({ seed: 12, disk: before.world.disk.crash(new Prng(2), 'nothing') })
-  const again = await over(after, { transitionMs })
-  expect(await again.ok('DescribeStreamSummary', { StreamName: 'orders' })).toEqual(described)
-  // The second world's clock starts where the first one's did.
-  await pass(after, transitionMs)
-  expect(await again.ok('ListStreams', {})).toMatchObject({ StreamNames: ['kept', 'orders'] })
-  await pass(after, transitionMs + 1_000)
-  expect(await again.ok('ListStreams', {})).toMatchObject({ StreamNames: ['kept'] })
-  await again.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
-})
-
-test('an on-demand stream grows with its use, in the log too, and what is read over the change is in order', async () => {
-  await using opened = await openEngineWorld({ seed: 13 })
-  const kinesis = await over(opened, { profile: 'aws' })
-  await kinesis.ok('CreateStream', { StreamName: 'orders', StreamModeDetails: { StreamMode: 'ON_DEMAND' } })
-  const sent: { ShardId: string; SequenceNumber: string }[] = []
-  for (let second = 0; second < 25; second++) {
-    sent.push(await kinesis.ok('PutRecord', { ...put, Data: Buffer.alloc(600_000, second).toString('base64') }))
-    await pass(opened, 1_000)
-  }
-  expect(await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })).toMatchObject({ StreamDescriptionSummary: { OpenShardCount: 5 } })
-  expect(new Set(sent.map(({ ShardId }) => ShardId)).size).toBe(2)
-  expect(sent.every(({ SequenceNumber }, at) => at === 0 || BigInt(SequenceNumber) > BigInt(sent[at - 1]!.SequenceNumber))).toBe(true)
-})
-
-test('retention that grows does not bring back what the log still has', async () => {
-  await using opened = await openEngineWorld({ seed: 14 })
-  const kinesis = await over(opened)
-  await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
-  await opened.backend.admin.alterConfigs({ type: 'topic', name: 'orders' }, [{ name: 'retention.ms', operation: 'set', value: '60000' }], { validateOnly: false })
-  await kinesis.ok('PutRecord', put)
-  await pass(opened, 60_001)
-  await kinesis.ok('PutRecord', put)
-  await kinesis.ok('IncreaseStreamRetentionPeriod', { StreamName: 'orders', RetentionPeriodHours: 24 })
-  const { ShardIterator } = await kinesis.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' })
-  expect((await kinesis.ok<Page>('GetRecords', { ShardIterator })).Records).toHaveLength(1)
+  await using after = await openEngineWorld({ seed: 4, brokers: 3, disk: before.world.disk.crash(new Prng(2), 'nothing') })
+  const again = await over(after)
+  expect(await again.ok('DescribeStream', { StreamName: 'orders' })).toEqual(described)
+  expect(await read(again, after)).toEqual(records)
 })

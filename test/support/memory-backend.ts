@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { setImmediate } from 'node:timers/promises'
 import { documentFault } from '../../src/engine/catalog/documents.ts'
-import { childCreatedAtMs, sealedRefusal } from '../../src/engine/catalog/lineage.ts'
+import { createdAfterMs, sealedRefusal } from '../../src/engine/catalog/lineage.ts'
 import { planFault } from '../../src/engine/catalog/reshard-plan.ts'
 import {
   KeyRefusal, keyIdConfig, type NamedKeyDocument, Refusal, type AccessKey, type AccessKeys, type AclBinding, type AclStore, type Admin, type Appended, type AppendOptions, type Backend, type CommittedOffset, type ConfigEntry,
@@ -41,6 +41,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   const documentsByKey = new Map<string, Document>()
   const wake = (): void => { for (const check of waiting) check() }
   let nextProducerId = 1000
+  let newestDeletedMs = -Infinity
 
   const logOf = (at: PartitionRef): MemoryTopic['logs'][number] | Refusal => {
     const found = topics.get(at.topic)
@@ -170,7 +171,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
   const shape = (name: string, id: string, createdAtMs: number, count: number, configs: ReadonlyMap<string, string>): Topic => ({
     name, id, internal: name.startsWith('__'), createdAtMs, configs,
     partitions: Array.from({ length: count }, (_, index) => ({
-      index, leader: self, leaderEpoch, partitionEpoch: 0, replicas: [self], inSyncReplicas: [self], addingReplicas: [], removingReplicas: [], createdAtMs,
+      index, leader: self, leaderEpoch, partitionEpoch: 0, replicas: [self], inSyncReplicas: [self], addingReplicas: [], removingReplicas: [],
+      createdAtMs: createdAfterMs(createdAtMs, [newestDeletedMs]),
     })),
   })
 
@@ -210,6 +212,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
     },
     async deleteTopic(name: string) {
       for (const one of documentsByKey.values()) if (one.topicId === topics.get(name)?.topic.id) documentsByKey.delete(`${one.kind}/${one.key}`)
+      for (const { createdAtMs } of topics.get(name)?.topic.partitions ?? []) newestDeletedMs = Math.max(newestDeletedMs, createdAtMs)
       if (!topics.delete(name)) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
       wake()
       return null
@@ -219,7 +222,8 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       if (found === undefined) return new Refusal('unknown-topic', `topic '${name}' does not exist`)
       if (found.topic.partitions.some(({ shard }) => shard !== undefined)) return new Refusal('invalid-request', `Topic '${name}' was resharded through Kinesis and takes no more partitions.`)
       if (count <= found.logs.length) return new Refusal('invalid-partitions', `The topic ${name} currently has ${found.logs.length} partition(s); ${count} would not be an increase.`)
-      const grown = shape(name, found.topic.id, found.topic.createdAtMs, count, found.topic.configs)
+      const added = shape(name, found.topic.id, now(), count, found.topic.configs).partitions.slice(found.logs.length)
+      const grown = { ...found.topic, partitions: [...found.topic.partitions, ...added] }
       if (validateOnly) return grown
       while (found.logs.length < count) found.logs.push({ batches: [], start: 0, end: 0 })
       found.topic = grown
@@ -240,7 +244,7 @@ export function memoryBackend(options: MemoryBackendOptions = {}): Backend {
       const partitions = [...before]
       for (const { hashKeys, parents, isClosed } of plan.opens) {
         const { seal: _, ...open } = before[0]!
-        const createdAtMs = childCreatedAtMs(atMs, parents.map(parent => partitions[parent]!))
+        const createdAtMs = createdAfterMs(atMs, parents.map(parent => partitions[parent]!.createdAtMs))
         partitions.push({ ...open, index: partitions.length, createdAtMs, shard: { hashKeys, parents }, ...(isClosed ? { seal: { endOffset: 0, atMs } } : {}) })
         found.logs.push({ batches: [], start: 0, end: 0 })
       }

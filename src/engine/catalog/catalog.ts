@@ -58,6 +58,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   #sorted: readonly Topic[] | undefined
   #bindings: readonly AclBinding[] | undefined
   #version = 0
+  #newestDeletedMs = -Infinity
 
   /** Throws for a setting that is unknown or bad. */
   constructor({ brokerId, settings }: CatalogOptions) {
@@ -93,6 +94,11 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
   get topics(): readonly Topic[] {
     this.#sorted ??= [...this.#topics.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
     return this.#sorted
+  }
+
+  /** When the last of all deleted partitions was made, as far as this process has seen it go; -Infinity where none has. */
+  get newestDeletedMs(): number {
+    return this.#newestDeletedMs
   }
 
   get topicNames(): Iterable<string> {
@@ -226,6 +232,7 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
       case 'topic': this.#applyTopic(record.topic); break
       case 'partition': break
       case 'topic-removed': {
+        for (const { createdAtMs } of this.topicById(record.topicId)?.partitions ?? []) this.#newestDeletedMs = Math.max(this.#newestDeletedMs, createdAtMs)
         this.#topics.delete(this.#names.get(record.topicId) ?? '')
         this.#names.delete(record.topicId)
         this.documents.removeTopic(record.topicId)

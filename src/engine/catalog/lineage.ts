@@ -1,9 +1,12 @@
 // Which shard came of which: who took a closed partition's place, and whether everything that comes before a partition has come to its end.
-import { type Partition, Refusal, type Topic } from '../../ports.ts'
+import { Refusal, type Topic } from '../../ports.ts'
 
-/** The order of sequence numbers is that of the seconds in which shards were made: a child's lie behind its parents' whatever the clock says. */
-export function childCreatedAtMs(nowMs: number, parents: readonly Pick<Partition, 'createdAtMs'>[]): number {
-  return Math.max(nowMs, ...parents.map(({ createdAtMs }) => (Math.floor(createdAtMs / secondMs) + 1) * secondMs))
+/**
+ * Sequence numbers are in the order of the seconds in which their shards were made, and told apart by them: a child is made in a later second than its parents, and a topic
+ * than those that were deleted before, whatever the clock says.
+ */
+export function createdAfterMs(nowMs: number, earlierMs: readonly number[]): number {
+  return Math.max(nowMs, ...earlierMs.map(createdAtMs => (Math.floor(createdAtMs / secondMs) + 1) * secondMs))
 }
 
 /** The nearest of the partitions before this one whose end is not known yet; undefined where all are, and records may come in behind them. */

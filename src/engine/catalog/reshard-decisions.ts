@@ -3,7 +3,7 @@
 import { type Partition, Refusal, registryTopics, type Topic } from '../../ports.ts'
 import type { Catalog, Verdict } from './catalog.ts'
 import type { CatalogCommand } from './commands.ts'
-import { childCreatedAtMs } from './lineage.ts'
+import { createdAfterMs } from './lineage.ts'
 import { leaderFault } from './partition-decisions.ts'
 import { placedBehind } from './placement.ts'
 import { planFault } from './reshard-plan.ts'
@@ -25,7 +25,7 @@ export function reshard(catalog: Catalog, { name, plan }: Command<'reshard'>, no
     return closes.has(index) ? { ...partition, partitionEpoch: partition.partitionEpoch + 1, shard, seal: { endOffset: -1, atMs: nowMs } } : withShard(partition, shard)
   })
   for (const [nth, { hashKeys, parents, isClosed }] of plan.opens.entries()) {
-    const createdAtMs = childCreatedAtMs(nowMs, parents.map(parent => partitions[parent]!))
+    const createdAtMs = createdAfterMs(nowMs, parents.map(parent => partitions[parent]!.createdAtMs))
     partitions.push({ ...added[nth]!, createdAtMs, shard: { hashKeys, parents }, ...(isClosed ? { seal: { endOffset: 0, atMs: nowMs } } : {}) })
   }
   const resharded: Topic = { ...topic, partitions }

@@ -5,6 +5,7 @@ import type { Catalog, Verdict } from './catalog.ts'
 import type { CatalogCommand } from './commands.ts'
 import { alteredBrokerConfigs, alteredTopicConfigs, checkedTopicConfigs } from './configs.ts'
 import { documentFault } from './documents.ts'
+import { createdAfterMs } from './lineage.ts'
 import { withUncleanLeader } from './partition-changes.ts'
 import { assigned, placed, placedBehind, replicationFactorOf } from './placement.ts'
 import type { CatalogRecord } from './records.ts'
@@ -21,7 +22,7 @@ export function createTopic(catalog: Catalog, { topic: wanted, topicId, internal
   if (configs instanceof Refusal) return { reply: configs }
   const keyFault = newKeyFault(catalog, configs)
   if (keyFault !== undefined) return { reply: keyFault }
-  const partitions = partitionsOf(catalog, topicId, wanted, nowMs)
+  const partitions = partitionsOf(catalog, topicId, wanted, createdAfterMs(nowMs, [catalog.newestDeletedMs]))
   if (partitions instanceof Refusal) return { reply: partitions }
   const topic: Topic = { name: wanted.name, id: topicId, internal, createdAtMs: nowMs, partitions, configs }
   const made: CatalogRecord[] = [{ type: 'topic', topic }]

@@ -110,7 +110,7 @@ describe('a closed shard', () => {
   })
 
   test('refuses numbers of its children and of its former self', async () => {
-    const { kinesis, clock } = await split()
+    const { kinesis } = await split()
     const { Shards } = await kinesis.ok<{ Shards: Shard[] }>('ListShards', { StreamName: 'orders' })
     const at = (StartingSequenceNumber: string, shard: number): Promise<string> =>
       kinesis.refused('GetShardIterator', { StreamName: 'orders', ShardId: id(shard), ShardIteratorType: 'AT_SEQUENCE_NUMBER', StartingSequenceNumber })
@@ -118,9 +118,14 @@ describe('a closed shard', () => {
       .toBe(`InvalidArgumentException: Invalid StartingSequenceNumber. It encodes ${id(1)}, while it was used in a call to a shard with ${id(0)}`)
     const ending = Shards[0]!.SequenceNumberRange.EndingSequenceNumber
     await kinesis.ok('DeleteStream', { StreamName: 'orders' })
-    clock.advance(1_000)
-    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
-    expect(await at(ending, 0)).toMatch(/^InvalidArgumentException: StartingSequenceNumber \d{56} used in GetShardIterator .* is invalid because it did not come from this stream\.$/)
+    // Even within the same second, again and again.
+    const numbers = [ending]
+    for (let time = 0; time < 3; time++) {
+      await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+      for (const number of numbers) expect(await at(number, 0)).toMatch(/^InvalidArgumentException: StartingSequenceNumber \d{56} used in GetShardIterator .* is invalid because it did not come from this stream\.$/)
+      numbers.push(await put(kinesis, 'x'))
+      await kinesis.ok('DeleteStream', { StreamName: 'orders' })
+    }
   })
 
   test('has an ending number only once it is closed', async () => {
