@@ -11,10 +11,10 @@ import { startSluice, type RunningSluice } from './support/sluice.ts'
 const root = join(import.meta.dirname, '..')
 const separator = '\u001e'
 /** Programs that an example may need and a machine may lack. */
-const programs = { curl: /^\s*sl |^\s*curl |\| sl |^\s*sl\(/m, kcat: /^\s*kcat /m, aws: /^kinesis /m }
+const programs = { curl: /^\s*sl |^\s*curl |\| sl |^\s*sl\(/m, kcat: /^\s*kcat /m, aws: /^(?:kinesis|aws) /m }
 /** Blocks that start servers, run suites or take brokers down are not examples of requests. */
 const isExample = ({ commands }: ShellBlock): boolean =>
-  /^(?:sl|kcat|kinesis|curl|export|node -p|npx sluice) ?\(?/m.test(commands) && !/npm (?:ci|start|run|test)|^node test|sluice broker|topics reassign/m.test(commands)
+  /^(?:sl|kcat|kinesis|aws|curl|export|node -p|npx sluice) ?\(?/m.test(commands) && !/npm (?:ci|start|run|test)|^node test|sluice broker|topics reassign/m.test(commands)
 
 const readme = await readFile(join(root, 'README.md'), 'utf8')
 const examples = shellBlocks(readme).filter(isExample)

@@ -6,6 +6,7 @@ import type { Audit } from '../security/audit.ts'
 import { KmsKeys } from '../security/kms-keys.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
+import { escapeXml } from '../wire/aws-query.ts'
 import { SerializationFault } from '../wire/misfit.ts'
 import type { Operation, Violation } from '../wire/operation.ts'
 import { loggable, unsupportedMember, violations, violationsMessage } from '../wire/violations.ts'
@@ -13,6 +14,7 @@ import type { Clock, Logger, Random } from '../world/world.ts'
 import { admitted } from './admission.ts'
 import { judgeAccess } from './access.ts'
 import type { ChaosSettings } from './chaos.ts'
+import { CloudWatch } from './cloudwatch/cloudwatch.ts'
 import { KinesisMetrics } from './cloudwatch/kinesis-metrics.ts'
 import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import type { Context, Served, Services } from './context.ts'
@@ -65,7 +67,8 @@ export interface ObservedRequest {
   readonly operation: string
   /** 200, or the status of the error. */
   readonly status: number
-  readonly error: AwsErrorType | undefined
+  /** The name of the error. */
+  readonly error: string | undefined
   readonly milliseconds: number
   readonly bytesIn: number
   readonly bytesOut: number
@@ -129,6 +132,8 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   }
   const scaling = new OnDemandScaling(services, options.logger)
 
+  const cloudWatch = new CloudWatch({ services, accessKeys: options.accessKeys, logger: options.logger, audit: options.audit })
+
   async function handle(request: KinesisRequest): Promise<KinesisResponse> {
     const headers: Record<string, string> = { 'x-amzn-requestid': random.uuid(), date: new Date(clock.now()).toUTCString() }
     const origin = header(request, 'origin')
@@ -141,6 +146,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
       headers['access-control-allow-origin'] = '*'
       headers['access-control-expose-headers'] = 'x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date'
     }
+    if (cloudWatch.takes(request)) return await monitored(request, headers)
     const contentType = (header(request, 'content-type') ?? '').split(';')[0]!.trim().toLowerCase()
     const target = (header(request, 'x-amz-target') ?? '').split('.')
     const operation = target.length === 2 && target[0] === targetPrefix ? served.get(target[1]!) : undefined
@@ -175,6 +181,19 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
       bytesIn: request.body.length,
       bytesOut: response.body.length,
     })
+    return response
+  }
+
+  /** Operations of CloudWatch, at the same endpoint. */
+  async function monitored(request: KinesisRequest, headers: Record<string, string>): Promise<KinesisResponse> {
+    const startedMs = clock.monotonic()
+    const { operation, status, error, body, ...answer } = await cloudWatch.handle(request, headers['x-amzn-requestid']!)
+    const response = respond({ ...headers, ...answer.headers }, status, undefined, body)
+    if (operation !== undefined) {
+      options.observe?.({
+        operation, status, error: error?.code, milliseconds: clock.monotonic() - startedMs, bytesIn: request.body.length, bytesOut: response.body.length,
+      })
+    }
     return response
   }
 
@@ -254,11 +273,6 @@ function codecError(headers: Record<string, string>, codec: Codec, error: AwsErr
 
 function xmlError(headers: Record<string, string>, type: string, message: string): KinesisResponse {
   return respond(headers, 403, undefined, `<${type}>\n  <Message>${escapeXml(message)}</Message>\n</${type}>\n`)
-}
-
-/** A message may quote what the caller sent. */
-function escapeXml(message: string): string {
-  return message.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }
 
 function deprecated(isDamaged: boolean): string {

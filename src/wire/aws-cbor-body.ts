@@ -48,6 +48,12 @@ export class CborBody {
   get detail(): number { return this.#detail }
   get argument(): number { return this.#argument }
 
+  /** The number that the head just read stands for, where it is one with a fraction: a half, a float or a double. */
+  get fraction(): number {
+    if (this.#detail === doubleFloat) return this.#bytes.readDoubleBE(this.#at - 8)
+    return this.#detail === halfFloat ? halfOf(this.#argument) : this.#bytes.readFloatBE(this.#at - 4)
+  }
+
   /** To the first byte again. */
   rewind(): void {
     this.#at = 0
@@ -190,6 +196,16 @@ export class CborBody {
       this.#checkString(kind)
     }
   }
+}
+
+/** A number of 16 bits: a sign, five bits of exponent, ten of fraction. */
+function halfOf(bits: number): number {
+  const sign = bits >= 0x8000 ? -1 : 1
+  const exponent = (bits >> 10) & 0x1f
+  const fraction = (bits & 0x3ff) / 0x400
+  if (exponent === 0) return sign * fraction * 2 ** -14
+  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN
+  return sign * (1 + fraction) * 2 ** (exponent - 15)
 }
 
 /** The bytes are no CBOR. */

@@ -7,6 +7,7 @@ const shortTextMax = 64
 const startOfList = 0x9f
 const startOfMap = 0xbf
 const breakByte = 0xff
+const doubleHead = 0xfb
 
 export class CborWriter {
   #buffer = Buffer.allocUnsafe(bytesAtFirst)
@@ -41,6 +42,12 @@ export class CborWriter {
   integer(value: number): void {
     if (value >= 0) this.#head(major.unsigned, value)
     else this.#head(major.negative, -1 - value)
+  }
+
+  double(value: number): void {
+    this.#room(9)
+    this.#buffer[this.#at] = doubleHead
+    this.#at = this.#buffer.writeDoubleBE(value, this.#at + 1)
   }
 
   bytes(value: Uint8Array): void {
