@@ -111,6 +111,7 @@ export class CloudWatch {
 const tooLarge = new CloudWatchError('InvalidParameterValueException', `The request is larger than ${bodyBytesMax} bytes.`)
 
 const signatureErrors: Readonly<Record<SignatureFaultType, CloudWatchErrorType>> = {
+  ExpiredTokenException: 'ExpiredToken',
   MissingAuthenticationTokenException: 'MissingAuthenticationToken',
   IncompleteSignatureException: 'IncompleteSignature',
   InvalidSignatureException: 'SignatureDoesNotMatch',

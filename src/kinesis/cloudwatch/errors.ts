@@ -2,6 +2,7 @@
 
 const errors = {
   AccessDenied: { code: 'AccessDenied', status: 403 },
+  ExpiredToken: { code: 'ExpiredToken', status: 403 },
   IncompleteSignature: { code: 'IncompleteSignature', status: 400 },
   InternalServiceFault: { code: 'InternalServiceError', status: 500 },
   InvalidAction: { code: 'InvalidAction', status: 400 },
