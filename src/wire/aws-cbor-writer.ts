@@ -1,21 +1,31 @@
-// Writes CBOR items one after the other into one buffer that grows. Numbers in their shortest form; short ASCII texts, which nearly all are, byte by byte,
-// which is faster than a call into Node for each.
+// Writes CBOR items one after the other, into chunks of which the answer is put together at the end; large byte strings are copied then only. Numbers
+// have their shortest form; short ASCII texts, which nearly all are, are written byte by byte, which is faster than a call into Node for each.
 import { major } from './aws-cbor-body.ts'
 
-const bytesAtFirst = 512
+const chunkBytesMin = 512
+const chunkBytesMax = 262_144
+/** Byte strings of this size and more wait as they are. */
+const splicedBytesMin = 8_192
 const shortTextMax = 64
+const headBytesMax = 9
 const startOfList = 0x9f
 const startOfMap = 0xbf
 const breakByte = 0xff
 const doubleHead = 0xfb
 
 export class CborWriter {
-  #buffer = Buffer.allocUnsafe(bytesAtFirst)
+  readonly #parts: Uint8Array[] = []
+  #partsBytes = 0
+  /** What is written goes here, from `#start` on what is in no part yet. */
+  #buffer = Buffer.allocUnsafe(chunkBytesMin)
+  #start = 0
   #at = 0
 
   /** What was written; the writer is not used afterwards. */
   finish(): Buffer {
-    return this.#buffer.subarray(0, this.#at)
+    if (this.#parts.length === 0) return this.#buffer.subarray(0, this.#at)
+    this.#seal()
+    return Buffer.concat(this.#parts, this.#partsBytes)
   }
 
   startMap(): void {
@@ -52,6 +62,12 @@ export class CborWriter {
 
   bytes(value: Uint8Array): void {
     this.#head(major.bytes, value.length)
+    if (value.length >= splicedBytesMin) {
+      this.#seal()
+      this.#parts.push(value)
+      this.#partsBytes += value.length
+      return
+    }
     this.#room(value.length)
     this.#buffer.set(value, this.#at)
     this.#at += value.length
@@ -68,26 +84,27 @@ export class CborWriter {
   }
 
   text(value: string): void {
-    const start = this.#at
-    if (value.length <= shortTextMax) {
-      this.#head(major.text, value.length)
-      if (this.#ascii(value)) return
-      this.#at = start
-    }
+    if (value.length <= shortTextMax && this.#shortAscii(value)) return
     const bytes = Buffer.byteLength(value)
     this.#head(major.text, bytes)
     this.#room(bytes)
     this.#at += this.#buffer.write(value, this.#at, 'utf8')
   }
 
-  /** False where a character is none of ASCII's. */
-  #ascii(value: string): boolean {
-    this.#room(value.length)
+  /** False, and nothing is written, where a character is none of ASCII's. */
+  #shortAscii(value: string): boolean {
+    // With its head, so that both lie in one chunk and can be taken back.
+    this.#room(headBytesMax + value.length)
+    const start = this.#at
+    this.#head(major.text, value.length)
     const buffer = this.#buffer
     let at = this.#at
     for (let nth = 0; nth < value.length; nth++) {
       const code = value.charCodeAt(nth)
-      if (code >= 0x80) return false
+      if (code >= 0x80) {
+        this.#at = start
+        return false
+      }
       buffer[at++] = code
     }
     this.#at = at
@@ -95,7 +112,7 @@ export class CborWriter {
   }
 
   #head(kind: number, argument: number): void {
-    this.#room(9)
+    this.#room(headBytesMax)
     const first = kind << 5
     if (argument < 24) this.#buffer[this.#at++] = first | argument
     else if (argument < 0x100) {
@@ -121,8 +138,16 @@ export class CborWriter {
 
   #room(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return
-    const larger = Buffer.allocUnsafe(Math.max(this.#buffer.length * 2, this.#at + bytes))
-    larger.set(this.#buffer.subarray(0, this.#at))
-    this.#buffer = larger
+    this.#seal()
+    this.#buffer = Buffer.allocUnsafe(Math.max(Math.min(this.#buffer.length * 2, chunkBytesMax), bytes))
+    this.#start = 0
+    this.#at = 0
+  }
+
+  #seal(): void {
+    if (this.#at === this.#start) return
+    this.#parts.push(this.#buffer.subarray(this.#start, this.#at))
+    this.#partsBytes += this.#at - this.#start
+    this.#start = this.#at
   }
 }

@@ -106,6 +106,16 @@ describe('the order of checks, each before the next', () => {
     expect({ status: response.status, contentType: response.headers['content-type'], body: readCbor(response.body) }).toEqual({ status: 400, contentType: cbor, body: expected })
   })
 
+  test('in CBOR, too, a DryRun stops short of doing it, and an operation without an answer has no body', async () => {
+    const kinesis = await testKinesis()
+    const created = await kinesis.call('CreateStream', { StreamName: 'orders', ShardCount: 1 }, { form: 'cbor' })
+    expect([created.status, created.body, created.headers['content-type'], created.headers['content-length']]).toEqual([200, '', cbor, '0'])
+    const put = { StreamName: 'orders', PartitionKey: 'k', Data: Buffer.from('data'), DryRun: true }
+    expect((await kinesis.call('PutRecord', put, { form: 'cbor' })).body).toMatchObject({ __type: 'DryRunOperationException' })
+    const { ShardIterator } = await kinesis.ok<{ ShardIterator: string }>('GetShardIterator', { StreamName: 'orders', ShardId: '0', ShardIteratorType: 'TRIM_HORIZON' }, { form: 'cbor' })
+    expect(await kinesis.ok('GetRecords', { ShardIterator }, { form: 'cbor' })).toMatchObject({ Records: [], MillisBehindLatest: 0 })
+  })
+
   test('a form that Kinesis does not speak is judged by its signature, in XML, and told nothing else', async () => {
     const kinesis = await testKinesis()
     const ask = async (headers: Record<string, string>, how: Parameters<typeof sign>[3] = {}): Promise<unknown> => {

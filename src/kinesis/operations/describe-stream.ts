@@ -6,13 +6,13 @@ import { AwsError, notFound, texts } from '../errors.ts'
 import { shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
 import { describeShard, shardShape } from '../shards.ts'
-import { findStream, namedStream, oneStream, shardId, streamMembers } from '../streams.ts'
+import { findStream, namedStream, oneStream, shardId, streamArn, streamId, streamName } from '../streams.ts'
 
 const shardsMax = 100
 
 export const DescribeStream = operation({
   name: 'DescribeStream',
-  input: { Limit: integer().min(1).max(10_000), ExclusiveStartShardId: shardId, ...streamMembers },
+  input: { StreamName: streamName, Limit: integer().min(1).max(10_000), ExclusiveStartShardId: shardId, StreamARN: streamArn, StreamId: streamId },
   output: {
     StreamDescription: structure({
       ...nameMembers,

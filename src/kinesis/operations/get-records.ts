@@ -18,8 +18,8 @@ const recordsMax = 10_000
 export const GetRecords = operation({
   name: 'GetRecords',
   input: {
-    Limit: integer().min(1).max(recordsMax),
     ShardIterator: text().minLength(1).maxLength(512).required.sensitive,
+    Limit: integer().min(1).max(recordsMax),
     StreamARN: streamArn,
     StreamId: streamId,
     DryRun: flag(),

@@ -6,16 +6,18 @@ import { servedStream } from '../lifecycle.ts'
 import { shardLeft } from '../shard-history.ts'
 import { shardIdOf, shardIndexOf } from '../shard-map.ts'
 import { positionType, startOf } from '../starting-positions.ts'
-import { dryRun, namedStream, oneStream, rateExceeded, sequenceNumber, shardId, streamMembers } from '../streams.ts'
+import { dryRun, namedStream, oneStream, rateExceeded, sequenceNumber, shardId, streamArn, streamId, streamName } from '../streams.ts'
 
 export const GetShardIterator = operation({
   name: 'GetShardIterator',
   input: {
+    StreamName: streamName,
     ShardId: shardId.required,
     ShardIteratorType: positionType.required,
     StartingSequenceNumber: sequenceNumber,
     Timestamp: timestamp(),
-    ...streamMembers,
+    StreamARN: streamArn,
+    StreamId: streamId,
     DryRun: dryRun,
   },
   output: { ShardIterator: text() },

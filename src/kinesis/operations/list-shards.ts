@@ -8,12 +8,12 @@ import { openPage } from '../pages.ts'
 import { type ShardSelection, isSelected, shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
 import { describeShard, shardShape } from '../shards.ts'
-import { findStream, findStreamByName, judgeCreation, namedStream, shardId, streamMembers } from '../streams.ts'
+import { findStream, findStreamByName, judgeCreation, namedStream, shardId, streamArn, streamId, streamName } from '../streams.ts'
 
 const shardsMax = 1_000
 
 const input = {
-  ...streamMembers,
+  StreamName: streamName,
   NextToken: text().minLength(1).maxLength(1_048_576),
   ExclusiveStartShardId: shardId,
   MaxResults: integer().min(1).max(10_000),
@@ -23,6 +23,8 @@ const input = {
     ShardId: shardId,
     Timestamp: timestamp(),
   }),
+  StreamARN: streamArn,
+  StreamId: streamId,
 }
 type Input = Shape<typeof input>
 

@@ -15,6 +15,3 @@ export const differences: readonly Difference[] = []
 export function differing(operation: string, because: string, change: (plain: Mutable<PlainOperation>) => void): Difference {
   return { operation, because, change: change as Difference['change'] }
 }
-
-/** Operations of which members are still missing. */
-export const unfinished: readonly string[] = ['DescribeStream', 'GetRecords', 'GetShardIterator', 'ListShards']
