@@ -43,8 +43,6 @@ export interface Written {
 export interface ThroughputOptions {
   readonly clock: Clock
   readonly limits: Limits
-  /** The limits of each shard of a stream, by the topic's id; those of a provisioned one unless given. Asked at every request: cheap. */
-  readonly limitsOf?: (topicId: string) => ShardLimits
 }
 
 export class Throughput {
@@ -59,10 +57,9 @@ export class Throughput {
   /** The meter of one shard of one incarnation of a stream. */
   shard(topicId: string, partition: number): ShardMeter {
     const key = `${topicId}/${partition}`
-    const shard = this.#options.limitsOf?.(topicId) ?? shardLimits
     const known = this.#shards.get(key)
-    if (known?.shard === shard) return known
-    const meter = new ShardMeter(this.#options, shard)
+    if (known !== undefined) return known
+    const meter = new ShardMeter(this.#options)
     this.#shards.set(key, meter)
     return meter
   }
@@ -74,7 +71,6 @@ export class Throughput {
 }
 
 export class ShardMeter {
-  readonly shard: ShardLimits
   readonly #clock: Clock
   readonly #limits: Limits
   readonly #writeBytes: Metered
@@ -83,15 +79,14 @@ export class ShardMeter {
   readonly #readCalls: Metered
   readonly #iteratorCalls: TokenBucket
 
-  constructor({ clock, limits }: ThroughputOptions, shard: ShardLimits) {
-    this.shard = shard
+  constructor({ clock, limits }: ThroughputOptions) {
     this.#clock = clock
     this.#limits = limits
     const nowMs = clock.monotonic()
-    this.#writeBytes = new Metered({ perSecond: shard.writeBytesPerSecond, debtMax: writeDebtBytesMax, nowMs })
-    this.#writeRecords = new Metered({ perSecond: shard.writeRecordsPerSecond, nowMs })
-    this.#readBytes = new Metered({ perSecond: shard.readBytesPerSecond, debtMax: replyBytesMax, nowMs })
-    this.#readCalls = new Metered({ perSecond: shard.readCallsPerSecond, nowMs })
+    this.#writeBytes = new Metered({ perSecond: shardLimits.writeBytesPerSecond, debtMax: writeDebtBytesMax, nowMs })
+    this.#writeRecords = new Metered({ perSecond: shardLimits.writeRecordsPerSecond, nowMs })
+    this.#readBytes = new Metered({ perSecond: shardLimits.readBytesPerSecond, debtMax: replyBytesMax, nowMs })
+    this.#readCalls = new Metered({ perSecond: shardLimits.readCallsPerSecond, nowMs })
     this.#iteratorCalls = new TokenBucket({ perSecond: iteratorCallsPerSecond, nowMs })
   }
 
@@ -102,7 +97,7 @@ export class ShardMeter {
   admitRecord(bytes: number, operation: 'PutRecord' | 'PutRecords', nowMs = this.#clock.monotonic()): boolean {
     if (this.#limits.chaos?.throttles(operation) === true) return false
     const { isEnforced } = this.#limits
-    if (isEnforced && !(this.#writeRecords.has(1, nowMs) && this.#writeBytes.has(Math.min(bytes, this.shard.writeBytesPerSecond), nowMs))) return false
+    if (isEnforced && !(this.#writeRecords.has(1, nowMs) && this.#writeBytes.has(Math.min(bytes, shardLimits.writeBytesPerSecond), nowMs))) return false
     this.#writeRecords.take(1, nowMs, isEnforced)
     this.#writeBytes.take(bytes, nowMs, isEnforced)
     return true
@@ -148,7 +143,7 @@ export class ShardMeter {
       writeRecordsPerSecond: this.#writeRecords.withinASecond(nowMs),
       readBytesPerSecond: this.#readBytes.withinASecond(nowMs),
       readCallsPerSecond: this.#readCalls.withinASecond(nowMs),
-      limits: this.#limits.isEnforced ? this.shard : null,
+      limits: this.#limits.isEnforced ? shardLimits : null,
     }
   }
 }

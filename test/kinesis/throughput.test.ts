@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { Limits } from '../../src/kinesis/limits.ts'
-import { type ShardLimits, Throughput, replyBytesMax, shardLimits } from '../../src/kinesis/throughput.ts'
+import { Throughput, replyBytesMax } from '../../src/kinesis/throughput.ts'
 import { TestClock } from './support/kinesis.ts'
 
 const MiB = 1_048_576
@@ -115,15 +115,4 @@ test('limits that come into force at run time do not count what went through bef
   expect(shard.admitRecord(1, 'PutRecord')).toBe(false)
   limits.change({ ...limits.settings, profile: 'off' })
   expect(shard.admitRecord(1, 'PutRecord')).toBe(true)
-})
-
-test('a stream says what its shards take, and they follow when that changes', () => {
-  const clock = new TestClock()
-  let large: ShardLimits = shardLimits
-  const throughput = new Throughput({ clock, limits: new Limits('aws'), limitsOf: topicId => (topicId === 'large' ? large : shardLimits) })
-  const takes = (topicId: string): boolean => throughput.shard(topicId, 0).admitRecord(1_000_000, 'PutRecord') && throughput.shard(topicId, 0).admitRecord(1_000_000, 'PutRecord')
-  expect([takes('large'), takes('small')]).toEqual([false, false])
-  large = { ...shardLimits, writeBytesPerSecond: 10 * MiB }
-  expect([takes('large'), takes('small')]).toEqual([true, false])
-  expect(throughput.used('large', 0)).toMatchObject({ limits: { writeBytesPerSecond: 10 * MiB } })
 })

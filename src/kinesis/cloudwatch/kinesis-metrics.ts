@@ -14,7 +14,9 @@ import { MetricStore } from './metric-store.ts'
 import { PutTally } from './put-tally.ts'
 
 const metricsMax = 8_000
-const heldMax = 20_000
+// More than can have metrics in the store at a time.
+const heldMax = 2_000
+const shardsHeldMax = 5_000
 
 /** The stream that an operation is about. */
 export interface Measured {
@@ -38,7 +40,7 @@ export class KinesisMetrics {
   readonly store = new MetricStore(metricsMax)
   readonly #streams = new Lru<string, Meters<StreamMetric>>(heldMax)
   readonly #aggregations = new Lru<string, Meters<AggregationMetric>>(heldMax)
-  readonly #shards = new Lru<string, Meters<ShardLevelMetric>>(heldMax)
+  readonly #shards = new Lru<string, Meters<ShardLevelMetric>>(shardsHeldMax)
   readonly #consumers = new Lru<string, Meters<ConsumerMetric>>(heldMax)
 
   constructor(clock: Clock) {

@@ -61,6 +61,7 @@ export class MetricStore {
     const named = this.#byName.get(name)
     named?.delete(key)
     if (named?.size === 0) this.#byName.delete(name)
+    metric.series.forget()
   }
 }
 

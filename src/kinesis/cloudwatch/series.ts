@@ -50,6 +50,11 @@ export class Series {
     this.#record(Math.floor(atMs / minuteMs), minimum, maximum, sum, sampleCount)
   }
 
+  /** Gives up the memory of its figures: who still holds the series may not keep them alive. */
+  forget(): void {
+    this.#blocks.length = 0
+  }
+
   /** The figures of minutes [from, until), each minute by its number since the epoch; undefined for what is kept no longer. */
   *minutes(from: number, until: number, nowMs: number): Generator<{ readonly minute: number; readonly set: StatisticSet }> {
     const oldest = Math.max(from, Math.floor(nowMs / minuteMs) - minutesKept)

@@ -57,7 +57,10 @@ describe('the store', () => {
     store.metric(id('IncomingBytes', 'd'), 'Bytes')
     expect(store.all().flatMap(metric => metric.dimensions.map(({ value }) => value))).toEqual(['a', 'c', 'd'])
     expect(store.find(id('IncomingBytes', 'b'), undefined)).toEqual([])
+    const kept = store.metric(id('IncomingBytes', 'a'), 'Bytes').series
+    kept.add(1, at(5))
     for (const name of ['x', 'y', 'z']) store.metric(id(name, 'a'), 'Bytes')
+    expect([...kept.minutes(0, 10, at(5))]).toEqual([])
     expect(store.named('AWS/Kinesis', 'IncomingBytes')).toEqual([])
   })
 })
