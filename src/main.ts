@@ -80,13 +80,14 @@ const portsPerBroker = 10
 
 /** Opens the data directory and every listener, or rejects with one line for the operator and leaves nothing open. */
 export async function startSluice(config: Config, { onProgress = () => {} }: StartHooks = {}): Promise<Sluice> {
+  const chaos = chaosOf(config)
   await using opened = new AsyncDisposableStack()
   // Nothing else keeps the process alive while its parts wait for each other: no listener is open yet, and their timers do not count.
   const start = setInterval(() => {}, 1_000)
   using _start = { [Symbol.dispose]: () => clearInterval(start) }
   const store = await openStore(config, onProgress, opened)
   const rules = await openRules(config, store, opened)
-  const facades = await openFacades(config, { ...store, ...rules }, opened)
+  const facades = await openFacades(config, { ...store, ...rules, chaos }, opened)
   const { certificates, certificatesDirectory, dataDirectory, engine, hostnames, logger, world } = store
   opened.use(keepRenewed({
     world, directory: certificatesDirectory, hostnames, logger, current: certificates,
@@ -158,7 +159,7 @@ async function openRules(config: Config, { world, logger, backend, dataDirectory
 type Rules = Awaited<ReturnType<typeof openRules>>
 
 /** Every listener, in the order in which they are closed last. */
-async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDisposableStack) {
+async function openFacades(config: Config, parts: Store & Rules & { readonly chaos: Partial<ChaosSettings> }, opened: AsyncDisposableStack) {
   const { dev, host } = config
   const { access, accessKeys, audit, backend, certificates, directoryOf, down, engine, judgeFor, logger, metrics, registry, roster, validation, world } = parts
   const { clock, random, network } = world
@@ -193,7 +194,7 @@ async function openFacades(config: Config, parts: Store & Rules, opened: AsyncDi
 
   const handler = opened.use(createKinesisHandler({
     logs, admin, access, accessKeys, documents, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'],
-    chaos: chaosOf(config), shardLimit: config['kinesis.shard.limit'], onDemandStreamLimit: config['kinesis.on.demand.stream.limit'],
+    chaos: parts.chaos, shardLimit: config['kinesis.shard.limit'], onDemandStreamLimit: config['kinesis.on.demand.stream.limit'],
     transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey, loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   }))

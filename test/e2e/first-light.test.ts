@@ -188,6 +188,7 @@ describe('a new user', () => {
   it('is told in one line what is wrong with a setting, a port or a directory', async () => {
     const start = (...args: string[]): Promise<string> => run(process.execPath, [join(root, 'src/cli/sluice.ts'), 'start', '--data-dir', join(directory, 'other'), '--certs-dir', sluice.certificatesDirectory, ...args], { cwd: root, timeout: 20_000 })
       .then(() => 'started', (error: { stderr: string }) => error.stderr.trim())
+    expect(await start('--kinesis-chaos-operations', 'PutRecords, PutRecrods')).toBe('sluice: kinesis.chaos.operations: Kinesis has no operation \'PutRecrods\'; names are as in PutRecords,GetRecords')
     expect(await start('--kinesis-limits', 'none')).toMatch(/^sluice: kinesis\.limits: "none" \(from the command line\) is not valid: .*$/)
     expect(await start('--no-such')).toMatch(/^error: unknown option '--no-such'/)
     const free = ['--kafka-tls-port', '0', '--gateway-port', '0', '--management-port', '0']

@@ -1,6 +1,7 @@
 // What an operation of CloudWatch may use, and which metrics its caller may see: those of a stream are for who may DESCRIBE it, those that clients put in for who may
 // DESCRIBE the cluster.
 import type { z } from 'zod'
+import { clusterResource } from '../../ports.ts'
 import { type Demand, accountDemand, judgeAccess, streamDemand } from '../access.ts'
 import type { Context } from '../context.ts'
 import { CloudWatchError } from './errors.ts'
@@ -43,13 +44,18 @@ export function judge(action: string, demand: Demand, context: CloudWatchContext
   return refused && new CloudWatchError('AccessDenied', refused.message ?? 'Access denied')
 }
 
-/** Whether the metric is among those that are listed to the caller; leaves no trace in the audit log. */
-export function isListed(metric: Metric, { access, caller }: CloudWatchContext): boolean {
-  const stream = streamOf(metric)
-  const { operation, resourceType, resourceName } = stream === undefined
-    ? accountDemand('describe').needs[0]!
-    : { operation: 'describe', resourceType: 'topic', resourceName: stream } as const
-  return access.wouldAllow(caller, operation, resourceType, resourceName)
+/** Tells of a metric whether it is listed to the caller; leaves no trace in the audit log. */
+export function listing({ access, caller }: CloudWatchContext): (metric: Metric) => boolean {
+  // Thousands of metrics are of a few streams.
+  const known = new Map<string | undefined, boolean>()
+  return metric => {
+    const stream = streamOf(metric)
+    const before = known.get(stream)
+    if (before !== undefined) return before
+    const isListed = stream === undefined ? access.wouldAllow(caller, 'describe', 'cluster', clusterResource) : access.wouldAllow(caller, 'describe', 'topic', stream)
+    known.set(stream, isListed)
+    return isListed
+  }
 }
 
 /** The metrics of an identity, wherever they come from. */

@@ -20,8 +20,12 @@ export interface Metric extends MetricId {
   readonly series: Series
 }
 
+/** What identities may take together, in characters: each may have thirty dimensions of a kilobyte. */
+const charactersMax = 8_388_608
+
 export class MetricStore {
   readonly #byKey: Lru<string, Metric>
+  #characters = 0
   readonly #byName = new Map<string, Map<string, Metric>>()
 
   constructor(metricsMax: number) {
@@ -39,6 +43,8 @@ export class MetricStore {
     if (named === undefined) this.#byName.set(name, new Map([[key, metric]]))
     else named.set(key, metric)
     this.#byKey.set(key, metric)
+    this.#characters += key.length
+    while (this.#characters > charactersMax) this.#byKey.evictOldest()
     return metric
   }
 
@@ -59,6 +65,7 @@ export class MetricStore {
   #forget(key: string, metric: Metric): void {
     const name = nameOf(metric)
     const named = this.#byName.get(name)
+    this.#characters -= key.length
     named?.delete(key)
     if (named?.size === 0) this.#byName.delete(name)
     metric.series.forget()

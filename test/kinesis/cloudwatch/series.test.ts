@@ -63,4 +63,13 @@ describe('the store', () => {
     expect([...kept.minutes(0, 10, at(5))]).toEqual([])
     expect(store.named('AWS/Kinesis', 'IncomingBytes')).toEqual([])
   })
+  it('forgets so, too, when identities are long', () => {
+    const store = new MetricStore(1_000)
+    const long = (at: number) => ({ namespace: 'App', name: `m${at}`, dimensions: Array.from({ length: 30 }, (_, nth) => ({ name: `d${nth}`, value: 'x'.repeat(1_000) })) })
+    for (let at = 0; at < 400; at++) store.metric(long(at), 'None')
+    const kept = store.all().length
+    expect(kept).toBeGreaterThan(200)
+    expect(kept).toBeLessThan(300)
+    expect(store.find(long(399), undefined)).toHaveLength(1)
+  })
 })

@@ -1,6 +1,6 @@
 // ListMetrics. The metrics that the caller may see and that have figures within the time that is kept, at most 500 a page, in the order of their names.
 import { z } from 'zod'
-import { type CloudWatchContext, isListed, served } from '../context.ts'
+import { type CloudWatchContext, listing, served } from '../context.ts'
 import { CloudWatchError } from '../errors.ts'
 import { flag, listOf, metricName, namespace } from '../input-shapes.ts'
 import type { Metric } from '../metric-store.ts'
@@ -27,9 +27,10 @@ function handle(asked: Input, context: CloudWatchContext): Values | CloudWatchEr
   const after = asked.NextToken === undefined ? '' : Buffer.from(asked.NextToken, 'base64url').toString()
   if (asked.NextToken !== undefined && !after.startsWith('[')) return new CloudWatchError('InvalidNextToken', 'The NextToken is not one that ListMetrics has given.')
   const isOurs = asked.OwningAccount === undefined || asked.OwningAccount === context.account
+  const isListed = listing(context)
   const found = new Map<string, object>()
   for (const metric of isOurs ? [...context.metrics.store.all(), ...context.custom.all()] : []) {
-    if (!fits(metric, asked) || !hasFigures(metric, context) || !isListed(metric, context)) continue
+    if (!fits(metric, asked) || !hasFigures(metric, context) || !isListed(metric)) continue
     const shown = { Namespace: metric.namespace, MetricName: metric.name, Dimensions: metric.dimensions.map(({ name, value }) => ({ Name: name, Value: value })) }
     // The same metric in another unit is the same metric.
     found.set(JSON.stringify([metric.namespace, metric.name, metric.dimensions]), shown)
