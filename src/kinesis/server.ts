@@ -52,6 +52,8 @@ const streamsPerSessionMax = 128
 const sessionMemoryMbMax = 2 * Math.ceil(bodiesBytesMax / 1_000_000)
 const invalidFramesMax = 100
 const windowBytes = 1_048_576
+// Of all streams of a session together. What HTTP/2 begins with, 64 KiB, would halve the speed of a put of ten MiB even on one machine.
+const sessionWindowBytes = 4 * windowBytes
 const tlsHandshakeByte = 0x16
 const http2Greeting = Buffer.from('PRI')
 
@@ -211,6 +213,7 @@ class Listener implements KinesisServer {
     }, (request, response) => void this.#serve(request, response))
     server.on('session', session => {
       this.#sessions.add(session)
+      session.setLocalWindowSize(sessionWindowBytes)
       session.on('close', () => this.#sessions.delete(session))
       session.on('error', error => this.#options.logger.debug({ reason: error.message }, 'an HTTP/2 session ended in error'))
       // First it is asked to go, by GOAWAY; whoever then still has a stream open, and says nothing, is not asked again.

@@ -281,6 +281,8 @@ describe('peers that mean no good', () => {
     const one = session(server)
     await once(one, 'remoteSettings')
     expect(one.remoteSettings).toMatchObject({ maxConcurrentStreams: 128, maxHeaderListSize: 16_384, enablePush: false })
+    // What the peer may send before it is told to go on, over all streams.
+    await vi.waitFor(() => expect(one.state.remoteWindowSize).toBe(4_194_304))
   })
 
   test('and ask for large answers that they do not read are bounded in what is kept for them', async () => {
