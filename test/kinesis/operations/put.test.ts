@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { explicitHashKeyHeader } from '../../../src/kinesis/records.ts'
+import { explicitHashKeyHeader } from '../../../src/kinesis/puts.ts'
 import { hashKeyOf, uniformRange } from '../../../src/kinesis/hash-keys.ts'
 import { parseSequenceNumber, sequenceNumberOf } from '../../../src/kinesis/sequence-numbers.ts'
 import { shardIdOf } from '../../../src/kinesis/shard-map.ts'
