@@ -4,8 +4,8 @@ import { parseJsonText } from '../base/json.ts'
 
 /** Nested arrays and objects a body may have; no operation needs more than four. */
 export const depthMax = 64
-/** Arrays and objects of one body, so that a few million empty ones do not become as many objects; the largest request of the model has a fifth of them. */
-export const containersMax = 100_000
+/** Arrays and objects of one body, so that millions of empty ones do not become as many objects; the largest request that the model allows, a CreateChannel, has 150,000. */
+export const containersMax = 200_000
 
 const longBytesMin = 512
 const quote = 0x22

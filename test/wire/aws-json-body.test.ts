@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { parseJsonText } from '../../src/base/json.ts'
-import { JsonBody, depthMax } from '../../src/wire/aws-json-body.ts'
+import { JsonBody, containersMax, depthMax } from '../../src/wire/aws-json-body.ts'
 import { decodeBody } from '../../src/wire/aws-json.ts'
 import { blob, list, structure, text, textMap } from '../../src/wire/operation.ts'
 
@@ -14,6 +14,12 @@ function resolved(body: JsonBody, value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolved(body, item)]))
 }
+
+test(`bodies of up to ${containersMax} lists and objects are parsed, not of more`, () => {
+  const body = (count: number): string => `{"a":[${'{},'.repeat(count - 3)}{}]}`
+  expect(parse(body(containersMax))).toBeDefined()
+  expect(parse(body(containersMax + 1))).toBeUndefined()
+})
 
 test(`bodies nested up to ${depthMax} deep are parsed, deeper ones are not, however they hide it`, () => {
   const nested = (depth: number, inside = ''): string => `{"a":${'['.repeat(depth - 1)}${inside}${']'.repeat(depth - 1)}}`
