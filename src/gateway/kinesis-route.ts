@@ -8,7 +8,7 @@ import { hostOf } from '../security/principal.ts'
 import { holdAnswer, readBody, type BodyBudget } from './body.ts'
 
 /**
- * Every method of `/kinesis`: what is no POST gets AWS's answer too. An AWS client's endpoint is `https://host:port/kinesis`; it may or may not add a
+ * Every method of `/kinesis`, where CloudWatch is, too: what is no POST gets AWS's answer too. An AWS client's endpoint is `https://host:port/kinesis`; it may or may not add a
  * slash.
  */
 export function kinesisRoute({ handler, budget, answers }: { handler: KinesisHandler; budget: BodyBudget; answers: BodyBudget }): Router {
@@ -25,5 +25,7 @@ export function kinesisRoute({ handler, budget, answers }: { handler: KinesisHan
   }
   router.all('/kinesis', handle)
   router.all('/kinesis/', handle)
+  // How Smithy RPC v2 CBOR, in which the Java SDK asks CloudWatch, names an operation.
+  router.all('/kinesis/service/:service/operation/:operation', handle)
   return router
 }

@@ -44,7 +44,7 @@ describe('every route', () => {
         if (response.status !== 401) unguarded.push(path)
       }
     }
-    expect([...new Set(unguarded)]).toEqual(['/kinesis', '/kinesis/', '/glue', '/glue/', '/oauth2/token'])
+    expect([...new Set(unguarded)]).toEqual(['/kinesis', '/kinesis/', '/kinesis/service/:service/operation/:operation', '/glue', '/glue/', '/oauth2/token'])
   })
 
   it('shows a client without ACLs nothing of what there is', async () => {

@@ -1,6 +1,8 @@
 // The Kinesis API at /kinesis of the gateway: signatures over the path as it was sent, the AWS SDK over HTTP/1.1, and the same data through REST and
 // the bridge.
+import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
 import { KinesisClient, CreateStreamCommand, GetRecordsCommand, GetShardIteratorCommand, PutRecordCommand } from '@aws-sdk/client-kinesis'
+import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import aws4 from 'aws4'
 import { describe, expect, it } from 'vitest'
@@ -88,6 +90,17 @@ describe('POST /kinesis', () => {
     const { ShardIterator } = await client.send(new GetShardIteratorCommand({ StreamName: 'sdk', ShardId: put.ShardId!, ShardIteratorType: 'TRIM_HORIZON' }))
     const { Records } = await client.send(new GetRecordsCommand({ ShardIterator: ShardIterator! }))
     expect(Records!.map(record => Buffer.from(record.Data!).toString())).toEqual(['from the SDK'])
+    client.destroy()
+  })
+  it.each([{}, { protocol: AwsSmithyRpcV2CborProtocol }, { protocol: AwsQueryProtocol }])('serves CloudWatch\'s client, too (%j)', async config => {
+    const gateway = await withKey('CN=admin')
+    gateway.parts.kinesis.handler.metrics.ofStream('orders').add('IncomingRecords', 3, gateway.time.now)
+    await using server = await startGateway({ app: createGateway(gateway.parts), host: '127.0.0.1', port: 0 })
+    const client = new CloudWatchClient({
+      endpoint: `http://127.0.0.1:${server.port}/kinesis`, region: 'us-east-1', credentials: { accessKeyId: key.id, secretAccessKey: key.secret }, maxAttempts: 1, ...config,
+    })
+    const { Metrics } = await client.send(new ListMetricsCommand({ Namespace: 'AWS/Kinesis' }))
+    expect(Metrics).toEqual([{ Namespace: 'AWS/Kinesis', MetricName: 'IncomingRecords', Dimensions: [{ Name: 'StreamName', Value: 'orders' }] }])
     client.destroy()
   })
 })

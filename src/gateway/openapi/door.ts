@@ -3,9 +3,17 @@ import { anything, integer, object, ref, text } from './json-schema.ts'
 import { type Family, json, ok, type Operation } from './operation.ts'
 
 const kinesis: Operation = {
-  summary: 'The Kinesis API', description: 'AWS JSON 1.1 or CBOR with AWS signatures, for AWS\'s own SDKs: X-Amz-Target names the operation.',
-  body: { 'application/x-amz-json-1.1': anything, 'application/x-amz-cbor-1.1': anything },
+  summary: 'The Kinesis API, and CloudWatch for its metrics',
+  description: 'AWS JSON 1.1 or CBOR with AWS signatures, for AWS\'s own SDKs: X-Amz-Target names the operation. CloudWatch: AWS JSON 1.0 or Query.',
+  body: {
+    'application/x-amz-json-1.1': anything, 'application/x-amz-cbor-1.1': anything, 'application/x-amz-json-1.0': anything, 'application/x-www-form-urlencoded': anything,
+  },
   answers: ok('As AWS answers.', { '*/*': anything }), refusal: anything,
+}
+
+const cloudWatch: Operation = {
+  summary: 'CloudWatch in Smithy RPC v2 CBOR', description: 'With AWS signatures, for AWS\'s own SDKs.',
+  body: { 'application/cbor': anything }, answers: ok('As AWS answers.', { '*/*': anything }), refusal: anything,
 }
 
 const glue: Operation = {
@@ -28,6 +36,7 @@ export const doorFamily: Family = {
     },
     '/kinesis': { post: kinesis },
     '/kinesis/': { post: kinesis },
+    '/kinesis/service/{service}/operation/{operation}': { post: cloudWatch },
     '/glue': { post: glue },
     '/glue/': { post: glue },
     '/openapi.json': { get: { summary: 'This description', answers: ok('An OpenAPI 3.1 document.', json({ type: 'object' })) } },
