@@ -20,6 +20,12 @@ export class TokenBucket {
     return this.#level >= amount
   }
 
+  /** How long until so much is had, in milliseconds; 0 where it is had now. */
+  waitMs(amount: number, nowMs: number): number {
+    this.#fill(nowMs)
+    return Math.max(((amount - this.#level) * 1_000) / this.perSecond, 0)
+  }
+
   /** May leave a debt; nothing is had before it is paid. */
   take(amount: number, nowMs: number): void {
     this.#fill(nowMs)

@@ -98,7 +98,7 @@ export function createGateway(parts: GatewayParts): express.Express {
   if (parts.observe !== undefined) app.use(observed(parts.observe, parts.clock))
   app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
   // A budget of its own, because its bodies are read before anybody knows who sends them.
-  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers }))
+  app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers, stopping: parts.streams.stopping }))
   app.use(glueRouter({ ...parts, rateLimits, place: parts.kinesis.place, budget: new BodyBudget(bodyBytesMax) }))
   app.use(tokenRoutes(parts.door, budget))
   app.use(authenticate(parts.door))

@@ -7,6 +7,8 @@ import type { Members } from '../wire/operation.ts'
 
 export interface Codec {
   readonly contentType: string
+  /** What the payload of an event says to be. */
+  readonly eventContentType: string
   /** How to take a well-formed body apart; undefined where it is none. */
   parse(bytes: Buffer): DecodeBody | undefined
   encode(members: Members, output: Readonly<Record<string, unknown>>): string | Buffer
@@ -18,6 +20,7 @@ export type DecodeBody = (members: Members) => Record<string, unknown>
 
 export const jsonCodec: Codec = {
   contentType: 'application/x-amz-json-1.1',
+  eventContentType: 'application/json',
   parse(bytes) {
     const body = JsonBody.parse(bytes)
     return body && (members => decodeBody(members, body))
@@ -28,6 +31,7 @@ export const jsonCodec: Codec = {
 
 export const cborCodec: Codec = {
   contentType: 'application/x-amz-cbor-1.1',
+  eventContentType: 'application/x-amz-cbor-1.1',
   parse(bytes) {
     const body = CborBody.parse(bytes)
     return body && (members => decodeCborBody(members, body))

@@ -9,6 +9,7 @@ import type { Codec } from './codecs.ts'
 import type { AccessRule } from './access.ts'
 import type { Deletions } from './deletions.ts'
 import type { AwsError, Place } from './errors.ts'
+import type { FanOut } from './fan-out/fan-out.ts'
 import type { Gate } from './gate.ts'
 import type { Limits } from './limits.ts'
 import type { CallRates } from './rates.ts'
@@ -44,10 +45,14 @@ export interface Services extends Place {
   /** How long a stream shows CREATING, UPDATING or DELETING. */
   readonly transitionMs: number
   readonly deletions: Deletions
+  /** Who is subscribed to which shard. */
+  readonly fanOut: FanOut
 }
 
 export interface Context extends Services {
   readonly caller: Caller
+  /** Null while the key is there with which the request was signed: for what takes longer than a request. */
+  readonly credentialsFault: () => null | AwsError
   /** The form that the caller speaks. */
   readonly codec: Codec
   /** When the request had arrived (monotonic milliseconds). */

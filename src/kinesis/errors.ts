@@ -71,6 +71,10 @@ export const texts = {
   streamRateExceeded: (stream: string, { account }: Place): string => `Rate exceeded for stream ${stream} under account ${account}.`,
   consumerNotFound: (consumer: string, { account }: Place): string => `Consumer ${consumer}, account ${account} not found.`,
   consumerExists: (consumer: string, stream: string, { account }: Place): string => `Consumer ${consumer} under stream ${stream} already exists for account ${account}.`,
+  consumerNotActive: ({ consumer, second, stream }: { consumer: string; second: number; stream: string }, { account }: Place): string =>
+    `Consumer ${consumer} with creation timestamp ${second} under stream: ${stream} , account ${account} is not in ACTIVE status.`,
+  anotherSubscription: ({ stream, shardId, consumer }: { stream: string; shardId: string; consumer: string }, { account }: Place): string =>
+    `Another active subscription exists for this consumer: ${account}:${stream}:${shardId}:${consumer}`,
   hasConsumers: (stream: string, arn: string): string =>
     `DeleteStream can't delete ${arn} because there are consumers associated with this data stream. To delete ${stream} anyway, ` +
     'set the EnforceConsumerDeletion parameter to true to force the deletion of all the consumers that are associated with it.',

@@ -7,8 +7,9 @@ import { KmsKeys } from '../security/kms-keys.ts'
 import { anonymous, formatPrincipal } from '../security/principal.ts'
 import { SignatureFault, SigV4Verifier, type SignedRequest } from '../security/sigv4.ts'
 import { escapeXml } from '../wire/aws-query.ts'
+import { type EventSource, beginningWith, encodeEvent, eventStreamType } from '../wire/event-stream.ts'
 import { SerializationFault } from '../wire/misfit.ts'
-import type { Operation, Violation } from '../wire/operation.ts'
+import { EventStream, type Operation, type Violation } from '../wire/operation.ts'
 import { loggable, unsupportedMember, violations, violationsMessage } from '../wire/violations.ts'
 import type { Clock, Logger, Random } from '../world/world.ts'
 import { admitted } from './admission.ts'
@@ -20,6 +21,7 @@ import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import type { Context, Served, Services } from './context.ts'
 import { Deletions } from './deletions.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
+import { FanOut } from './fan-out/fan-out.ts'
 import { Gate } from './gate.ts'
 import { Limits, type LimitsProfile } from './limits.ts'
 import { operations } from './operations/index.ts'
@@ -71,6 +73,7 @@ export interface ObservedRequest {
   readonly error: string | undefined
   readonly milliseconds: number
   readonly bytesIn: number
+  /** 0 of an event stream: its events are told as they come. */
   readonly bytesOut: number
 }
 
@@ -84,7 +87,8 @@ export interface KinesisRequest extends SignedRequest {
 export interface KinesisResponse {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
-  readonly body: Buffer
+  /** An event stream is written as its messages come (pushes.ts). */
+  readonly body: Buffer | EventSource
 }
 
 export interface KinesisHandler extends Disposable {
@@ -117,7 +121,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   const throughput = new Throughput({ clock, limits })
   const metrics = new KinesisMetrics(clock)
   const verifier = new SigV4Verifier({ clock, accessKeys: options.accessKeys, region, service: 'kinesis' })
-  const services: Services = {
+  const parts = {
     logs: options.logs, admin: options.admin, access: options.access, documents: options.documents, validation: options.validation, clock, region, account, limits, throughput,
     metrics,
     rates: new CallRates({ clock, limits, place: { region, account } }),
@@ -130,6 +134,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     transitionMs: options.transitionMs ?? 0,
     deletions: new Deletions(options, options.logger),
   }
+  const services: Services = { ...parts, fanOut: new FanOut(parts) }
   const scaling = new OnDemandScaling(services, options.logger)
 
   const cloudWatch = new CloudWatch({ services, accessKeys: options.accessKeys, logger: options.logger, audit: options.audit })
@@ -170,16 +175,16 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
 
     const startedMs = clock.monotonic()
     const answer = await perform(operation, { codec, decode, startedMs }, request, await bodyHash)
-    const response = answer instanceof AwsError
-      ? codecError(headers, codec, answer)
-      : respond(headers, 200, codec.contentType, answer === null ? '' : codec.encode(operation.operation.output!, answer as Record<string, unknown>))
+    const response = answer instanceof AwsError ? codecError(headers, codec, answer)
+      : answer === null ? respond(headers, 200, codec.contentType, '')
+        : respondWith(answer as Record<string, unknown>, operation.operation, headers, codec)
     options.observe?.({
       operation: operation.operation.name,
       status: response.status,
       error: answer instanceof AwsError ? answer.type : undefined,
       milliseconds: clock.monotonic() - startedMs,
       bytesIn: request.body.length,
-      bytesOut: response.body.length,
+      bytesOut: Buffer.isBuffer(response.body) ? response.body.length : 0,
     })
     return response
   }
@@ -220,7 +225,11 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   ): Promise<object | null | AwsError> {
     const key = authenticate(request, bodyHash)
     if (key instanceof AwsError) return key
-    const context: Context = { ...services, caller: { principal: key.principal, host: request.host }, codec, startedMs }
+    const credentialsFault = (): null | AwsError => {
+      const fault = verifier.judge(key)
+      return fault === null ? null : new AwsError(fault.type, fault.message)
+    }
+    const context: Context = { ...services, caller: { principal: key.principal, host: request.host }, credentialsFault, codec, startedMs }
     let input: Record<string, unknown> = {}
     try {
       input = decode(one.operation.input)
@@ -240,6 +249,18 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
   }
 
   return { handle, throughput, limits, metrics, services, [Symbol.dispose]: dispose }
+}
+
+/** The member of an answer that is an event stream, by operation. */
+const streamedMembers: ReadonlyMap<string, string> = new Map(operations.flatMap(({ operation: { name, output = {} } }) => (
+  Object.entries(output).flatMap(([member, of]) => (of instanceof EventStream ? [[name, member] as const] : [])))))
+
+function respondWith(answer: Readonly<Record<string, unknown>>, { name, output }: Operation, headers: Record<string, string>, codec: Codec): KinesisResponse {
+  const streamed = streamedMembers.get(name)
+  if (streamed === undefined) return respond(headers, 200, codec.contentType, codec.encode(output!, answer))
+  const { [streamed]: source, ...rest } = answer
+  const first = encodeEvent('initial-response', codec.eventContentType, Buffer.from(codec.encode(output!, rest)))
+  return { status: 200, headers: { ...headers, 'content-type': eventStreamType }, body: beginningWith(first, source as EventSource) }
 }
 
 const unknownService = 'Unable to determine service/operation name to be authorized'
@@ -288,7 +309,7 @@ async function sha256(body: Buffer): Promise<string> {
   return Buffer.from(await webcrypto.subtle.digest('SHA-256', body as Uint8Array<ArrayBuffer>)).toString('hex')
 }
 
-function respond(headers: Record<string, string>, status: number, contentType: string | undefined, body: string | Buffer): KinesisResponse {
+function respond(headers: Record<string, string>, status: number, contentType: string | undefined, body: string | Buffer): KinesisResponse & { readonly body: Buffer } {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body
   if (contentType !== undefined) headers['content-type'] = contentType
   headers['content-length'] = String(bytes.length)

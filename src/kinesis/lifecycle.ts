@@ -25,7 +25,7 @@ export async function activeStream(input: StreamSelector, context: Context): Pro
 }
 
 /** The stream that a request names while it takes and gives records; before and after that it is not found. */
-export async function servedStream(input: StreamSelector, context: Services): Promise<Topic | AwsError> {
+export async function servedStream(input: StreamSelector, context: Pick<Services, 'account' | 'admin' | 'clock' | 'documents' | 'region'>): Promise<Topic | AwsError> {
   const topic = await findStream(input, context)
   return topic instanceof AwsError || isServed(streamStatus(topic, context)) ? topic : notFound(texts.streamNotFound(topic.name, context))
 }

@@ -57,7 +57,7 @@ export interface PageStart {
 }
 
 /** The records from `offset` on, or from the oldest that is left. */
-export async function readPage(topic: Topic, shard: ShardNode, start: PageStart, context: Services): Promise<Page | AwsError> {
+export async function readPage(topic: Topic, shard: ShardNode, start: PageStart, context: Pick<Services, 'account' | 'admin' | 'clock' | 'documents' | 'logs' | 'region'>): Promise<Page | AwsError> {
   const at = { topic: topic.name, partition: shard.index }
   const ends = await context.logs.ends(at)
   if (ends instanceof Refusal) return toAwsError(ends)
@@ -89,7 +89,7 @@ class PageBuilder {
   #isCut = false
   #lastMs: number | undefined
 
-  constructor(topic: Topic, shard: ShardNode, { limit, bytesMax = replyBytesMax }: PageStart, context: Services) {
+  constructor(topic: Topic, shard: ShardNode, { limit, bytesMax = replyBytesMax }: PageStart, context: Pick<Services, 'admin' | 'clock' | 'documents'>) {
     this.#shard = shard
     this.#limit = limit
     this.#bytesMax = bytesMax

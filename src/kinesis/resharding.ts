@@ -63,6 +63,8 @@ async function carryOut(before: Topic, first: ReshardPlan, resharding: Reshardin
   let [topic, plan] = [before, first]
   for (let attempt = 1; ; attempt++) {
     const done = await services.admin.reshard(topic.name, plan)
+    // Whoever is subscribed to a shard that is closed now is to be told of its end.
+    services.fanOut.look(topic.id)
     if (!(done instanceof Refusal)) return null
     const present = await findStreamByName(topic.name, services)
     if (done.code === 'request-timed-out' && present?.id === topic.id && isAsPlanned(present, plan)) return null

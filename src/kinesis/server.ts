@@ -8,9 +8,11 @@ import { type AddressInfo, type Server, type Socket, createServer } from 'node:n
 import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
 import { signedHeadersOf } from '../security/canonical-request.ts'
 import { hostOf } from '../security/principal.ts'
+import type { EventSource } from '../wire/event-stream.ts'
 import type { Logger } from '../world/world.ts'
 import { BodyBudget, type BodyShare, bodiesBytesMax, bodyBytesMax, readBody } from './body.ts'
 import type { KinesisHandler, KinesisResponse } from './handler.ts'
+import { Pushes } from './pushes.ts'
 
 export interface KinesisServerOptions {
   readonly host: string
@@ -62,7 +64,7 @@ export interface KinesisServer extends AsyncDisposable {
   readonly port: number
   /** New TLS handshakes use these certificates. */
   setSecureContext(options: SecureContextOptions): void
-  /** Stops listening, lets requests that are being served finish for a while, then ends every connection. */
+  /** Stops listening, lets requests that are being served finish for a while (event streams end at once), then ends every connection. */
   close(): Promise<void>
 }
 
@@ -82,6 +84,7 @@ class Listener implements KinesisServer {
   readonly #budget = new BodyBudget()
   readonly #sockets = new Set<Socket>()
   readonly #sessions = new Set<ServerHttp2Session>()
+  readonly #pushes = new Pushes()
   readonly #front: Server
   readonly #tls: TlsServer | undefined
   readonly #http1: Http1Server
@@ -120,6 +123,7 @@ class Listener implements KinesisServer {
     this.#closing = true
     const closed = once(this.#front, 'close')
     this.#front.close()
+    this.#pushes.stop()
     this.#http1.closeIdleConnections()
     for (const session of this.#sessions) session.close()
     const deadline = setTimeout(() => {
@@ -240,35 +244,53 @@ class Listener implements KinesisServer {
       this.#send(request, response, body === 'too-large' ? tooLarge : noRoom)
       return
     }
+    let answer: KinesisResponse
     try {
       const [path, query] = splitTarget(request.url ?? '/')
-      const answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: signedHeadersOf(request), body, host })
-      this.#send(request, response, hold(answer, response, share) ? answer : noRoom)
+      answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: signedHeadersOf(request), body, host })
     } catch (error) {
       this.#options.logger.error({ err: error }, 'a Kinesis request could not be answered')
       response.destroy()
+      return
     } finally {
       share.give(body.length)
     }
+    if (Buffer.isBuffer(answer.body)) this.#send(request, response, hold(answer.body, response, share) ? { ...answer, body: answer.body } : noRoom)
+    else await this.#push(request, response, { ...answer, body: answer.body }, { host, share })
   }
 
-  #send(request: Request, response: Response, answer: KinesisResponse): void {
+  #send(request: Request, response: Response, answer: KinesisResponse & { readonly body: Buffer }): void {
     if (response.destroyed || response.writableEnded) return
-    const isHttp1 = request.httpVersionMajor === 1
     // A body that was not read to its end leaves nothing to go on with.
     const isUnread = !request.complete
-    const headers = isHttp1 ? spelt(isUnread || this.#closing ? { ...answer.headers, connection: 'close' } : answer.headers) : answer.headers
+    this.#writeHead(request, response, answer, isUnread)
     // The two kinds of response agree on what is used here, but not in their types.
     const either = response as ServerResponse
-    either.writeHead(answer.status, headers)
     either.end(answer.body)
     if (isUnread) request.resume()
+  }
+
+  async #push(request: Request, response: Response, answer: KinesisResponse & { readonly body: EventSource }, peer: { host: string; share: BodyShare }): Promise<void> {
+    if (!response.destroyed) this.#writeHead(request, response, answer, false)
+    try {
+      await this.#pushes.push(answer.body, response as ServerResponse, peer)
+    } catch (error) {
+      this.#options.logger.error({ err: error }, 'a Kinesis event stream broke off')
+      response.destroy()
+    }
+  }
+
+  #writeHead(request: Request, response: Response, { status, headers }: KinesisResponse, isLast: boolean): void {
+    const isHttp1 = request.httpVersionMajor === 1
+    const shown = isHttp1 ? spelt(isLast || this.#closing ? { ...headers, connection: 'close' } : headers) : headers
+    const either = response as ServerResponse
+    either.writeHead(status, shown)
   }
 }
 
 /** Counts an answer against its peer's share until the peer has taken it, or is gone; false where too much is held for peers that do not read. */
-function hold(answer: KinesisResponse, response: Response, share: BodyShare): boolean {
-  const bytes = answer.body.length
+function hold(body: Buffer, response: Response, share: BodyShare): boolean {
+  const bytes = body.length
   if (!share.take(bytes)) return false
   if (response.destroyed) share.give(bytes)
   else response.once('close', () => share.give(bytes))
@@ -284,10 +306,10 @@ function spelt(headers: Readonly<Record<string, string>>): Record<string, string
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [spellings[name] ?? name, value]))
 }
 
-const tooLarge: KinesisResponse = plainText(413, `The request body is larger than ${bodyBytesMax} bytes.`)
-const noRoom: KinesisResponse = plainText(503, 'Too much is under way at once; try again.')
+const tooLarge = plainText(413, `The request body is larger than ${bodyBytesMax} bytes.`)
+const noRoom = plainText(503, 'Too much is under way at once; try again.')
 
-function plainText(status: number, message: string): KinesisResponse {
+function plainText(status: number, message: string): KinesisResponse & { readonly body: Buffer } {
   const body = Buffer.from(message)
   return { status, headers: { 'content-type': 'text/plain', 'content-length': String(body.length) }, body }
 }

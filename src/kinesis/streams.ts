@@ -64,7 +64,7 @@ export function showsAsStream(topic: Topic): boolean {
 }
 
 /** The topic behind the stream that a request names. */
-export async function findStream(input: StreamSelector, context: Services): Promise<Topic | AwsError> {
+export async function findStream(input: StreamSelector, context: Pick<Services, 'account' | 'admin' | 'region'>): Promise<Topic | AwsError> {
   const name = namedStream(input, context)
   if (name instanceof AwsError) return name
   return await findStreamByName(name, context) ?? notFound(texts.streamNotFound(name, context))

@@ -88,7 +88,17 @@ export class SigV4Verifier {
     const hasItsToken = sameToken(key?.session?.token, claim.token)
     if (key === undefined || !hasItsToken) return unknownToken
     if (!matches) return signatureMismatch
-    return key.session !== undefined && this.#clock.now() >= key.session.expiresAtMs ? expiredToken : key
+    return this.#isExpired(key) ? expiredToken : key
+  }
+
+  /** Whether a key that a request was signed with is still good: for answers that go on for longer. */
+  judge(key: AccessKey): null | SignatureFault {
+    if (this.#accessKeys.find(key.id)?.secret !== key.secret) return unknownToken
+    return this.#isExpired(key) ? expiredToken : null
+  }
+
+  #isExpired({ session }: AccessKey): boolean {
+    return session !== undefined && this.#clock.now() >= session.expiresAtMs
   }
 
   #scope(claim: Claim): Scope | SignatureFault {

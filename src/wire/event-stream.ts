@@ -18,10 +18,20 @@ export interface EventMessage {
 /** Where the messages of an answer come from. */
 export interface EventSource {
   /**
-   * Whole messages, as they come about, until there are no more or `signal` aborts: the peer is gone, or its listener stops. Asked for the next one when the peer has taken
-   * the one before. To be asked for once, and taken to the end.
+   * Whole messages, as they come about, until there are no more or `signal` aborts, which it must in the end: the peer has all, is gone, or its listener stops. Asked for the
+   * next one when the peer has taken the one before.
    */
   messages(signal: AbortSignal): AsyncIterable<Buffer>
+}
+
+/** Clients take an answer for an event stream only with its `initial-response` first. */
+export function beginningWith(first: Buffer, source: EventSource): EventSource {
+  return { messages: signal => both(first, source.messages(signal)) }
+}
+
+async function* both(first: Buffer, others: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  yield first
+  yield* others
 }
 
 const preludeBytes = 12

@@ -99,6 +99,7 @@ export class CloudWatch {
       const { services } = this.#options
       const context: CloudWatchContext = {
         ...services, caller: { principal: key.principal, host: request.host }, codec: jsonCodec, startedMs: services.clock.monotonic(), custom: this.#custom,
+        credentialsFault: () => null,
       }
       return { operation: one.name, answer: one.handle(input, context) }
     } catch (error) {

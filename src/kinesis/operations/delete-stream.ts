@@ -26,6 +26,7 @@ async function handle(input: InputOf<typeof DeleteStream>, context: Context): Pr
   if (deleting.transition === undefined) return deleteNow(topic, context)
   const refused = await changeActive(topic, context, () => deleting)
   context.deletions.watch(topic.id)
+  context.fanOut.look(topic.id)
   return refused
 }
 

@@ -19,5 +19,8 @@ export const deregisterStreamConsumer = serve(
 
 async function handle(input: InputOf<typeof DeregisterStreamConsumer>, context: Context): Promise<null | AwsError> {
   const found = await findConsumer(input, context)
-  return found instanceof AwsError ? found : await deregisterConsumer(found.consumer, context)
+  if (found instanceof AwsError) return found
+  const refused = await deregisterConsumer(found.consumer, context)
+  context.fanOut.look(found.topic.id)
+  return refused
 }

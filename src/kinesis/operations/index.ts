@@ -26,6 +26,7 @@ import { removeTagsFromStream } from './remove-tags-from-stream.ts'
 import { splitShard } from './split-shard.ts'
 import { startStreamEncryption } from './start-stream-encryption.ts'
 import { stopStreamEncryption } from './stop-stream-encryption.ts'
+import { subscribeToShard } from './subscribe-to-shard.ts'
 import { updateAccountSettings } from './update-account-settings.ts'
 import { updateMaxRecordSize } from './update-max-record-size.ts'
 import { updateShardCount } from './update-shard-count.ts'
@@ -61,6 +62,7 @@ export const operations = [
   splitShard,
   startStreamEncryption,
   stopStreamEncryption,
+  subscribeToShard,
   updateAccountSettings,
   updateMaxRecordSize,
   updateShardCount,

@@ -1,7 +1,9 @@
 // What the operations leave in the metrics: each name, with the samples that CloudWatch would have.
 import { describe, expect, it } from 'vitest'
 import type { StatisticSet } from '../../../src/kinesis/cloudwatch/series.ts'
-import { type TestClock, type TestKinesis, testKinesis } from '../support/kinesis.ts'
+import { Refusal } from '../../../src/ports.ts'
+import { type TestClock, type TestKinesis, arn, testKinesis } from '../support/kinesis.ts'
+import { subscribe } from '../support/subscriber.ts'
 
 const MiB = 1_048_576
 
@@ -120,19 +122,32 @@ describe('shards', () => {
 describe('consumers', () => {
   it('are counted by subscription and by event, and what events give is counted for the shard', async () => {
     const kinesis = await withStream()
-    const { metrics } = kinesis.handler
-    const measured = { stream: 's', monitoring: ['OutgoingBytes', 'OutgoingRecords', 'IteratorAgeMilliseconds'] } as const
-    metrics.subscribed('s', 'c', 'success')
-    metrics.subscribed('s', 'c', 'rate exceeded')
-    metrics.subscribed('s', 'c', 'failed')
-    metrics.published(measured, 'c', 'shardId-000000000000', { bytes: 100, records: 3, millisBehindLatest: 20 })
-    metrics.published(measured, 'c', 'shardId-000000000000', { bytes: 0, records: 0, millisBehindLatest: 0 })
-    metrics.published(measured, 'c', 'shardId-000000000000', 'failed')
+    await kinesis.ok('EnableEnhancedMonitoring', { StreamName: 's', ShardLevelMetrics: ['OutgoingBytes', 'OutgoingRecords'] })
+    const { Consumer: { ConsumerARN } } = await kinesis.ok<{ Consumer: { ConsumerARN: string } }>('RegisterStreamConsumer', { StreamARN: arn('s'), ConsumerName: 'c' })
+    await kinesis.ok('PutRecord', { StreamName: 's', PartitionKey: 'a', ExplicitHashKey: low, Data: text(99) })
+    kinesis.clock.advance(20)
+    await kinesis.ok('PutRecord', { StreamName: 's', PartitionKey: 'a', ExplicitHashKey: low, Data: text(600_000) })
+    const input = { ConsumerARN, ShardId: 'shardId-000000000000', StartingPosition: { Type: 'TRIM_HORIZON' } }
+    const subscriber = await subscribe(kinesis, input)
+    await subscriber.event()
+    await subscriber.event()
+    expect(await kinesis.refused('SubscribeToShard', input)).toMatch(/^ResourceInUseException: Another active subscription/)
+    await kinesis.backend.admin.deleteTopic('s')
+    expect(await subscriber.exception()).toMatch(/^ResourceNotFoundException/)
     expect(figures(kinesis, { StreamName: 's', ConsumerName: 'c' })).toEqual({
-      'SubscribeToShard.Success': samples(1, 0, 0), 'SubscribeToShard.RateExceeded': samples(1),
-      'SubscribeToShardEvent.Success': samples(1, 1, 0), 'SubscribeToShardEvent.Bytes': samples(100, 0), 'SubscribeToShardEvent.Records': samples(3, 0),
+      'SubscribeToShard.Success': samples(1, 0), 'SubscribeToShard.RateExceeded': samples(1),
+      'SubscribeToShardEvent.Success': samples(1, 1), 'SubscribeToShardEvent.Bytes': samples(100, 600_001), 'SubscribeToShardEvent.Records': samples(1, 1),
       'SubscribeToShardEvent.MillisBehindLatest': samples(20, 0),
     })
-    expect(figures(kinesis, { StreamName: 's', ShardId: 'shardId-000000000000' })).toEqual({ OutgoingBytes: samples(100, 0), OutgoingRecords: samples(3, 0) })
+    expect(figures(kinesis, { StreamName: 's', ShardId: 'shardId-000000000000' })).toEqual({ OutgoingBytes: samples(100, 600_001), OutgoingRecords: samples(1, 1) })
+  })
+
+  it('whose records cannot be read are counted as failed', async () => {
+    const kinesis = await withStream()
+    const { Consumer: { ConsumerARN } } = await kinesis.ok<{ Consumer: { ConsumerARN: string } }>('RegisterStreamConsumer', { StreamARN: arn('s'), ConsumerName: 'c' })
+    const subscriber = await subscribe(kinesis, { ConsumerARN, ShardId: 'shardId-000000000000', StartingPosition: { Type: 'TRIM_HORIZON' } })
+    kinesis.backend.logs.ends = async () => new Refusal('storage-error', 'the disk is gone')
+    expect(await subscriber.exception()).toBe('InternalFailureException: undefined')
+    expect(figures(kinesis, { StreamName: 's', ConsumerName: 'c' })).toMatchObject({ 'SubscribeToShardEvent.Success': samples(0) })
   })
 })

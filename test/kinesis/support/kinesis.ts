@@ -116,6 +116,7 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
     const body = Buffer.from(how.raw ?? form.encode(input))
     const signed = sign(operation, body, clock.now(), { ...how, headers: { 'Content-Type': form.contentType, ...how.headers } })
     const response = await handler.handle({ method: 'POST', path: '/', query: '', headers: signed, body, host: how.host ?? '127.0.0.1' })
+    if (!Buffer.isBuffer(response.body)) throw new Error(`${operation} answered with an event stream: support/subscriber.ts reads those`)
     const isForm = response.headers['content-type'] === form.contentType && response.body.length > 0
     return { status: response.status, headers: response.headers, body: isForm ? form.decode(response.body) : response.body.toString() }
   }
