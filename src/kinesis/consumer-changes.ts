@@ -5,7 +5,7 @@ import { isCommitted } from './account.ts'
 import { type Consumer, type ConsumerFacts, allConsumers, consumerIn, consumerOf, consumerStatus, consumersOf, isGone, keyOf } from './consumers.ts'
 import type { Context } from './context.ts'
 import { AwsError, notFound, texts, toAwsError, type Place } from './errors.ts'
-import { isServed, streamStatus } from './lifecycle.ts'
+import { judgeServed } from './lifecycle.ts'
 import { factsOf } from './stream-facts.ts'
 import type { Tags } from './tags.ts'
 
@@ -27,8 +27,8 @@ export async function registerConsumer(topic: Topic, consumer: NewConsumer, cont
 
 async function register(topic: Topic, { name, tags }: NewConsumer, context: Context): Promise<Consumer | AwsError> {
   const { documents, clock, transitionMs } = context
-  const status = streamStatus(topic, context)
-  if (!isServed(status)) return new AwsError('ResourceInUseException', texts.streamNotActive(topic.name, status, context))
+  const refused = judgeServed(topic, context)
+  if (refused !== null) return refused
   if (consumerOf(topic.id, name, context) !== undefined) return new AwsError('ResourceInUseException', texts.consumerExists(name, topic.name, context))
   const countMax = isCommitted(context) && factsOf(topic, context).mode === 'ON_DEMAND' ? perAdvantageStreamMax : perStreamMax
   if (consumersOf(topic, context).length >= countMax) return limitExceeded(`${countMax} consumers of stream ${topic.name}`, context)

@@ -52,6 +52,9 @@ export interface Place {
 export const texts = {
   streamNotFound: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} not found.`,
   streamExists: (stream: string, { account }: Place): string => `Stream ${stream} under account ${account} already exists.`,
+  /** An AWS reply of 2025 (aws-sdk-java-v2#5949), of what is also there while a stream is UPDATING. */
+  streamNotServed: (stream: string, status: string, { account }: Place): string =>
+    `Stream ${stream} under account ${account} not ACTIVE or UPDATING, instead in state ${status}`,
   streamNotActive: (stream: string, status: string, { account }: Place): string => `Stream ${stream} under account ${account} not ACTIVE, instead in state ${status}`,
   warmNeedsOnDemand: 'WarmThroughputMiBps is only supported for streams in ON_DEMAND mode.',
   tooNarrow: (stream: string, shards: number, { account }: Place): string =>

@@ -30,6 +30,12 @@ export async function servedStream(input: StreamSelector, context: Pick<Services
   return topic instanceof AwsError || isServed(streamStatus(topic, context)) ? topic : notFound(texts.streamNotFound(topic.name, context))
 }
 
+/** Null where a stream may be asked for its shards or consumers, which it has as long as it gives and takes records. */
+export function judgeServed(topic: Topic, services: Pick<Services, 'account' | 'clock' | 'documents' | 'region'>): null | AwsError {
+  const status = streamStatus(topic, services)
+  return isServed(status) ? null : new AwsError('ResourceInUseException', texts.streamNotServed(topic.name, status, services))
+}
+
 export function isServed(status: StreamStatus): boolean {
   return status === 'ACTIVE' || status === 'UPDATING'
 }

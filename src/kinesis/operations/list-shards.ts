@@ -4,6 +4,7 @@ import type { Topic } from '../../ports.ts'
 import { type OutputOf, type Shape, type Violation, integer, list, oneOf, operation, structure, text, timestamp } from '../../wire/operation.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, notFound, texts } from '../errors.ts'
+import { judgeServed } from '../lifecycle.ts'
 import { openPage } from '../pages.ts'
 import { type ShardSelection, isSelected, shardsLeft } from '../shard-history.ts'
 import { shardIndexOf } from '../shard-map.ts'
@@ -79,6 +80,8 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof L
   const start = input.NextToken === undefined ? await firstPage(input, context) : await nextPage(input.NextToken, context)
   if (start instanceof AwsError) return start
   const { topic, first, selection } = start
+  const refused = judgeServed(topic, context)
+  if (refused !== null) return refused
   const count = Math.min(input.MaxResults ?? shardsMax, shardsMax)
   const selected = (await shardsLeft(topic, context)).filter(span => span.shard.index >= first && isSelected(span, selection))
   const next = selected[count]

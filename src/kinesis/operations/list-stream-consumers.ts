@@ -2,8 +2,8 @@
 import { type InputOf, type OutputOf, type Shape, type Violation, integer, list, operation, text, timestamp } from '../../wire/operation.ts'
 import { consumerShape, consumersOf, describeConsumer } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
-import { AwsError, invalidArgument, texts } from '../errors.ts'
-import { isServed, streamStatus } from '../lifecycle.ts'
+import { AwsError, invalidArgument } from '../errors.ts'
+import { judgeServed } from '../lifecycle.ts'
 import { openPage } from '../pages.ts'
 import { findStream, judgeCreation, namedStream, streamArn, streamId } from '../streams.ts'
 
@@ -48,10 +48,8 @@ async function handle(input: InputOf<typeof ListStreamConsumers>, context: Conte
   const topic = await findStream(input, context)
   if (topic instanceof AwsError) return topic
   if (place !== undefined && place.topicId !== topic.id) return invalidArgument('Invalid NextToken. It was not given for this stream.')
-  const wrong = judgeCreation(topic, input.StreamCreationTimestamp, context)
+  const wrong = judgeCreation(topic, input.StreamCreationTimestamp, context) ?? judgeServed(topic, context)
   if (wrong !== null) return wrong
-  const status = streamStatus(topic, context)
-  if (!isServed(status)) return new AwsError('ResourceInUseException', texts.streamNotActive(topic.name, status, context))
   const left = consumersOf(topic, context).filter(({ name }) => name > (place?.after ?? ''))
   const page = left.slice(0, Math.min(input.MaxResults ?? consumersMax, consumersMax))
   const goesOn: Place = { topicId: topic.id, after: page.at(-1)?.name ?? '' }

@@ -9,7 +9,7 @@ import type { Tried } from './table.ts'
  * What an operation makes of the state of the stream it names.
  * - shows: answers whatever the state is
  * - gives: gives and takes records, or positions of them: while ACTIVE or UPDATING; else the stream, or its shard, is not found
- * - attends: is about consumers: refused as in use while CREATING or DELETING
+ * - attends: is about shards or consumers: refused as in use while CREATING or DELETING
  * - changes: changes the stream: refused as in use unless ACTIVE
  * - tells nothing: is about a consumer, a channel, the account, or a policy or tags by ARN; streams are not looked at, or by other rules
  */
@@ -49,7 +49,7 @@ const known: Readonly<Record<string, Known>> = {
   GetShardIterator: { rule: 'gives', rest: { ShardId: 'shardId-000000000000', ShardIteratorType: 'LATEST' } },
   IncreaseStreamRetentionPeriod: { rule: 'changes', rest: { RetentionPeriodHours: 24 } },
   ListChannels: { rule: 'tells nothing', filters: true },
-  ListShards: { rule: 'shows' },
+  ListShards: { rule: 'attends' },
   ListStreamConsumers: { rule: 'attends' },
   ListStreams: { rule: 'tells nothing', filters: true },
   ListTagsForResource: { rule: 'tells nothing' },
@@ -173,7 +173,8 @@ function createChannel(stream: string): Record<string, unknown> {
 function outcome(operation: string, rule: Rule, state: 'creating' | 'updating' | 'deleting'): string {
   if (rule === 'shows' || (rule !== 'changes' && state === 'updating')) return 'served'
   if (rule === 'gives') return notFound(operation, state)
-  return `ResourceInUseException: Stream ${state} under account ${account} not ACTIVE, instead in state ${state.toUpperCase()}`
+  const wanted = rule === 'attends' ? 'ACTIVE or UPDATING' : 'ACTIVE'
+  return `ResourceInUseException: Stream ${state} under account ${account} not ${wanted}, instead in state ${state.toUpperCase()}`
 }
 
 /** What is said where the stream, consumer or channel is not there; undefined where nothing has to be. */

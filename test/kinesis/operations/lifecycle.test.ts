@@ -31,7 +31,7 @@ describe('a new stream', () => {
     await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 2, Tags: { team: 'a' } })
     expect(await described(kinesis)).toMatchObject({ StreamStatus: 'CREATING', Shards: [], HasMoreShards: false })
     expect(await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })).toMatchObject({ StreamDescriptionSummary: { StreamStatus: 'CREATING', OpenShardCount: 0 } })
-    expect(await kinesis.ok('ListShards', { StreamName: 'orders' })).toEqual({ Shards: [] })
+    expect(await kinesis.refused('ListShards', { StreamName: 'orders' })).toBe('ResourceInUseException: Stream orders under account 000000000000 not ACTIVE or UPDATING, instead in state CREATING')
     expect(await kinesis.ok('ListStreams', {})).toMatchObject({ StreamSummaries: [{ StreamStatus: 'CREATING' }] })
     expect(await kinesis.refused('PutRecord', put)).toBe(notFound)
     expect(await kinesis.refused('PutRecords', { StreamName: 'orders', Records: [{ PartitionKey: 'a', Data: '' }] })).toBe(notFound)
