@@ -39,6 +39,7 @@ import { allowAll, Authorizer } from './security/authorizer.ts'
 import { TokenService } from './security/jwt.ts'
 import { readMappingRules } from './security/principal-mapping.ts'
 import { anonymous } from './security/principal.ts'
+import { ResourcePolicies } from './security/resource-policies.ts'
 import { judgePeer, secureContext, tlsOptions, type PeerPolicy, type Verdict } from './security/tls.ts'
 import { nodeWorld } from './world/node.ts'
 
@@ -136,7 +137,10 @@ async function openRules(config: Config, { world, logger, backend, dataDirectory
   const auditFile = opened.use(await AuditFile.open({ disk, path: join(dataDirectory, 'audit.log'), logger }))
   const audit = opened.use(new AuditLog({ clock, sink: auditFile.write }))
   const superUsers = config['super.users'].split(';').map(one => one.trim())
-  const access = config.dev ? allowAll(audit) : new Authorizer({ store: backend.acls, audit, superUsers, allowEveryoneIfNoAcl: false })
+  const policies = new ResourcePolicies({
+    documents: backend.documents, audit, account: config['kinesis.account'], region: config['kinesis.region'], now: () => clock.now(),
+  })
+  const access = config.dev ? allowAll(audit, policies) : new Authorizer({ store: backend.acls, audit, policies, superUsers, allowEveryoneIfNoAcl: false })
   const adminKey = config.dev
     ? devAccessKey
     : await ensureAdminKey(world, backend, { principal: { type: 'User', name: 'CN=admin' }, path: join(certificatesDirectory, 'admin.aws') })

@@ -612,10 +612,12 @@ export interface Access {
 export interface ActionRequest {
   /** 'kinesis:PutRecord'. */
   readonly action: string
-  /** The ARN of what it is done to, or '*'. */
-  readonly resource: string
+  /** ARNs whose policies are asked. */
+  readonly resources: readonly string[]
   /** What the ACLs must allow, all of it. */
   readonly needs: readonly AclNeed[]
+  /** Whether the request came over TLS. */
+  readonly isEncrypted: boolean
 }
 
 export interface AclNeed {
@@ -624,12 +626,30 @@ export interface AclNeed {
   readonly resourceName: string
 }
 
-/** 'not-allowed': nobody said anything; 'denied-by-…': an ACL or a resource's policy says no, which nothing outweighs. */
+/** 'not-allowed': nobody said anything; 'denied-by-…': an ACL or a resource's policy says no, which nothing but being a super user outweighs. */
 export type ActionDecision = 'allowed' | 'not-allowed' | 'denied-by-acl' | 'denied-by-policy'
 
-/** The same authorizer, asked about actions on resources. */
+/** A policy to be put on a resource. */
+export interface NewPolicy {
+  /** Its ARN. */
+  readonly resource: string
+  /** JSON text in the language of AWS IAM. */
+  readonly policy: string
+  /** The topic with which it goes. */
+  readonly topicId: string
+  /** Every action that a policy may name. */
+  readonly actions: readonly string[]
+}
+
+/** The same authorizer, asked about actions on resources, which may have policies beside the ACLs. */
 export interface ActionAccess extends Access {
   judge(who: Caller, request: ActionRequest): ActionDecision
+  /** The text of a resource's policy; undefined where it has none. */
+  policyOf(resource: string): string | undefined
+  /** Durable when it resolves. Refused ('invalid-request') where it is no policy that means something here. */
+  putPolicy(policy: NewPolicy, by: Caller): Promise<null | Refusal>
+  /** Refused ('resource-not-found') where there is none. */
+  removePolicy(resource: string, by: Caller): Promise<null | Refusal>
 }
 
 /** A key pair for signing requests as AWS does; whoever signs with it is `principal`. */
@@ -654,7 +674,7 @@ export interface AccessKeys {
 // ----------------------------------------------------------------------------------------------------------- documents
 
 /** What a facade alone knows of: its own small facts about streams, consumers, keys. */
-export type DocumentKind = 'admin-key' | 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key' | 'kms-alias'
+export type DocumentKind = 'admin-key' | 'resource-policy' | 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key' | 'kms-alias'
 
 /** The config that names the key a topic's new records are encrypted under, by its id; empty: none. */
 export const keyIdConfig = 'sluice.kms.key.id'

@@ -34,6 +34,23 @@ export function parseJsonText(text: string, revive?: ScalarReviver): unknown {
   }
 }
 
+/** Whether some object in valid JSON text names a member twice: parsers disagree on which of the two counts. */
+export function hasRepeatedMember(json: string): boolean {
+  const open: (Set<string> | undefined)[] = []
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"\s*:|"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
+    if (token === '{') open.push(new Set())
+    else if (token === '[') open.push(undefined)
+    else if (token === '}' || token === ']') open.pop()
+    else if (token.endsWith(':')) {
+      const name = JSON.parse(token.slice(0, -1)) as string
+      const members = open.at(-1)
+      if (members?.has(name) === true) return true
+      members?.add(name)
+    }
+  }
+  return false
+}
+
 function hasEscapedName(text: string): boolean {
   // Most texts have none, which this finds out faster than a search from the end.
   if (!text.includes('\\')) return false

@@ -26,8 +26,10 @@ export function kinesisRoute({ handler, budget, answers, stopping }: {
     const target = request.originalUrl
     const mark = target.indexOf('?')
     const [path, query] = mark < 0 ? [target, ''] : [target.slice(0, mark), target.slice(mark + 1)]
-    const host = hostOf(request.socket.remoteAddress)
-    const { status, headers, body: answer } = await handler.handle({ method: request.method, path, query, headers: signedHeadersOf(request), body, host })
+    const { socket } = request
+    const host = hostOf(socket.remoteAddress)
+    const asked = { method: request.method, path, query, headers: signedHeadersOf(request), body, host, isEncrypted: 'encrypted' in socket }
+    const { status, headers, body: answer } = await handler.handle(asked)
     if (Buffer.isBuffer(answer)) holdAnswer(response, answer.length, answers)
     // writeHead, because Express would add a charset to AWS's content type.
     response.writeHead(status, headers)

@@ -23,6 +23,8 @@ export interface Demand {
   /** An ARN, or '*' for the account. */
   readonly resource: string
   readonly needs: readonly AclNeed[]
+  /** ARNs whose policies are asked; only the resource's unless given. */
+  readonly policiesOf?: readonly string[]
 }
 
 export function streamDemand(operation: AclOperation, stream: string, place: Place): Demand {
@@ -72,7 +74,8 @@ export function judgeAccess<I>(action: string, rule: AccessRule<I>, input: I, co
   const { access, caller } = context
   // Kafka's rule: the cluster-wide right, or the one for this name. Only the second question is worth an audit line.
   if (rule.kind === 'creates' && access.wouldAllow(caller, 'create', 'cluster', clusterResource)) return null
-  const decision = access.judge(caller, { action, ...demand })
+  const { resource, needs, policiesOf = [resource] } = demand
+  const decision = access.judge(caller, { action, resources: policiesOf, needs, isEncrypted: context.isEncrypted })
   if (decision === 'allowed') return null
   const because = {
     'not-allowed': `because no identity-based policy allows the ${action} action`,
@@ -80,7 +83,7 @@ export function judgeAccess<I>(action: string, rule: AccessRule<I>, input: I, co
     'denied-by-policy': 'with an explicit deny in a resource-based policy',
   }[decision]
   const who = iamArnOf(caller.principal, context.account)
-  return new AwsError('AccessDeniedException', `User: ${who} is not authorized to perform: ${action} on resource: ${demand.resource} ${because}`)
+  return new AwsError('AccessDeniedException', `User: ${who} is not authorized to perform: ${action} on resource: ${resource} ${because}`)
 }
 
 /** The stream that a request is about, where its access rule names one. To be asked once access is judged. */

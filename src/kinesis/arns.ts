@@ -33,7 +33,12 @@ export function streamArnOf(name: string, place: Place): string {
 }
 
 export function consumerArnOf({ stream, consumer, createdAtSeconds }: ConsumerName, place: Place): string {
-  return `${streamArnOf(stream, place)}/consumer/${consumer}:${createdAtSeconds}`
+  return `${consumerPath({ stream, consumer }, place)}:${createdAtSeconds}`
+}
+
+/** The ARN but for what tells a consumer from an earlier one of its name. */
+export function consumerPath({ stream, consumer }: Omit<ConsumerName, 'createdAtSeconds'>, place: Place): string {
+  return `${streamArnOf(stream, place)}/consumer/${consumer}`
 }
 
 export function channelArnOf(name: string, place: Place): string {

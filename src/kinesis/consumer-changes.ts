@@ -2,7 +2,8 @@
 // how many there are hold.
 import { Refusal, type Topic } from '../ports.ts'
 import { isCommitted } from './account.ts'
-import { type Consumer, type ConsumerFacts, allConsumers, consumerIn, consumerOf, consumerStatus, consumersOf, isGone, keyOf } from './consumers.ts'
+import { consumerPath } from './arns.ts'
+import { type Consumer, type ConsumerFacts, allConsumers, arnOf, consumerIn, consumerOf, consumerStatus, consumersOf, isGone, keyOf } from './consumers.ts'
 import type { Context } from './context.ts'
 import { AwsError, notFound, texts, toAwsError, type Place } from './errors.ts'
 import { judgeServed } from './lifecycle.ts'
@@ -35,7 +36,8 @@ async function register(topic: Topic, { name, tags }: NewConsumer, context: Cont
   if (creatingCount(context) >= creatingMax) return limitExceeded(`${creatingMax} consumers in CREATING status`, context)
   const facts: ConsumerFacts = { name, createdAtMs: clock.now(), tags }
   if (transitionMs > 0) facts.transition = { status: 'CREATING', untilMs: clock.now() + transitionMs }
-  // Where one is gone whose document still lies there, the new one takes its place.
+  // Where one is gone whose document still lies there, the new one takes its place, but not its policy.
+  await dropPolicy(consumerPath({ stream: topic.name, consumer: name }, context), context)
   const version = documents.find('kinesis-consumer', keyOf(topic.id, name))?.version ?? 0
   const put = await documents.put({ kind: 'kinesis-consumer', key: keyOf(topic.id, name), value: JSON.stringify(facts), topicId: topic.id }, version)
   if (!(put instanceof Refusal)) return consumerIn(put)
@@ -77,9 +79,21 @@ export async function deregisterConsumer(consumer: Consumer, context: Context): 
 }
 
 /** Removes the document of a consumer that is gone. If it comes to nothing, that document is in nobody's way. */
-async function clearAway({ topicId, name }: Consumer, context: Context): Promise<void> {
+async function clearAway(consumer: Consumer, context: Context): Promise<void> {
+  const { topicId, name } = consumer
   const document = context.documents.find('kinesis-consumer', keyOf(topicId, name))
-  if (document !== undefined && isGone(consumerIn(document), context)) await context.documents.remove(document.kind, document.key, document.version).catch(() => {})
+  if (document === undefined || !isGone(consumerIn(document), context)) return
+  try {
+    const topic = await context.admin.topicById(topicId)
+    if (topic !== undefined) await dropPolicy(arnOf(consumer, topic.name, context), context)
+    await context.documents.remove(document.kind, document.key, document.version)
+  } catch {
+    // A failed disk or a lost majority: others hear of it, and the next consumer of this name does the same.
+  }
+}
+
+async function dropPolicy(arn: string, { access, caller }: Context): Promise<void> {
+  if (access.policyOf(arn) !== undefined) await access.removePolicy(arn, caller)
 }
 
 function limitExceeded(limit: string, { account }: Place): AwsError {

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { Document, Topic } from '../ports.ts'
 import { type Shape, type Violation, oneOf, structure, text, timestamp } from '../wire/operation.ts'
 import { type Demand, consumerDemand } from './access.ts'
-import { consumerArn, consumerArnOf, namePattern, parseArn, streamArn, streamArnOf } from './arns.ts'
+import { consumerArn, consumerArnOf, consumerPath, namePattern, parseArn, streamArn, streamArnOf } from './arns.ts'
 import type { Context, Services } from './context.ts'
 import { AwsError, invalidArgument, notFound, texts, type Place } from './errors.ts'
 import { findStreamByName, namedStream, streamId } from './streams.ts'
@@ -61,14 +61,16 @@ export function namedConsumer(input: Selector, place: Place): { stream: string; 
   return { stream: parts.stream, name: parts.consumer, second: parts.createdAtSeconds }
 }
 
-/** What a request must be allowed to do to the consumer that it names. A policy of the consumer's own counts where the request has its ARN. */
+/** What a request must be allowed to do to the consumer that it names. The consumer's own policy is asked however it is named, the stream's where it is named by that. */
 export function consumerAccess(operation: 'read' | 'describe'): { readonly kind: 'demands'; readonly demand: (input: Selector, place: Place) => Demand | AwsError } {
   return { kind: 'demands', demand: (input, place) => {
     const named = namedConsumer(input, place)
     if (named instanceof AwsError) return named
     const { stream, name, second } = named
     const demand = consumerDemand(operation, { stream, consumer: name, createdAtSeconds: second ?? 0 }, place)
-    return second === undefined ? { ...demand, resource: streamArnOf(stream, place) } : demand
+    if (second !== undefined) return demand
+    const resource = streamArnOf(stream, place)
+    return { ...demand, resource, policiesOf: [resource, consumerPath({ stream, consumer: name }, place)] }
   } }
 }
 

@@ -44,6 +44,8 @@ export interface Services extends Place {
   readonly onDemandStreamLimit: number
   /** How long a stream shows CREATING, UPDATING or DELETING. */
   readonly transitionMs: number
+  /** 'kinesis:PutRecord' and so on: every action that a policy may name. */
+  readonly actions: readonly string[]
   readonly deletions: Deletions
   /** Who is subscribed to which shard. */
   readonly fanOut: FanOut
@@ -53,6 +55,8 @@ export interface Context extends Services {
   readonly caller: Caller
   /** Null while the key is there with which the request was signed: for what takes longer than a request. */
   readonly credentialsFault: () => null | AwsError
+  /** Whether the request came over TLS. */
+  readonly isEncrypted: boolean
   /** The form that the caller speaks. */
   readonly codec: Codec
   /** When the request had arrived (monotonic milliseconds). */

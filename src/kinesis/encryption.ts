@@ -35,7 +35,7 @@ export async function usableKey(name: string, context: Context): Promise<KmsKey 
   const isOwn = !('fault' in key) && key.isManaged
   const resource = 'fault' in key ? name : kms.arnOf(key.id)
   const needs = [{ operation: 'describe', resourceType: 'cluster', resourceName: clusterResource }] as const
-  if (!isOwn && access.judge(caller, { action: 'kms:DescribeKey', resource, needs }) !== 'allowed') {
+  if (!isOwn && access.judge(caller, { action: 'kms:DescribeKey', resources: [resource], needs, isEncrypted: context.isEncrypted }) !== 'allowed') {
     return new AwsError('KMSAccessDeniedException', texts.kmsDenied(who, name, 'because no identity-based policy allows the kms:DescribeKey action'))
   }
   if ('fault' in key) return new AwsError('KMSNotFoundException', key.message)

@@ -82,6 +82,8 @@ export interface KinesisRequest extends SignedRequest {
   readonly body: Buffer
   /** The peer's IP address. */
   readonly host: string
+  /** Whether it came over TLS; not unless said. */
+  readonly isEncrypted?: boolean
 }
 
 export interface KinesisResponse {
@@ -132,6 +134,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     shardLimit: options.shardLimit ?? shardLimitDefault,
     onDemandStreamLimit: options.onDemandStreamLimit ?? onDemandStreamLimitDefault,
     transitionMs: options.transitionMs ?? 0,
+    actions: operations.map(one => one.action),
     deletions: new Deletions(options, options.logger),
   }
   const services: Services = { ...parts, fanOut: new FanOut(parts) }
@@ -229,7 +232,8 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
       const fault = verifier.judge(key)
       return fault === null ? null : new AwsError(fault.type, fault.message)
     }
-    const context: Context = { ...services, caller: { principal: key.principal, host: request.host }, credentialsFault, codec, startedMs }
+    const caller = { principal: key.principal, host: request.host }
+    const context: Context = { ...services, caller, isEncrypted: request.isEncrypted === true, credentialsFault, codec, startedMs }
     let input: Record<string, unknown> = {}
     try {
       input = decode(one.operation.input)

@@ -236,6 +236,7 @@ class Listener implements KinesisServer {
     response.on('error', ignore)
     const deadline = setTimeout(() => response.destroy(), this.#limits.requestMs)
     const host = hostOf(request.socket?.remoteAddress)
+    const isEncrypted = (request.socket as Partial<TLSSocket> | undefined)?.encrypted === true
     const share = this.#budget.share(host)
     const body = await readBody(request, share)
     clearTimeout(deadline)
@@ -247,7 +248,7 @@ class Listener implements KinesisServer {
     let answer: KinesisResponse
     try {
       const [path, query] = splitTarget(request.url ?? '/')
-      answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: signedHeadersOf(request), body, host })
+      answer = await this.#options.handler.handle({ method: request.method ?? '', path, query, headers: signedHeadersOf(request), body, host, isEncrypted })
     } catch (error) {
       this.#options.logger.error({ err: error }, 'a Kinesis request could not be answered')
       response.destroy()

@@ -1,8 +1,9 @@
 // The one authorizer behind every way in. Super users may do anything; otherwise the ACLs of the store decide, and what they do not mention
-// is refused. Each refusal and each change of authority goes to the audit log. The index is rebuilt when the store shows a new set, so a
+// is refused. Actions of an API in AWS's manner are judged by the policy of their resource, too: a DENY of either side wins, an ALLOW of either is enough.
+// Each refusal, each change of authority and what a policy let through goes to the audit log. The index is rebuilt when the store shows a new set, so a
 // change is seen by the very next question.
 import type {
-  AclBinding, AclFilter, AclOperation, AclStore, ActionAccess, ActionDecision, ActionRequest, Caller, ResourceType,
+  AclBinding, AclFilter, AclNeed, AclOperation, AclStore, ActionAccess, ActionDecision, ActionRequest, Caller, NewPolicy, ResourceType,
 } from '../ports.ts'
 import { Refusal } from '../ports.ts'
 import type { AclQuestion } from './acl.ts'
@@ -10,6 +11,7 @@ import { AclIndex } from './acl.ts'
 import { bindingKey, describeBinding, matchesFilter, refuseBinding } from './acl-bindings.ts'
 import type { Audit } from './audit.ts'
 import { formatPrincipal } from './principal.ts'
+import type { ResourcePolicies } from './resource-policies.ts'
 
 /** The index is built anew on each change: with so many that takes some 20 ms. */
 const bindingsMax = 20_000
@@ -17,6 +19,8 @@ const bindingsMax = 20_000
 export interface AuthorizerOptions {
   readonly store: AclStore
   readonly audit: Audit
+  /** Absent where resources have none. */
+  readonly policies?: ResourcePolicies
   /** `User:CN=admin` and its like: allowed everything, whatever the ACLs say. */
   readonly superUsers: readonly string[]
   /** Kafka's allow.everyone.if.no.acl.found: a resource without any ACL is open to all. */
@@ -26,6 +30,7 @@ export interface AuthorizerOptions {
 export class Authorizer implements ActionAccess {
   readonly #store: AclStore
   readonly #audit: Audit
+  readonly #policies: ResourcePolicies | undefined
   readonly #superUsers: ReadonlySet<string>
   readonly #allowEveryoneIfNoAcl: boolean
   #bindings: readonly AclBinding[] = []
@@ -34,6 +39,7 @@ export class Authorizer implements ActionAccess {
   constructor(options: AuthorizerOptions) {
     this.#store = options.store
     this.#audit = options.audit
+    this.#policies = options.policies
     this.#superUsers = new Set(options.superUsers)
     this.#allowEveryoneIfNoAcl = options.allowEveryoneIfNoAcl
   }
@@ -61,16 +67,46 @@ export class Authorizer implements ActionAccess {
     return allowed
   }
 
-  judge(who: Caller, { action, needs }: ActionRequest): ActionDecision {
+  judge(who: Caller, { action, resources, needs, isEncrypted }: ActionRequest): ActionDecision {
     const principal = formatPrincipal(who.principal)
     if (this.#superUsers.has(principal)) return 'allowed'
-    for (const { operation, resourceType, resourceName } of needs) {
+    let missing: AclNeed | undefined
+    for (const need of needs) {
+      const { operation, resourceType, resourceName } = need
       const decision = this.#currentIndex().decide({ principal, host: who.host, operation, resourceType }, resourceName)
-      if (decision === 'allow' || (decision === 'no-acl' && this.#allowEveryoneIfNoAcl)) continue
-      this.#recordRefusal(who, operation, `${resourceType}:${resourceName}`, action)
-      return decision === 'deny' ? 'denied-by-acl' : 'not-allowed'
+      if (decision === 'deny') {
+        this.#recordRefusal(who, operation, nameOf(need), `${action}: denied by an ACL`)
+        return 'denied-by-acl'
+      }
+      if (decision !== 'allow' && !(decision === 'no-acl' && this.#allowEveryoneIfNoAcl)) missing ??= need
     }
+    const said = this.#policies?.ask(resources, { principal: who.principal, host: who.host, isEncrypted, action })
+    if (said?.effect === 'Deny') {
+      this.#recordRefusal(who, action, said.resource, `denied by the statement ${said.statement} of its policy`)
+      return 'denied-by-policy'
+    }
+    if (missing === undefined) return 'allowed'
+    if (said === undefined) {
+      this.#recordRefusal(who, missing.operation, nameOf(missing), `${action}: no ACL and no policy allows it`)
+      return 'not-allowed'
+    }
+    this.#audit.record({
+      kind: 'access', outcome: 'allowed', principal, host: who.host, operation: action, resource: said.resource,
+      reason: `allowed by the statement ${said.statement} of its policy, and by no ACL`,
+    })
     return 'allowed'
+  }
+
+  policyOf(resource: string): string | undefined {
+    return this.#policies?.textOf(resource)
+  }
+
+  async putPolicy(policy: NewPolicy, by: Caller): Promise<null | Refusal> {
+    return this.#policies === undefined ? noPolicies : this.#policies.put(policy, by)
+  }
+
+  async removePolicy(resource: string, by: Caller): Promise<null | Refusal> {
+    return this.#policies === undefined ? noPolicies : this.#policies.remove(resource, by)
   }
 
   list(filter: AclFilter): readonly AclBinding[] {
@@ -113,7 +149,7 @@ export class Authorizer implements ActionAccess {
     return this.#index
   }
 
-  #recordRefusal(who: Caller, operation: AclOperation, resource: string, reason?: string): void {
+  #recordRefusal(who: Caller, operation: string, resource: string, reason?: string): void {
     this.#audit.record({
       kind: 'access', outcome: 'denied', principal: formatPrincipal(who.principal), host: who.host, operation, resource, ...(reason === undefined ? {} : { reason }),
     })
@@ -128,13 +164,37 @@ export class Authorizer implements ActionAccess {
   }
 }
 
-/** The access of `--dev`: everything is allowed, and since no ACL would mean anything, none is kept. Attempts to change ACLs are audited. */
-export function allowAll(audit: Audit): ActionAccess {
+/** For the audit log. */
+function nameOf({ resourceType, resourceName }: AclNeed): string {
+  return `${resourceType}:${resourceName}`
+}
+
+const noPolicies = new Refusal('unsupported', 'resources have no policies here')
+
+/** With these a policy is looked at and lifted: where there are no super users, it must not stand in its own way. */
+const policyActions: ReadonlySet<string> = new Set(['kinesis:GetResourcePolicy', 'kinesis:PutResourcePolicy', 'kinesis:DeleteResourcePolicy'])
+
+/**
+ * The access of `--dev`: everything is allowed but what the policy of a resource denies, and since no ACL would mean anything, none is kept. Attempts to change ACLs
+ * are audited.
+ */
+export function allowAll(audit: Audit, policies?: ResourcePolicies): ActionAccess {
   return {
     allows: () => true,
     allowsAny: () => true,
     wouldAllow: () => true,
-    judge: () => 'allowed',
+    judge: ({ principal, host }, { action, resources, isEncrypted }) => {
+      const said = policyActions.has(action) ? undefined : policies?.ask(resources, { principal, host, isEncrypted, action })
+      if (said?.effect !== 'Deny') return 'allowed'
+      audit.record({
+        kind: 'access', outcome: 'denied', principal: formatPrincipal(principal), host, operation: action, resource: said.resource,
+        reason: `denied by the statement ${said.statement} of its policy`,
+      })
+      return 'denied-by-policy'
+    },
+    policyOf: resource => policies?.textOf(resource),
+    putPolicy: async (policy, by) => policies?.put(policy, by) ?? noPolicies,
+    removePolicy: async (resource, by) => policies?.remove(resource, by) ?? noPolicies,
     list: () => [],
     create: async (bindings, by) => bindings.map(binding => {
       audit.record({

@@ -6,7 +6,7 @@ import { createHash, createPrivateKey, createPublicKey, randomUUID, timingSafeEq
 import type { KeyObject } from 'node:crypto'
 import { createRequire } from 'node:module'
 import type jsonwebtoken from 'jsonwebtoken'
-import { parseJsonText } from '../base/json.ts'
+import { hasRepeatedMember, parseJsonText } from '../base/json.ts'
 import type { Principal } from '../ports.ts'
 import { formatPrincipal, parsePrincipal } from './principal.ts'
 
@@ -118,23 +118,6 @@ function decodeObject(part: string): Readonly<Record<string, unknown>> | undefin
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Whether some object in valid JSON text names a member twice: parsers disagree on which of the two counts. */
-function hasRepeatedMember(json: string): boolean {
-  const open: (Set<string> | undefined)[] = []
-  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"\s*:|"(?:[^"\\]|\\.)*"|[{}[\]]/g)) {
-    if (token === '{') open.push(new Set())
-    else if (token === '[') open.push(undefined)
-    else if (token === '}' || token === ']') open.pop()
-    else if (token.endsWith(':')) {
-      const name = JSON.parse(token.slice(0, -1)) as string
-      const members = open.at(-1)
-      if (members?.has(name) === true) return true
-      members?.add(name)
-    }
-  }
-  return false
-}
 
 function sameText(a: string, b: string): boolean {
   const [first, second] = [Buffer.from(a), Buffer.from(b)]

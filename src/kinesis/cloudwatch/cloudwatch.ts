@@ -34,6 +34,7 @@ export interface CloudWatchOptions {
 export interface CloudWatchRequest extends SignedRequest {
   readonly body: Buffer
   readonly host: string
+  readonly isEncrypted?: boolean
 }
 
 export interface CloudWatchAnswer {
@@ -98,7 +99,8 @@ export class CloudWatch {
       if (input instanceof CloudWatchError) return { operation: one.name, answer: input }
       const { services } = this.#options
       const context: CloudWatchContext = {
-        ...services, caller: { principal: key.principal, host: request.host }, codec: jsonCodec, startedMs: services.clock.monotonic(), custom: this.#custom,
+        ...services, caller: { principal: key.principal, host: request.host }, isEncrypted: request.isEncrypted === true,
+        codec: jsonCodec, startedMs: services.clock.monotonic(), custom: this.#custom,
         credentialsFault: () => null,
       }
       return { operation: one.name, answer: one.handle(input, context) }

@@ -83,3 +83,47 @@ describe('tags of a stream', () => {
     expect(await kinesis.ok('ListTagsForStream', { StreamName: 'orders' })).toEqual({ Tags: [], HasMoreTags: false })
   })
 })
+
+describe('tags by ARN', () => {
+  const streamArn = 'arn:aws:kinesis:us-east-1:000000000000:stream/orders'
+
+  test('of a stream are those that it has by its name', async () => {
+    const kinesis = await withOrders()
+    await kinesis.ok('TagResource', { ResourceARN: streamArn, Tags: { b: '2', a: '1' } })
+    await kinesis.ok('AddTagsToStream', { StreamName: 'orders', Tags: { c: '3' } })
+    await kinesis.ok('UntagResource', { ResourceARN: streamArn, TagKeys: ['b', 'never there'] })
+    expect(await kinesis.ok('ListTagsForResource', { ResourceARN: streamArn })).toEqual({ Tags: [{ Key: 'a', Value: '1' }, { Key: 'c', Value: '3' }] })
+  })
+
+  test('of a consumer are its own, and go with it', async () => {
+    const kinesis = await withOrders()
+    const register = async (more: object = {}): Promise<string> => {
+      const { Consumer } = await kinesis.ok<{ Consumer: { ConsumerARN: string } }>('RegisterStreamConsumer', { StreamARN: streamArn, ConsumerName: 'billing', ...more })
+      return Consumer.ConsumerARN
+    }
+    const ResourceARN = await register({ Tags: { team: 'x' } })
+    await kinesis.ok('TagResource', { ResourceARN, Tags: { a: '1' } })
+    expect(await kinesis.ok('ListTagsForResource', { ResourceARN })).toEqual({ Tags: [{ Key: 'a', Value: '1' }, { Key: 'team', Value: 'x' }] })
+    expect(await kinesis.ok('ListTagsForResource', { ResourceARN: streamArn })).toEqual({ Tags: [] })
+    await kinesis.ok('UntagResource', { ResourceARN, TagKeys: ['team'] })
+    expect(await error(kinesis, 'TagResource', { ResourceARN, Tags: many(50) })).toBe('InvalidArgumentException: Failed to add tags to consumer billing of stream orders under ' +
+      'account 000000000000 because a given consumer cannot have more than 10 tags associated with it.')
+    await kinesis.ok('DeregisterStreamConsumer', { ConsumerARN: ResourceARN })
+    expect(await error(kinesis, 'ListTagsForResource', { ResourceARN })).toBe(`ResourceNotFoundException: Consumer ${ResourceARN}, account 000000000000 not found.`)
+  })
+
+  test.each([['TagResource', { Tags: { a: '' } }], ['UntagResource', { TagKeys: ['a'] }], ['ListTagsForResource', {}]])('%s does not find what is not there', async (operation, more) => {
+    const kinesis = await withOrders()
+    expect(await error(kinesis, operation, { ResourceARN: `${streamArn}2`, ...more })).toBe('ResourceNotFoundException: Stream orders2 under account 000000000000 not found.')
+    expect(await error(kinesis, operation, { ResourceARN: `${streamArn}/consumer/x:1`, ...more }))
+      .toBe(`ResourceNotFoundException: Consumer ${streamArn}/consumer/x:1, account 000000000000 not found.`)
+    expect(await error(kinesis, operation, { ResourceARN: 'arn:aws:kinesis:us-east-1:000000000000:channel/x', ...more })).toMatch(/^ResourceNotFoundException: /)
+    expect(await error(kinesis, operation, { ResourceARN: `${streamArn}/x`, ...more })).toBe(`InvalidArgumentException: ResourceARN ${streamArn}/x is not the ARN of a stream, a consumer or a channel.`)
+  })
+
+  test('keep to the rules of tags', async () => {
+    const kinesis = await withOrders()
+    expect(await error(kinesis, 'TagResource', { ResourceARN: streamArn, Tags: { 'a;b': '' } })).toBe(invalid)
+    expect(await error(kinesis, 'UntagResource', { ResourceARN: streamArn, TagKeys: ['a%'] })).toBe(illegal('remove tags from stream orders'))
+  })
+})

@@ -2,7 +2,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import aws4 from 'aws4'
 import { createKinesisHandler, type KinesisHandler, type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
-import type { AclOperation, ActionAccess, Backend, Caller, Principal, ResourceType } from '../../../src/ports.ts'
+import { type AclOperation, type ActionAccess, type Backend, type Caller, type Principal, Refusal, type ResourceType } from '../../../src/ports.ts'
 import type { Clock, Logger, Random, Timer } from '../../../src/world/world.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
 import { validatesNothing } from '../../support/validation.ts'
@@ -68,9 +68,10 @@ export function testLogger(): Logger & { readonly lines: { level: string; fields
 
 type Question = [who: Caller, operation: AclOperation, resourceType: ResourceType, resourceName: string]
 
-/** An authorizer that answers by `may` and keeps the questions. */
+/** An authorizer that answers by `may` and keeps the questions, and policies without reading them. */
 export function testAccess(may: (...question: Question) => boolean = () => true): ActionAccess & { readonly asked: Question[] } {
   const asked: Question[] = []
+  const policies = new Map<string, string>()
   const allows = (...question: Question): boolean => { asked.push(question); return may(...question) }
   return {
     asked,
@@ -81,6 +82,9 @@ export function testAccess(may: (...question: Question) => boolean = () => true)
     list: () => [],
     create: async () => [],
     delete: async () => [],
+    policyOf: resource => policies.get(resource),
+    putPolicy: async ({ resource, policy }) => { policies.set(resource, policy); return null },
+    removePolicy: async resource => (policies.delete(resource) ? null : new Refusal('resource-not-found', `no policy of ${resource}`)),
   }
 }
 
