@@ -45,10 +45,15 @@ function streamOrToken(input: Input): Violation | undefined {
   for (const name of ['ExclusiveStartShardId', 'StreamCreationTimestamp', 'ShardFilter'] as const) {
     if (input.NextToken !== undefined && input[name] !== undefined) return invalid(`NextToken and ${name} cannot be provided together.`)
   }
-  const filter = input.ShardFilter
-  if (filter?.Type === 'AFTER_SHARD_ID' && filter.ShardId === undefined) return invalid('ShardId must be provided for ShardFilter type AFTER_SHARD_ID.')
-  if ((filter?.Type === 'AT_TIMESTAMP' || filter?.Type === 'FROM_TIMESTAMP') && filter.Timestamp === undefined) {
-    return invalid(`Timestamp must be provided for ShardFilter type ${filter.Type}.`)
+  return input.ShardFilter && filterFault(input.ShardFilter)
+}
+
+/** A filter has the member that its type needs, and no other. */
+function filterFault({ Type: type, ShardId, Timestamp }: NonNullable<Input['ShardFilter']>): Violation | undefined {
+  const needsTime = type === 'AT_TIMESTAMP' || type === 'FROM_TIMESTAMP'
+  for (const [name, isGiven, isNeeded] of [['ShardId', ShardId !== undefined, type === 'AFTER_SHARD_ID'], ['Timestamp', Timestamp !== undefined, needsTime]] as const) {
+    if (isNeeded && !isGiven) return invalid(`${name} must be provided for ShardFilter type ${type}.`)
+    if (isGiven && !isNeeded) return invalid(`${name} cannot be provided for ShardFilter type ${type}.`)
   }
   return undefined
 }

@@ -216,6 +216,8 @@ describe('ListShards', () => {
     [{ NextToken: 'x' }, 'Invalid NextToken.'],
     [{ StreamName: 'a', ShardFilter: { Type: 'AFTER_SHARD_ID' } }, 'ShardId must be provided for ShardFilter type AFTER_SHARD_ID.'],
     [{ StreamName: 'a', ShardFilter: { Type: 'AT_TIMESTAMP' } }, 'Timestamp must be provided for ShardFilter type AT_TIMESTAMP.'],
+    [{ StreamName: 'a', ShardFilter: { Type: 'AT_LATEST', ShardId: '0' } }, 'ShardId cannot be provided for ShardFilter type AT_LATEST.'],
+    [{ StreamName: 'a', ShardFilter: { Type: 'AFTER_SHARD_ID', ShardId: '0', Timestamp: seconds } }, 'Timestamp cannot be provided for ShardFilter type AFTER_SHARD_ID.'],
     [{ StreamName: 'a', ShardFilter: { Type: 'AT_TIMESTAMP', Timestamp: seconds + 1 } },
       `The timestampInMillis parameter cannot be greater than the currentTimestampInMillis. timestampInMillis: ${(seconds + 1) * 1_000}, currentTimestampInMillis: ${seconds * 1_000}`],
   ])('refuses %j', async (input, message) => {
