@@ -5,18 +5,24 @@ import type { Context, Served } from './context.ts'
 import { AwsError } from './errors.ts'
 import type { Call } from './rates.ts'
 
+/** Operations whose effect goes on: behind a failure nobody would be there for it. */
+const failsBefore: ReadonlySet<string> = new Set(['SubscribeToShard'])
+
 /** The operation's answer, unless the call is held back. */
 export async function admitted(one: Served, input: Readonly<Record<string, unknown>>, context: Context): Promise<object | null | AwsError> {
   const { chaos } = context.limits
   const operation = one.operation.name
   const delayMs = chaos?.delayOf(operation) ?? 0
   if (delayMs > 0) await new Promise<void>(resolve => { context.clock.after(delayMs, resolve) })
-  const failure = chaos?.fails(operation) === true ? chaos.settings.failureWhen : 'never'
+  const failure = chaos?.fails(operation) !== true ? 'never' : failsBefore.has(operation) ? 'before' : chaos.settings.failureWhen
   if (failure === 'before') return new AwsError('InternalFailure')
 
   const call: Call = { operation, stream: () => streamOf(one.access, input as never, context), input }
   const refused = context.rates.admit(call)
-  if (refused !== null) return refused
+  if (refused !== null) {
+    one.throttled?.(input as never, context)
+    return refused
+  }
   const answer = await one.handle(input as never, context)
   if (answer instanceof AwsError) return answer
   context.rates.succeeded(call)

@@ -68,13 +68,22 @@ export interface Served {
   readonly action: string
   readonly access: AccessRule<never>
   readonly handle: (input: never, context: Context) => Promise<object | null | AwsError>
+  /** Told of each call that the operation's rate holds back. */
+  readonly throttled?: ((input: never, context: Context) => void) | undefined
 }
 
 /** Ties a definition to its access and its handler. */
 export function serve<I extends Members, O extends Members>(
   operation: Operation<I, O>,
-  how: { readonly action: `kinesis:${string}`; readonly access: AccessRule<InputOf<Operation<I, O>>> },
+  how: {
+    readonly action: `kinesis:${string}`
+    readonly access: AccessRule<InputOf<Operation<I, O>>>
+    readonly throttled?: (input: InputOf<Operation<I, O>>, context: Context) => void
+  },
   handle: (input: InputOf<Operation<I, O>>, context: Context) => Promise<OutputOf<Operation<I, O>> | null | AwsError>,
 ): Served {
-  return { operation: operation as unknown as Operation, action: how.action, access: how.access as AccessRule<never>, handle: handle as Served['handle'] }
+  return {
+    operation: operation as unknown as Operation, action: how.action, access: how.access as AccessRule<never>, throttled: how.throttled as Served['throttled'],
+    handle: handle as Served['handle'],
+  }
 }

@@ -2,7 +2,7 @@
 // error like any other's, what goes wrong later the stream's last message.
 import { type InputOf, type OutputOf, flag, operation, structure, timestamp } from '../../wire/operation.ts'
 import { judgeAccess } from '../access.ts'
-import { consumerArn } from '../arns.ts'
+import { consumerArn, parseArn } from '../arns.ts'
 import { type Consumer, consumerAccess, consumerOf, consumerStatus, findConsumer, secondOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
@@ -31,7 +31,7 @@ type Input = InputOf<typeof SubscribeToShard>
 
 const access = consumerAccess('read')
 
-export const subscribeToShard = serve(SubscribeToShard, { action, access }, handle)
+export const subscribeToShard = serve(SubscribeToShard, { action, access, throttled }, handle)
 
 async function handle(input: Input, context: Context): Promise<OutputOf<typeof SubscribeToShard> | AwsError> {
   const found = await findConsumer(input, context)
@@ -47,11 +47,19 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof S
   const judge = (): null | AwsError => (
     context.credentialsFault() ?? judgeAccess(action, access, input, context) ?? judgeConsumer(consumer, { arn: input.ConsumerARN, stream: topic.name }, context))
   const refused = judge()
-  if (refused !== null) return refused
+  if (refused !== null) {
+    context.metrics.subscribed(topic.name, consumer.name, 'failed')
+    return refused
+  }
   const place = { stream: topic.name, topicId: topic.id, shardIndex: shard.index, consumer: consumer.name, createdAtMs: consumer.createdAtMs }
   if (input.DryRun === true) return context.fanOut.judge(place) ?? wouldHaveSucceeded()
   const subscription = context.fanOut.subscribe(place, { offset, codec: context.codec, judge })
   return subscription instanceof AwsError ? subscription : { EventStream: subscription }
+}
+
+function throttled({ ConsumerARN: arn }: Input, context: Context): void {
+  const parts = parseArn(arn, 'ConsumerARN', context)
+  if (!(parts instanceof AwsError) && parts.kind === 'consumer') context.metrics.subscribed(parts.stream, parts.consumer, 'rate exceeded')
 }
 
 /** Null while the consumer is there, and ACTIVE. */
