@@ -30,7 +30,10 @@ describe.runIf(classpath !== undefined)('the AWS SDK for Java', () => {
     const handler: typeof kinesis.handler = {
       ...kinesis.handler,
       handle: request => {
-        asked.add(`${String(request.headers['content-type'])} ${/aws-sdk-java\/2\S*/.exec(String(request.headers['user-agent']))?.[0].split('.')[0]}`)
+        const isJava = String(request.headers['user-agent']).startsWith('aws-sdk-java/2.')
+        // It asks for events in JSON, whatever else it speaks.
+        const isStreamed = request.headers['x-amz-target'] === 'Kinesis_20131202.SubscribeToShard'
+        asked.add(`${isJava ? 'java' : 'another'} ${isStreamed ? 'events' : 'answers'} ${String(request.headers['content-type'])}`)
         return kinesis.handler.handle(request)
       },
     }
@@ -51,7 +54,7 @@ describe.runIf(classpath !== undefined)('the AWS SDK for Java', () => {
     const isHere = (operation: string): boolean => served.has(operation) && javaKnows(operation) && !(transport === 'http1' && operation === 'SubscribeToShard')
     const { failures } = await walk(java.client, isHere)
     expect(failures).toEqual([])
-    expect([...asked]).toEqual([`application/x-amz-${form}-1.1 aws-sdk-java/2`])
+    expect([...asked].toSorted()).toEqual([`java answers application/x-amz-${form}-1.1`, ...(transport === 'http2' ? ['java events application/x-amz-json-1.1'] : [])])
     await expect(java.client('DescribeStream', { StreamName: 'absent' })).rejects.toThrow('ResourceNotFoundException: Stream absent under account 000000000000 not found.')
     await expect(java.client('PutRecord', { StreamName: 'a b', PartitionKey: 'k', Data: Buffer.alloc(1) })).rejects.toThrow('ValidationException: 1 validation error detected: Value \'a b\' at')
   })
