@@ -74,40 +74,52 @@ export function encodeMessage(headers: readonly (readonly [name: string, value: 
 
 /** Takes messages off a stream that comes in pieces. */
 export class EventDecoder {
-  #rest: Buffer = Buffer.alloc(0)
+  #pieces: Buffer[] = []
+  #pending = 0
+  /** With so many bytes there is something to be told: the lengths of the next message, or all of it. */
+  #wanted = preludeBytes
 
   /** Bytes of a message that has not come to its end. */
   get pendingBytes(): number {
-    return this.#rest.length
+    return this.#pending
   }
 
   /** The messages that are whole with this piece. Throws WireError where a checksum or a length is wrong; nothing can be told of what follows, then. */
   take(piece: Buffer): EventMessage[] {
-    this.#rest = this.#rest.length === 0 ? piece : Buffer.concat([this.#rest, piece])
+    this.#pieces.push(piece)
+    this.#pending += piece.length
+    if (this.#pending < this.#wanted) return []
+    let bytes = this.#pieces.length === 1 ? piece : Buffer.concat(this.#pieces)
     const messages: EventMessage[] = []
     for (;;) {
-      const message = this.#next()
-      if (message === undefined) return messages
-      messages.push(message)
+      this.#wanted = bytes.length < preludeBytes ? preludeBytes : lengthOf(bytes)
+      if (bytes.length < this.#wanted) break
+      messages.push(decodeMessage(bytes.subarray(0, this.#wanted)))
+      bytes = bytes.subarray(this.#wanted)
     }
+    this.#pieces = [bytes]
+    this.#pending = bytes.length
+    return messages
   }
+}
 
-  #next(): EventMessage | undefined {
-    const bytes = this.#rest
-    if (bytes.length < preludeBytes) return undefined
-    const total = bytes.readUInt32BE(0)
-    const headersBytes = bytes.readUInt32BE(4)
-    if (crc32(bytes.subarray(0, 8)) !== bytes.readUInt32BE(8)) throw new WireError('the checksum of an event\'s lengths does not match them')
-    if (total > messageBytesMax || headersBytes > headersBytesMax || preludeBytes + headersBytes + checksumBytes > total) {
-      throw new WireError(`an event of ${total} bytes with ${headersBytes} bytes of headers`)
-    }
-    if (bytes.length < total) return undefined
-    const end = total - checksumBytes
-    if (crc32(bytes.subarray(0, end)) !== bytes.readUInt32BE(end)) throw new WireError(`the checksum of an event of ${total} bytes does not match it`)
-    this.#rest = bytes.subarray(total)
-    const payloadAt = preludeBytes + headersBytes
-    return { headers: decodeHeaders(bytes.subarray(preludeBytes, payloadAt)), payload: bytes.subarray(payloadAt, end) }
+/** How long the message is, from its first twelve bytes. */
+function lengthOf(bytes: Buffer): number {
+  const total = bytes.readUInt32BE(0)
+  const headersBytes = bytes.readUInt32BE(4)
+  if (crc32(bytes.subarray(0, 8)) !== bytes.readUInt32BE(8)) throw new WireError('the checksum of an event\'s lengths does not match them')
+  if (total > messageBytesMax || headersBytes > headersBytesMax || preludeBytes + headersBytes + checksumBytes > total) {
+    throw new WireError(`an event of ${total} bytes with ${headersBytes} bytes of headers`)
   }
+  return total
+}
+
+/** Exactly one message, whose lengths have been found right. */
+function decodeMessage(bytes: Buffer): EventMessage {
+  const end = bytes.length - checksumBytes
+  if (crc32(bytes.subarray(0, end)) !== bytes.readUInt32BE(end)) throw new WireError(`the checksum of an event of ${bytes.length} bytes does not match it`)
+  const payloadAt = preludeBytes + bytes.readUInt32BE(4)
+  return { headers: decodeHeaders(bytes.subarray(preludeBytes, payloadAt)), payload: bytes.subarray(payloadAt, end) }
 }
 
 function decodeHeaders(bytes: Buffer): ReadonlyMap<string, string> {
