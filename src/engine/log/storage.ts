@@ -156,7 +156,9 @@ export class Storage {
     const key = `${segment.seal.header.segmentId.toString('hex')}:${span.position}:${span.end}`
     const cached = cache.opened(key)
     if (cached) return cached
-    const batches = await segment.readSpan(span) ?? []
+    const batches = await segment.readSpan(span)
+    // Of a segment that is closed nothing is known: the next log over it, which shares the cache, must not take that for an empty span.
+    if (batches === undefined) return []
     cache.keepOpened(key, batches, span.end - span.position)
     return batches
   }

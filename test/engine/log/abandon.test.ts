@@ -1,5 +1,6 @@
 // A log that is let go of as a crash would.
 import { expect, test } from 'vitest'
+import { TailCache } from '../../../src/engine/log/tail-cache.ts'
 import { Refusal } from '../../../src/ports.ts'
 import { settle } from '../../sim/clock.ts'
 import { SimWorld } from '../../sim/world.ts'
@@ -63,4 +64,19 @@ test('readers of an abandoned log get an end, not an error', async () => {
   await log.abandon()
   expect(await reading).not.toBeInstanceOf(Refusal)
   expect(await log.read(0, { bytesMax: 1000, atLeastOne: true, upTo: 2 })).toEqual([])
+})
+
+test.each(['close', 'abandon'] as const)('a read that meets a log being let go of (%s) leaves nothing in the memory that the next one shares with it', async how => {
+  const cache = new TailCache(10_000_000)
+  const values = Array.from({ length: 30 }, (_, index) => `${index}`.padEnd(1000, '.'))
+  const first = await openLog({ cache })
+  for (const value of values) await append(first.log, batchOf([value]))
+  await first.log.close()
+  // Opened again, nothing of it lies in memory.
+  const { log } = await openLog({ disk: first.disk, cache })
+  const gone = log[how]()
+  for (let offset = 0; offset < 30; offset++) await log.read(offset, { bytesMax: 10, atLeastOne: true, upTo: 30 })
+  await gone
+  await using again = await openLog({ disk: first.disk, cache })
+  expect(await valuesOf(again.log)).toEqual(values)
 })

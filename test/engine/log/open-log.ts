@@ -28,6 +28,8 @@ export interface OpenOptions {
   readonly disk?: SimDisk
   readonly key?: Buffer
   readonly cacheBytes?: number
+  /** In place of one of its own. */
+  readonly cache?: TailCache
   readonly identity?: typeof identity
   readonly eagerBytes?: number
   /** Of the world's chance: keys are never the same twice where it is another each time. */
@@ -46,7 +48,7 @@ export async function openLog(options: OpenOptions = {}): Promise<Opened> {
   const keys = await Keyring.open({ world, directory: '/data', source: { type: 'file', key: options.key ?? Buffer.alloc(32, 1) } })
   const config = { ...defaults, ...options.config }
   const log = await (options.how ?? Log.open)({
-    world, directory, identity: options.identity ?? identity, keys, config: () => config, cache: new TailCache(options.cacheBytes ?? 10_000_000), logger: silent,
+    world, directory, identity: options.identity ?? identity, keys, config: () => config, cache: options.cache ?? new TailCache(options.cacheBytes ?? 10_000_000), logger: silent,
     ...(options.eagerBytes !== undefined && { eagerBytes: options.eagerBytes }),
     ...(options.onFailure && { onFailure: options.onFailure }), ...(options.onFull && { onFull: options.onFull }),
   })
