@@ -188,6 +188,13 @@ export interface Partition {
   /** The preferred leader first; those being added by a reassignment among them. */
   readonly replicas: readonly number[]
   readonly inSyncReplicas: readonly number[]
+  /**
+   * Not in sync, and yet with everything that was ever acknowledged (KIP-966): since they left, too few have been in sync for anything to be. They can lead without
+   * loss. Left out where there are none.
+   */
+  readonly eligibleReplicas?: readonly number[]
+  /** What these had was lost, and they have not been in sync since. Left out where there are none. */
+  readonly lostReplicas?: readonly number[]
   /** A reassignment under way: the replicas that are coming, and those that will go once these are in sync. */
   readonly addingReplicas: readonly number[]
   readonly removingReplicas: readonly number[]

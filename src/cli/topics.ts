@@ -10,6 +10,7 @@ interface ShownPartition {
   readonly leaderEpoch: number
   readonly replicas: readonly number[]
   readonly inSyncReplicas: readonly number[]
+  readonly eligibleReplicas: readonly number[]
   readonly addingReplicas: readonly number[]
   readonly removingReplicas: readonly number[]
   readonly logStartOffset?: number
@@ -106,6 +107,9 @@ async function describe(name: string, options: GatewayOptions): Promise<void> {
       ...[replica.logStartOffset, replica.lastStableOffset, replica.highWatermark, replica.logEndOffset, replica.durableOffset].map(offset),
     ])),
   ])
+  for (const { partition, eligibleReplicas } of partitions.filter(one => one.eligibleReplicas.length > 0)) {
+    console.log(`\npartition ${partition}: not in sync, but with everything that was acknowledged: ${eligibleReplicas.join(',')}`)
+  }
   const shards = partitions.flatMap(({ partition, shard, closed }) => (shard === null ? [] : [{ partition, shard, closed }]))
   if (shards.length > 0) {
     console.log()

@@ -54,12 +54,15 @@ async function topicBody({ logs }: Parts, topic: Topic): Promise<object> {
     internal: topic.internal,
     createdAt: new Date(topic.createdAtMs).toISOString(),
     partitions: await Promise.all(topic.partitions.map(async partition => {
-      const { index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas } = partition
+      const { index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, eligibleReplicas = [] } = partition
       const ends = await logs.ends({ topic: topic.name, partition: index })
       const offsets = ends instanceof Refusal
         ? { error: ends.message }
         : { logStartOffset: ends.logStartOffset, lastStableOffset: ends.lastStableOffset, highWatermark: ends.highWatermark, logEndOffset: ends.logEndOffset }
-      return { partition: index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, ...shardBody(partition), ...offsets }
+      return {
+        partition: index, leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, eligibleReplicas, addingReplicas, removingReplicas,
+        ...shardBody(partition), ...offsets,
+      }
     })),
   }
 }

@@ -140,7 +140,7 @@ describe('/admin/topics', () => {
     expect(first).toEqual({
       topics: [{
         name: 'a', id: expect.any(String), internal: false, underReplicated: 1, offline: 0,
-        partitions: [{ partition: 0, leader: 2, leaderEpoch: 1, replicas: [1, 2, 3], inSyncReplicas: [2, 3], addingReplicas: [], removingReplicas: [], isUnderReplicated: true, shard: null, closed: null }],
+        partitions: [{ partition: 0, leader: 2, leaderEpoch: 1, replicas: [1, 2, 3], inSyncReplicas: [2, 3], eligibleReplicas: [], addingReplicas: [], removingReplicas: [], isUnderReplicated: true, shard: null, closed: null }],
       }],
       next: 'a',
     })

@@ -2,7 +2,7 @@
 import { type Partition, Refusal } from '../../ports.ts'
 import type { Catalog, Verdict } from './catalog.ts'
 import type { BrokerLife, CatalogCommand, Registration } from './commands.ts'
-import { type Standing, without, withFresh, withoutStopping } from './partition-changes.ts'
+import { type Standing, without, withFresh, withMinInSync, withoutStopping } from './partition-changes.ts'
 import type { CatalogRecord } from './records.ts'
 import { unknownBroker } from './registrations.ts'
 
@@ -17,7 +17,8 @@ export function startCluster(catalog: Catalog, clusterId: string): Verdict {
   for (const broker of catalog.registrations) {
     if (broker.state !== 'fenced') records.push({ type: 'broker', broker: { ...broker, state: 'fenced' } })
   }
-  return { records, reply: null }
+  // The settings may be others than those of the process before.
+  return { records: [...records, ...changes(catalog, withMinInSync)], reply: null }
 }
 
 /**
@@ -32,7 +33,7 @@ export function registerBroker(catalog: Catalog, { broker: { id, rack }, incarna
   const records: CatalogRecord[] = [{ type: 'broker', broker: registration }]
   const isLost = known?.directories.some(directory => !directories.includes(directory)) ?? false
   if (isLost || (known !== undefined && known.state !== 'fenced')) {
-    records.push(...changes(catalog, (partition, standing) => without(partition, id, departed(standing, id), { isLost })))
+    records.push(...changes(catalog, (partition, standing) => without(partition, id, departed(standing, id), isLost ? 'lost' : 'kept')))
   }
   return { records, reply: { epoch } }
 }
@@ -50,7 +51,7 @@ export function unfenceBrokers(catalog: Catalog, brokers: readonly BrokerLife[])
   return {
     records: [
       ...[...fresh.values()].map((broker): CatalogRecord => ({ type: 'broker', broker: { ...broker, state: 'running' } })),
-      ...changes(catalog, (partition, { runs, isUncleanAllowed }) => withFresh(partition, ids, { runs: id => ids.has(id) || runs(id), serves, isUncleanAllowed })),
+      ...changes(catalog, (partition, { runs, ...rest }) => withFresh(partition, ids, { ...rest, runs: id => ids.has(id) || runs(id), serves })),
     ],
     reply: null,
   }
@@ -63,7 +64,7 @@ export function fenceBroker(catalog: Catalog, life: BrokerLife): Verdict {
   return {
     records: [
       { type: 'broker', broker: { ...known, state: 'fenced' } },
-      ...changes(catalog, (partition, standing) => without(partition, known.id, departed(standing, known.id), { isLost: false })),
+      ...changes(catalog, (partition, standing) => without(partition, known.id, departed(standing, known.id), 'kept')),
     ],
     reply: null,
   }
@@ -115,6 +116,6 @@ function changes(catalog: Catalog, change: (partition: Partition, standing: Stan
   })
 }
 
-function departed({ runs, isUncleanAllowed }: Standing, id: number): Standing {
-  return { runs: one => one !== id && runs(one), isUncleanAllowed }
+function departed({ runs, ...rest }: Standing, id: number): Standing {
+  return { ...rest, runs: one => one !== id && runs(one) }
 }

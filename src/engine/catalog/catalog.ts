@@ -147,7 +147,11 @@ export class Catalog implements Machine<CatalogCommand, CatalogRecord, CatalogRe
 
   /** Who can lead the topic's partitions. */
   standing({ configs }: Pick<Topic, 'configs'>): Standing {
-    return { runs: this.registrations.runs, isUncleanAllowed: this.configs.topic(configs, 'unclean.leader.election.enable') === 'true' }
+    return {
+      runs: this.registrations.runs,
+      isUncleanAllowed: this.configs.topic(configs, 'unclean.leader.election.enable') === 'true',
+      minInSync: this.configs.leastOfTopic(configs, 'min.insync.replicas'),
+    }
   }
 
   /** A refusal where `broker` ('' means all) is not the name of a registered broker. */

@@ -62,6 +62,17 @@ export class Configs {
     return value
   }
 
+  /** A topic config that is a number, on whichever broker it is least: each goes by what was set for itself. */
+  leastOfTopic(own: ReadonlyMap<string, string>, name: string): number {
+    const value = Number(this.topic(own, name))
+    if (own.has(name)) return value
+    const set = [...this.#dynamic().values()].flatMap(configs => (topicConfigs.get(name)?.synonyms ?? []).flatMap(({ name: synonym, factor }) => {
+      const one = configs.get(synonym)
+      return one === undefined ? [] : [Number(one) * factor]
+    }))
+    return Math.min(value, ...set)
+  }
+
   describeTopic(topic: Topic): ConfigEntry[] {
     return [...topicConfigs.values()].map(definition => {
       const own = topic.configs.get(definition.name)

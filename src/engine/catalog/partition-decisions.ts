@@ -94,7 +94,7 @@ export function replicasOffline(catalog: Catalog, { brokerId, brokerEpoch, parti
   if (known instanceof Refusal) return { reply: known }
   const draft = new Draft(catalog)
   draft.each(partitions, (partition, standing) =>
-    (lost ? withoutLost(partition, brokerId, standing) : without(partition, brokerId, standing, { isLost: false })))
+    (lost ? withoutLost(partition, brokerId, standing) : without(partition, brokerId, standing, 'offline')))
   return { records: draft.records, reply: null }
 }
 

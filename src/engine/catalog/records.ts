@@ -47,6 +47,8 @@ const partitionState = {
   removingReplicas: array(int32).default([]).tag(2, '0+'),
   shard: struct({ start: string, end: string, parents: array(int32) }).default(null).tag(3, '0+'),
   seal: struct({ endOffset: int64, atMs: int64 }).default(null).tag(4, '0+'),
+  eligibleReplicas: array(int32).default([]).tag(5, '0+'),
+  lostReplicas: array(int32).default([]).tag(6, '0+'),
 }
 
 const cluster = new RecordFormat({
@@ -225,10 +227,12 @@ function toState({ shard, seal, ...rest }: Partition) {
   return { ...rest, shard: shard === undefined ? null : { ...shard.hashKeys, parents: shard.parents }, seal: seal ?? null }
 }
 
-function fromState(index: number, { shard, seal, ...rest }: Decoded<typeof partitionState>): Partition {
+function fromState(index: number, { shard, seal, eligibleReplicas, lostReplicas, ...rest }: Decoded<typeof partitionState>): Partition {
   return {
     index, ...rest,
     ...(shard === null ? {} : { shard: { hashKeys: { start: shard.start, end: shard.end }, parents: shard.parents } }),
     ...(seal === null ? {} : { seal }),
+    ...(eligibleReplicas.length === 0 ? {} : { eligibleReplicas }),
+    ...(lostReplicas.length === 0 ? {} : { lostReplicas }),
   }
 }

@@ -6,7 +6,7 @@ import type { CatalogCommand } from './commands.ts'
 import { alteredBrokerConfigs, alteredTopicConfigs, checkedTopicConfigs } from './configs.ts'
 import { documentFault } from './documents.ts'
 import { createdAfterMs } from './lineage.ts'
-import { withUncleanLeader } from './partition-changes.ts'
+import { withMinInSync, withUncleanLeader } from './partition-changes.ts'
 import { assigned, placed, placedBehind, replicationFactorOf } from './placement.ts'
 import type { CatalogRecord } from './records.ts'
 import { internalTopics, topicNameFault, unknownTopic } from './topic-names.ts'
@@ -103,7 +103,10 @@ export function alterConfigs(catalog: Catalog, { resource, changes, validateOnly
   const altered = { ...topic, configs }
   const standing = catalog.standing(altered)
   // What was without a leader need not wait for the next round of elections.
-  const partitions = topic.partitions.map(partition => (standing.isUncleanAllowed ? withUncleanLeader(partition, standing) : undefined) ?? partition)
+  const partitions = topic.partitions.map(before => {
+    const partition = withMinInSync(before, standing) ?? before
+    return (standing.isUncleanAllowed ? withUncleanLeader(partition, standing) : undefined) ?? partition
+  })
   return { records: validateOnly ? [] : [{ type: 'topic', topic: { ...altered, partitions } }], reply: null }
 }
 
@@ -121,7 +124,17 @@ function alterBrokerConfigs(catalog: Catalog, broker: string, changes: readonly 
   const configs = alteredBrokerConfigs(own, changes)
   if (configs instanceof Refusal) return { reply: configs }
   const names = [...new Set(changes.map(change => change.name))].filter(name => own.get(name) !== configs.get(name))
-  return { records: validateOnly ? [] : names.map(name => ({ type: 'broker-config', broker, name, value: configs.get(name) ?? null })), reply: null }
+  const records = names.map((name): CatalogRecord => ({ type: 'broker-config', broker, name, value: configs.get(name) ?? null }))
+  // Where fewer in-sync replicas are enough from now on, those that are not in sync miss what is acknowledged.
+  if (names.includes('min.insync.replicas')) records.push(...noneEligible(catalog))
+  return { records: validateOnly ? [] : records, reply: null }
+}
+
+function noneEligible(catalog: Catalog): CatalogRecord[] {
+  return catalog.topics.filter(({ configs }) => !configs.has('min.insync.replicas')).flatMap(topic => topic.partitions.flatMap(before => {
+    const partition = withMinInSync(before, { minInSync: 1 })
+    return partition === undefined ? [] : [{ type: 'partition' as const, topicId: topic.id, partition }]
+  }))
 }
 
 function refused(code: Refusal['code'], message: string): Verdict {

@@ -175,8 +175,14 @@ export class Replica {
   /** Only where another replica is known to have everything: refilling throws away what is here. */
   #mayRefill(): boolean {
     const { brokerId } = this.#options
-    const { leader, inSyncReplicas } = this.#partition
-    return leader >= 0 && leader !== brokerId && !inSyncReplicas.includes(brokerId)
+    const { leader } = this.#partition
+    return leader >= 0 && leader !== brokerId && !this.#holders().includes(brokerId)
+  }
+
+  /** Who has, or may be counted on to have, everything that was acknowledged. */
+  #holders(): readonly number[] {
+    const { inSyncReplicas, eligibleReplicas = [] } = this.#partition
+    return [...inSyncReplicas, ...eligibleReplicas]
   }
 
   #logOptions(options: LogOptions): LogOptions {
@@ -257,9 +263,8 @@ export class Replica {
   /** Where nobody else could lead, the leadership stays here, and clients are told what is wrong. */
   #concernsOthers({ kind }: Fault): boolean {
     const { brokerId } = this.#options
-    const { replicas, inSyncReplicas } = this.#partition
     // Followers that have seen what a full disk has lost need a new epoch to find out.
-    return kind === 'damaged' ? inSyncReplicas.some(id => id !== brokerId) : replicas.length > 1
+    return kind === 'damaged' ? this.#holders().some(id => id !== brokerId) : this.#partition.replicas.length > 1
   }
 
   #goOffline(fault: Fault, how: { readonly lost: boolean }): void {
@@ -368,7 +373,7 @@ export class Replica {
   #leaderFor(leaderEpoch: number | undefined): Leadership | Refusal {
     if (this.#gone !== undefined) return this.#gone
     if (this.#fault !== undefined && this.leads) {
-      const heir = this.#partition.inSyncReplicas.find(id => id !== this.#options.brokerId)
+      const heir = this.#holders().find(id => id !== this.#options.brokerId)
       return heir === undefined ? this.#fault.refusal : new Refusal('not-leader', `${this.#fault.refusal.message}; another broker is to lead it`)
     }
     const current = this.#partition.leaderEpoch

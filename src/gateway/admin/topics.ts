@@ -34,7 +34,7 @@ interface Changed {
 
 /**
  * `GET /admin/topics?after=&limit=&internal=` → `{topics: [{name, id, internal, underReplicated, offline, partitions: [{partition, leader, leaderEpoch, replicas,
- * inSyncReplicas, addingReplicas, removingReplicas, isUnderReplicated, shard, closed}]}], next}` (`shard-body.ts`), for who may DESCRIBE the cluster; `underReplicated` and `offline` count partitions;
+ * inSyncReplicas, eligibleReplicas, addingReplicas, removingReplicas, isUnderReplicated, shard, closed}]}], next}` (`shard-body.ts`), for who may DESCRIBE the cluster; `underReplicated` and `offline` count partitions;
  * `POST /admin/topics` of `{name, partitions?, replicationFactor?, configs?, validateOnly?}` → 201;
  * `PATCH /admin/topics/{t}` of `{configs?: {name: value | null}, partitions?}` (null takes a config back to its default) → 200 with what was changed, from what to what:
  * `{name, configs: [{name, from, to}], partitions: {from, to} | null}`;
@@ -133,10 +133,10 @@ function configChanges(value: unknown): ConfigChange[] {
 /** Where a topic's partitions lie and who leads them. */
 function placesOf({ name, id, internal, partitions }: Topic): object {
   const places = partitions.map(partition => {
-    const { index, leader, leaderEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas } = partition
+    const { index, leader, leaderEpoch, replicas, inSyncReplicas, eligibleReplicas = [], addingReplicas, removingReplicas } = partition
     return {
-      partition: index, leader, leaderEpoch, replicas, inSyncReplicas, addingReplicas, removingReplicas, isUnderReplicated: inSyncReplicas.length < replicas.length,
-      ...shardBody(partition),
+      partition: index, leader, leaderEpoch, replicas, inSyncReplicas, eligibleReplicas, addingReplicas, removingReplicas,
+      isUnderReplicated: inSyncReplicas.length < replicas.length, ...shardBody(partition),
     }
   })
   return {

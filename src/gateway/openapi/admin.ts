@@ -12,7 +12,7 @@ const binding = {
 }
 const { host: _host, permission: _permission, ...wanted } = binding
 const aclFilters = Object.fromEntries(['principal', 'host', 'operation', 'permission', 'resourceType', 'resourceName', 'patternType'].map(name => [name, parameter('Only those with this.')]))
-const replicaLists = { replicas: ids, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids }
+const replicaLists = { replicas: ids, inSyncReplicas: ids, eligibleReplicas: ids, addingReplicas: ids, removingReplicas: ids }
 const offsets = { logStartOffset: integer, lastStableOffset: integer, highWatermark: integer, logEndOffset: integer }
 const fault = nullable(object({ error_code: integer, message: text }))
 const partitionRef = { topic: text, partition: integer }

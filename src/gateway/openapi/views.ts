@@ -2,7 +2,7 @@
 import { boolean, ids, integer, list, mapOf, nullable, number, object, oneOf, openObject, ref, text, time, words } from './json-schema.ts'
 import { type Family, flag, json, ok, pages, parameter } from './operation.ts'
 
-const replicaLists = { replicas: ids, inSyncReplicas: ids, addingReplicas: ids, removingReplicas: ids }
+const replicaLists = { replicas: ids, inSyncReplicas: ids, eligibleReplicas: ids, addingReplicas: ids, removingReplicas: ids }
 const offsets = { logStartOffset: integer, lastStableOffset: integer, highWatermark: integer, logEndOffset: integer }
 /** Of a partition whose topic was resharded, and of one that is closed; null otherwise. */
 export const shardView = { shard: nullable(ref('Shard')), closed: nullable(ref('ShardEnd')) }

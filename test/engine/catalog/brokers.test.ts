@@ -55,12 +55,12 @@ describe('a broker', () => {
     await register(2, 2)
     await register(1, 2)
     await unfence(1, 2)
-    expect([show('orders'), show('alone')]).toEqual(['-1@2.3 12/', '-1@1.2 1/'])
+    expect([show('orders'), show('alone')]).toEqual(['-1@2.4 12/', '-1@1.2 1/'])
     expect(catalog.broker(1)!.directories).toEqual([directoryOf(1, 2)])
     expect(await submit({ type: 'elect-leaders', kind: 'preferred', partitions: [{ topic: 'orders', partition: 0 }] }))
       .toEqual([{ topic: 'orders', partition: 0, refusal: code('preferred-leader-not-available', 'The preferred leader was not available.') }])
     await submit({ type: 'elect-leaders', kind: 'unclean', partitions: null })
-    expect([show('orders'), show('alone')]).toEqual(['1@3.4 12/1', '1@2.3 1/1'])
+    expect([show('orders'), show('alone')]).toEqual(['1@3.5 12/1', '1@2.3 1/1'])
   })
 
   it('that gets another directory besides loses nothing', async () => {

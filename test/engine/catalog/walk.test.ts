@@ -1,10 +1,12 @@
 // Random walks through everything that may happen to a catalog of several brokers. After each step: who leads is in sync and serves, epochs only grow,
-// nobody leads in an epoch of somebody else, who is gone is in sync only where nobody else is, and the log alone leads to the same state.
+// nobody leads in an epoch of somebody else, who is gone is in sync only where nobody else is, in-sync and eligible replicas have everything that was acknowledged,
+// and the log alone leads to the same state.
 import { describe, expect, it } from 'vitest'
 import { Prng } from '../../../src/base/prng.ts'
 import { Catalog } from '../../../src/engine/catalog/catalog.ts'
+import { Configs } from '../../../src/engine/catalog/configs.ts'
 import { decodeRecord, encodeRecord } from '../../../src/engine/catalog/records.ts'
-import type { Partition } from '../../../src/ports.ts'
+import type { Partition, Topic } from '../../../src/ports.ts'
 import { buildBatch } from '../../../src/wire/batch.ts'
 import { clusterId, open, replayed } from './open-catalog.ts'
 
@@ -57,8 +59,78 @@ class Watch {
   }
 }
 
+interface Held {
+  /** How many records were ever acknowledged, and of how many each replica still has all. */
+  acknowledged: number
+  readonly has: Map<number, number>
+}
+
+/** What the replicas have, as far as the catalog can know: in-sync replicas take what is acknowledged, whoever is let in has caught up, whose disk is lost has nothing. */
+class Ledger {
+  readonly #prng: Prng
+  readonly #held = new Map<string, Held>()
+  readonly #last = new Map<string, Partition>()
+  readonly #directories = new Map<number, readonly string[]>()
+  /** How often nothing but eligibility kept records. */
+  rescues = 0
+
+  constructor(prng: Prng) {
+    this.#prng = prng
+  }
+
+  /** What the broker had of the partition is gone. */
+  lose(key: string, id: number): void {
+    const has = this.#held.get(key)?.has
+    if (has?.has(id) === true) has.set(id, 0)
+  }
+
+  check(catalog: Catalog, isStarting: boolean): void {
+    for (const { id, directories } of catalog.registrations) {
+      if (this.#directories.get(id)?.some(one => !directories.includes(one)) === true) for (const key of this.#held.keys()) this.lose(key, id)
+      this.#directories.set(id, directories)
+    }
+    for (const topic of catalog.topics) {
+      for (const one of topic.partitions) {
+        const key = `${topic.id}/${one.index}`
+        const last = this.#last.get(key)
+        this.#last.set(key, one)
+        const held = this.#held.get(key) ?? { acknowledged: 0, has: new Map<number, number>() }
+        this.#held.set(key, held)
+        const at = (): string => `${topic.name}-${one.index} ${JSON.stringify(one)} after ${JSON.stringify(last)}, ${held.acknowledged} acknowledged, ${JSON.stringify([...held.has])}`
+        if (last !== one) this.#follow(held, last, one)
+        if ([...one.inSyncReplicas, ...one.eligibleReplicas ?? []].some(id => held.has.get(id) !== held.acknowledged)) expect.fail(at())
+        if (one.eligibleReplicas?.some(id => one.inSyncReplicas.includes(id)) === true) expect.fail(at())
+        if (one.lostReplicas?.some(id => one.inSyncReplicas.includes(id) || !one.replicas.includes(id)) === true) expect.fail(at())
+        if (isStarting || one.leader === -1 || one.inSyncReplicas.length < neededBy(catalog, topic, one)) continue
+        held.acknowledged += this.#prng.below(2)
+        for (const id of one.inSyncReplicas) held.has.set(id, held.acknowledged)
+      }
+    }
+  }
+
+  #follow(held: Held, last: Partition | undefined, one: Partition): void {
+    const { has } = held
+    for (const id of has.keys()) if (!one.replicas.includes(id)) has.delete(id)
+    for (const id of one.replicas) if (!has.has(id)) has.set(id, 0)
+    const hadAll = [...last?.inSyncReplicas ?? one.replicas, ...last?.eligibleReplicas ?? []]
+    if (one.leader !== -1 && one.leader !== last?.leader && !hadAll.includes(one.leader)) {
+      // An unclean election: what its leader does not have is lost, and the others cut it off.
+      held.acknowledged = has.get(one.leader)!
+      for (const [id, count] of has) has.set(id, Math.min(count, held.acknowledged))
+    }
+    if (last?.eligibleReplicas?.includes(one.leader) === true && !last.inSyncReplicas.includes(one.leader)) this.rescues++
+    for (const id of one.inSyncReplicas) if (id !== one.leader && !hadAll.includes(id)) has.set(id, held.acknowledged)
+  }
+}
+
+/** As the leader sees it: by what was set for its own broker. */
+function neededBy(catalog: Catalog, topic: Topic, { leader, replicas }: Partition): number {
+  const configs = new Configs({ brokerId: leader, settings: {}, dynamic: () => catalog.brokerConfigs })
+  return Math.min(Number(configs.topic(topic.configs, 'min.insync.replicas')), replicas.length)
+}
+
 /** One step; names what it was. */
-async function step(cluster: Cluster, prng: Prng, disks: Map<number, number>): Promise<string> {
+async function step(cluster: Cluster, prng: Prng, disks: Map<number, number>, ledger: Ledger): Promise<string> {
   const { catalog, submit, register, unfence, fence, stop, alter, create, epochOf } = cluster
   const pick = <T>(items: readonly T[]): T => items[prng.below(items.length)]!
   const some = (ids: readonly number[]): number[] => {
@@ -72,7 +144,7 @@ async function step(cluster: Cluster, prng: Prng, disks: Map<number, number>): P
   const at = topic && partition ? { topic: topic.name, partition: partition.index } : { topic: 'none', partition: 0 }
   const reference = topic && partition ? [{ topicId: topic.id, partition: partition.index }] : []
   const id = pick(ids)
-  switch (prng.below(16)) {
+  switch (prng.below(17)) {
     case 0: {
       const next = 1 + prng.below(brokersMax)
       if (prng.below(4) === 0) disks.set(next, (disks.get(next) ?? 1) + 1)
@@ -97,7 +169,7 @@ async function step(cluster: Cluster, prng: Prng, disks: Map<number, number>): P
     case 10: await submit({ type: 'elect-leaders', kind: pick(['preferred', 'unclean']), partitions: prng.below(2) === 0 ? null : [at] }); return 'elect'
     case 11: await submit({ type: 'balance-leaders' }); return 'balance'
     case 12: {
-      const configs = new Map(prng.below(3) === 0 ? [['unclean.leader.election.enable', 'true']] : [])
+      const configs = new Map([...prng.below(3) === 0 ? [['unclean.leader.election.enable', 'true'] as const] : [], ...prng.below(2) === 0 ? [['min.insync.replicas', '2'] as const] : []])
       await create(`topic-${prng.below(8)}`, { partitions: 1 + prng.below(3), replicationFactor: Math.min(ids.length, 1 + prng.below(3)), configs })
       return 'create'
     }
@@ -109,8 +181,16 @@ async function step(cluster: Cluster, prng: Prng, disks: Map<number, number>): P
     case 14: {
       const type = pick(['replicas-offline', 'replicas-online'] as const)
       const where = { brokerId: id, brokerEpoch: epochOf(id), partitions: reference }
-      await submit(type === 'replicas-offline' ? { type, ...where, lost: prng.below(3) === 0 } : { type, ...where })
+      const lost = prng.below(3) === 0
+      await submit(type === 'replicas-offline' ? { type, ...where, lost } : { type, ...where })
+      if (type === 'replicas-offline' && lost && topic !== undefined) ledger.lose(`${topic.id}/${at.partition}`, id)
       return `${type} ${id} ${at.topic}-${at.partition}`
+    }
+    case 15: {
+      const resource = pick([{ type: 'topic', name: at.topic }, { type: 'broker', name: '' }, { type: 'broker', name: String(id) }] as const)
+      const change = { name: 'min.insync.replicas', operation: pick(['set', 'set', 'delete'] as const), value: String(1 + prng.below(3)) }
+      await submit({ type: 'alter-configs', resource, changes: [change], validateOnly: false })
+      return `min.insync.replicas of ${resource.type} '${resource.name}' ${change.operation} ${change.value}`
     }
     default: {
       const condemned = [...catalog.condemned.keys()]
@@ -126,10 +206,13 @@ function stateOf(catalog: Catalog): unknown {
 }
 
 describe('whatever happens to brokers and partitions', () => {
+  let rescues = 0
+
   it.each(Array.from({ length: seeds }, (_, index) => firstSeed + index))('seed %i', async seed => {
     const prng = new Prng(seed)
     const cluster = await open({ brokers: 3, snapshotRecordsMin: 60 + prng.below(400) })
     const watch = new Watch()
+    const ledger = new Ledger(new Prng(seed))
     const disks = new Map<number, number>()
     const done: string[] = []
     let isStarting = false
@@ -138,20 +221,23 @@ describe('whatever happens to brokers and partitions', () => {
         await cluster.submit({ type: 'start-cluster', clusterId })
         done.push('start')
         watch.check(cluster.catalog, true)
+        ledger.check(cluster.catalog, true)
         for (const { id } of cluster.catalog.registrations) await cluster.register(id, disks.get(id) ?? 1)
         await cluster.unfence(...cluster.catalog.brokers.map(broker => broker.id).filter(() => prng.below(5) > 0))
         // Leaders of before the start are leaders no more once anybody is unfenced; while nobody is, they stand as they were.
         isStarting = cluster.catalog.brokers.every(broker => broker.state === 'fenced')
       }
-      const what = await step(cluster, prng, disks)
+      const what = await step(cluster, prng, disks, ledger)
       done.push(what)
       isStarting &&= cluster.catalog.brokers.every(broker => broker.state === 'fenced')
       try {
         watch.check(cluster.catalog, isStarting)
+        ledger.check(cluster.catalog, isStarting)
       } catch (error) {
         throw new Error(`seed ${seed}, step ${count} (${done.slice(-5).join('; ')}): ${(error as Error).message}`, { cause: error })
       }
     }
+    rescues += ledger.rescues
     await cluster.runtime.close()
     expect(stateOf(await replayed(cluster.log))).toEqual(stateOf(cluster.catalog))
     const copy = new Catalog({ settings: {} })
@@ -162,5 +248,9 @@ describe('whatever happens to brokers and partitions', () => {
       copy.apply(decoded!)
     }
     expect(stateOf(copy)).toEqual(stateOf(cluster.catalog))
+  })
+
+  it('includes what only eligible replicas could help', () => {
+    expect(rescues).toBeGreaterThan(0)
   })
 })

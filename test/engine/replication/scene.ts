@@ -11,20 +11,22 @@ export const at: PartitionRef = { topic: 'records', partition: 0 }
 export interface PlayOptions {
   /** Of the one partition: the preferred leader first. */
   readonly replicas?: readonly number[]
-  readonly minInSync?: number
+  /** Of the topic: 2 unless told otherwise; undefined leaves it to the brokers. */
+  readonly minInSync?: number | undefined
   readonly settings?: Readonly<Record<string, string | number | boolean>>
   readonly between?: Sabotage
 }
 
 /** A script on a cluster of three brokers with one partition. */
 export async function play(options: PlayOptions, script: (scene: Scene) => Promise<void>): Promise<void> {
-  const { replicas = [1, 2, 3], minInSync = 2, settings = {}, between } = options
+  const { replicas = [1, 2, 3], settings = {}, between } = options
+  const minInSync = 'minInSync' in options ? options.minInSync : 2
   const cluster = new SimCluster({
     random: new Prng(1), brokers: 3, settings: { 'auto.leader.rebalance.enable': false, ...settings }, ...(between === undefined ? {} : { sabotage: between }),
   })
   await cluster.time.run((async () => {
     await cluster.open()
-    const configs = new Map([['min.insync.replicas', String(minInSync)], ['retention.ms', '-1']])
+    const configs = new Map([['retention.ms', '-1'], ...minInSync === undefined ? [] : [['min.insync.replicas', String(minInSync)] as const]])
     const made = await cluster.wide!.admin.createTopic({ name: at.topic, partitions: -1, replicationFactor: -1, assignment: [replicas], configs }, { validateOnly: false })
     expect(made).not.toBeInstanceOf(Refusal)
     await script(new Scene(cluster))
@@ -101,8 +103,8 @@ export class Scene {
     for (const id of this.cluster.machines.keys()) if (id !== leader) this.cluster.network.cut(leader, id)
   }
 
-  async restartProcess(how: 'nothing' | 'kill'): Promise<void> {
+  async restartProcess(how: 'nothing' | 'kill', settings: PlayOptions['settings'] = {}): Promise<void> {
     this.cluster.die(how)
-    await this.cluster.open()
+    await this.cluster.open(settings)
   }
 }

@@ -34,6 +34,16 @@ describe('DescribeTopicPartitions', () => {
     })
   })
 
+  it('names the replicas that can lead without loss though they are not in sync', async () => {
+    const base = kafkaDesk()
+    await base.topic('orders')
+    const [topic] = await base.backend.admin.topics(['orders'])
+    const partitions = [{ ...topic!.partitions[0]!, leader: -1, replicas: [1, 2, 3], inSyncReplicas: [1], eligibleReplicas: [2, 3] }]
+    const desk = kafkaDesk({ admin: { topics: async () => [{ ...topic!, partitions }] } })
+    const { topics } = await desk.send(DescribeTopicPartitions, 0, { topics: [{ name: 'orders' }] })
+    expect(topics[0]!.partitions[0]).toMatchObject({ leaderId: -1, isrNodes: [1], eligibleLeaderReplicas: [2, 3], lastKnownElr: [] })
+  })
+
   it('gives every partition exactly once over its pages', async () => {
     const desk = kafkaDesk()
     for (const [name, count] of [['a', 3], ['b', 1], ['c', 4]] as const) await desk.topic(name, count)

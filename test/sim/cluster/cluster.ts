@@ -89,10 +89,11 @@ export class SimCluster {
     return machine
   }
 
-  /** Starts the process. Rejects where it cannot be started. */
-  async open(): Promise<void> {
+  /** Starts the process, with some settings other than those it is given as a rule. Rejects where it cannot be started. */
+  async open(others: ClusterOptions['settings'] = {}): Promise<void> {
     const life = ++this.life
-    const { settings, sabotage } = this.#options
+    const { sabotage } = this.#options
+    const settings = { ...this.#options.settings, ...others }
     const engine = await openEngine({
       world: { clock: this.#processClock, disk: this.machines.get(1)!.disk, random: this.#random, network: this.machines.get(1)!.network },
       brokers: [...this.machines.values()].map(machine => machine.spec),

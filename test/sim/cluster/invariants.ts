@@ -1,6 +1,6 @@
 // The rules that hold after every event (reliability.md §1.5), each in a form that is cheap to look at. I1 one leader per epoch; I2 offsets that only grow; I3 what is
 // acknowledged is durable on enough replicas; I5 in-sync sets and epochs; I6 nothing below a high watermark is cut off; I7 nothing above it is served; I15 nothing is
-// behind the end of a closed partition, which does not move, and nothing in its children before that is known.
+// behind the end of a closed partition, which does not move, and nothing in its children before that is known; I16 who is eligible to lead has what was acknowledged.
 import type { Broker } from '../../../src/engine/broker.ts'
 import { openAncestor } from '../../../src/engine/catalog/lineage.ts'
 import type { Engine } from '../../../src/engine/engine.ts'
@@ -132,7 +132,10 @@ export class Invariants {
       if (endOffset < committed && !isOver && !mayLose(topic)) violation(`I6 ${where()} leads in epoch ${leadership.epoch} with a log that ends at ${endOffset}; up to ${committed} was committed`)
       note(`${replica.name} is led by ${broker.id} in epoch ${leadership.epoch} from ${leadership.startOffset}`)
     }
-    const inSync = this.#partitions.get(key)?.inSyncReplicas
+    const { inSyncReplicas: inSync, eligibleReplicas } = this.#partitions.get(key) ?? {}
+    if (eligibleReplicas?.includes(broker.id) === true && broker.isRunning && endOffset < (this.#committed.get(key) ?? 0) && !mayLose(topic)) {
+      violation(`I16 ${where()} is eligible to lead and ends at ${endOffset}; up to ${this.#committed.get(key)} was committed`)
+    }
     if (inSync?.includes(broker.id) === true && broker.isRunning && endOffset < (this.#committed.get(key) ?? 0) && !mayLose(topic)) {
       violation(`I3 ${where()} is in sync (${inSync.join()}) and ends at ${endOffset}; up to ${this.#committed.get(key)} was committed`)
     }
@@ -163,9 +166,9 @@ export class Invariants {
         const before = this.#partitions.get(key)
         if (before === partition) continue
         this.#partitions.set(key, partition)
-        const { leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas } = partition
+        const { leader, leaderEpoch, partitionEpoch, replicas, inSyncReplicas, eligibleReplicas = [] } = partition
         const name = `${topic.name}-${partition.index}`
-        note(`${name}: leader ${leader} epoch ${leaderEpoch}/${partitionEpoch} replicas ${replicas.join()} in sync ${inSyncReplicas.join()}`)
+        note(`${name}: leader ${leader} epoch ${leaderEpoch}/${partitionEpoch} replicas ${replicas.join()} in sync ${inSyncReplicas.join()}${eligibleReplicas.length === 0 ? '' : ` eligible ${eligibleReplicas.join()}`}`)
         if (inSyncReplicas.some(id => !replicas.includes(id))) violation(`I5 ${name}: in sync ${inSyncReplicas.join()} outside of replicas ${replicas.join()}`)
         if (leader >= 0 && !inSyncReplicas.includes(leader)) violation(`I5 ${name}: leader ${leader} is not in sync (${inSyncReplicas.join()})`)
         if (before === undefined) continue
@@ -177,7 +180,7 @@ export class Invariants {
         if (endBefore < 0 && end >= 0 && end < (this.#committed.get(key) ?? 0) && !mayLose(topic.name)) violation(`I15 ${name} is closed at ${end}; up to ${this.#committed.get(key)} was committed`)
         // A reassignment ends with the change that lets its last replica in; a leader that wants to go is followed at once by whom it lets in.
         const isHandedOver = image.broker(before.leader)?.state === 'stopping'
-        const isClean = isHandedOver || leader < 0 || before.inSyncReplicas.includes(leader) || (isMoving(before) && !isMoving(partition))
+        const isClean = isHandedOver || leader < 0 || before.inSyncReplicas.includes(leader) || before.eligibleReplicas?.includes(leader) === true || (isMoving(before) && !isMoving(partition))
         if (!isClean && partitionEpoch === before.partitionEpoch + 1 && !mayLose(topic.name)) violation(`I5 ${name}: ${leader} was elected from outside of the in-sync replicas ${before.inSyncReplicas.join()}`)
       }
     }
