@@ -56,6 +56,7 @@ export const settings = {
   'kinesis.shard.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 1000, 'Most open shards of all streams together.'),
   'kinesis.on.demand.stream.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 50, 'Most streams in on-demand mode; twenty times as many once the account has its minimum throughput billing commitment.'),
   'kinesis.transition.ms': setting(milliseconds.max(86_400_000), 0, 'How long a stream shows CREATING, UPDATING or DELETING, a day at most; a deletion has its effect when that is over. 0: all changes are done at once.'),
+  'kinesis.client.auth': setting(z.enum(['none', 'required']), 'none', 'Whether clients of the Kinesis API need a certificate of the private CA beside their signature, which alone says who they are: none or required.'),
   'kinesis.region': setting(z.string().regex(/^[a-z0-9-]+$/), 'us-east-1', 'Region shown in ARNs.'),
   'kinesis.account': setting(z.string().regex(/^\d{12}$/), '000000000000', 'Account id shown in ARNs.'),
   'auto.create.topics.enable': setting(flag, false, 'Whether asking for a topic\'s metadata creates it (always with dev unless set).'),
@@ -145,6 +146,9 @@ function checked(config: Config): Config {
   }
   if (config.dev && !['localhost', '127.0.0.1', '::1'].includes(config.host)) {
     throw new ConfigError(`host: '${config.host}' is not loopback, and dev lets everybody in; leave dev away or listen on localhost`)
+  }
+  if (config.dev && config['kinesis.client.auth'] === 'required') {
+    throw new ConfigError('kinesis.client.auth: required is not possible with dev, which serves Kinesis without TLS, too; leave one of them away')
   }
   if (config['kek.file'] !== '' && config['kek.passphrase.file'] !== '') throw new ConfigError('kek.file and kek.passphrase.file exclude each other; give one of them')
   if (config['group.min.session.timeout.ms'] > config['group.max.session.timeout.ms']) {

@@ -204,9 +204,12 @@ async function openFacades(config: Config, parts: Store & Rules & { readonly cha
   }))
   opened.use(handler.services.kms.watch({ logger }))
   metrics.watchKinesis(handler)
-  // Requests are signed, so that clients without a certificate are welcome here.
-  const serverOnly = { ...secureContext(certificates.material), requestCert: false }
-  const kinesis = await onEach('Kinesis', host, port('kinesis.port'), opened, where => startKinesis({ ...where, handler, logger, tls: serverOnly, plain: dev }))
+  // Requests are signed, so that clients without a certificate are welcome here unless the operator wants both.
+  const wantsCertificate = config['kinesis.client.auth'] === 'required'
+  const kinesisTls = wantsCertificate
+    ? { tls: tlsOptions(certificates.material), judge: judgeFor('kinesis', 'required') }
+    : { tls: { ...secureContext(certificates.material), requestCert: false } }
+  const kinesis = await onEach('Kinesis', host, port('kinesis.port'), opened, where => startKinesis({ ...where, ...kinesisTls, handler, logger, plain: dev }))
 
   const tokens = new TokenService({ key: certificates.tokenKey, issuer: `sluice:${certificates.fingerprint}`, audience: 'sluice', now: () => clock.now() })
   const judge = judgeFor('gateway', 'optional')
@@ -222,7 +225,7 @@ async function openFacades(config: Config, parts: Store & Rules & { readonly cha
   metrics.watchSessions({ consumers, streams })
   const app = createGateway({
     consumers, streams, rateLimits, logs, admin, groups, brokers, access, accessKeys, validation, registry, audit, clock, random, logger, version, autoCreateTopics,
-    kinesis: { handler, place },
+    kinesis: { handler, place, wantsCertificate },
     door: dev ? undefined : { judge, tokens, tokenTtlS: config['token.ttl.seconds'], audit },
     observe: metrics.observe,
   })

@@ -70,6 +70,11 @@ describe('settings together', () => {
     expect(parse({ 'dev': true, 'auto.create.topics.enable': 'false' })['auto.create.topics.enable']).toBe(false)
   })
 
+  it('keep Kinesis clients\' certificates and dev apart, which would serve Kinesis without TLS', () => {
+    expect(() => parse({ 'dev': true, 'kinesis.client.auth': 'required' })).toThrow('kinesis.client.auth: required is not possible with dev')
+    expect(parse({ 'kinesis.client.auth': 'required' })['kinesis.client.auth']).toBe('required')
+  })
+
   it('refuse two sources of the key and session timeouts that leave no room', () => {
     expect(() => parse({ 'kek.file': 'a', 'kek.passphrase.file': 'b' })).toThrow('exclude each other')
     expect(() => parse({ 'group.min.session.timeout.ms': 10, 'group.max.session.timeout.ms': 5 })).toThrow('10 is above group.max.session.timeout.ms (5)')

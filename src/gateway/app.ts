@@ -21,7 +21,7 @@ import { quorumRoutes } from './admin/quorum.ts'
 import { reassignmentRoutes } from './admin/reassignments.ts'
 import { replicaRoutes } from './admin/replicas.ts'
 import { adminTopicRoutes } from './admin/topics.ts'
-import { authenticate, refuseForeignHosts, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
+import { authenticate, expectCertificate, refuseForeignHosts, refuseRejectedPeers, tokenRoutes, type Door } from './authentication.ts'
 import { BodyBudget } from './body.ts'
 import { checkpointRoutes } from './bridge/checkpoints.ts'
 import { positionRoutes } from './bridge/positions.ts'
@@ -56,7 +56,8 @@ export interface GatewayParts {
   readonly accessKeys: AccessKeys
   readonly validation: Validation
   readonly registry: Registry
-  readonly kinesis: { readonly handler: KinesisHandler; readonly place: Place }
+  /** `wantsCertificate`: a signature alone lets nobody in. */
+  readonly kinesis: { readonly handler: KinesisHandler; readonly place: Place; readonly wantsCertificate?: boolean }
   /** Undefined with dev: no connection is judged and everybody is anonymous. */
   readonly door: Door | undefined
   /** Kafka's auto.create.topics.enable, for REST produce; off unless given. */
@@ -97,6 +98,7 @@ export function createGateway(parts: GatewayParts): express.Express {
 
   if (parts.observe !== undefined) app.use(observed(parts.observe, parts.clock))
   app.use(parts.door === undefined ? refuseForeignHosts : refuseRejectedPeers(parts.door))
+  if (parts.kinesis.wantsCertificate === true) app.use(['/kinesis', '/kinesis/'], expectCertificate(parts.door))
   // A budget of its own, because its bodies are read before anybody knows who sends them.
   app.use(kinesisRoute({ handler: parts.kinesis.handler, budget: new BodyBudget(bodyBytesMax), answers, stopping: parts.streams.stopping }))
   app.use(glueRouter({ ...parts, rateLimits, place: parts.kinesis.place, budget: new BodyBudget(bodyBytesMax) }))

@@ -47,6 +47,19 @@ export const refuseForeignHosts: RequestHandler = (request, _response, next) => 
   next()
 }
 
+/** Before what has its own authentication: a connection that shows no certificate gets nothing there either. */
+export function expectCertificate(door: Door | undefined): RequestHandler {
+  return (request, _response, next) => {
+    const peer = door?.judge(request.socket)
+    if (!hasCertificate(peer)) {
+      const reason = 'no client certificate'
+      if (door !== undefined) recordRefusal(door, hostOf(request.socket.remoteAddress), reason)
+      throw unauthorized(reason)
+    }
+    next()
+  }
+}
+
 /** Finds the caller of every request behind it, or refuses with 401. */
 export function authenticate(door: Door | undefined): RequestHandler {
   return (request, response, next) => {
@@ -91,9 +104,7 @@ function callerAt(door: Door, request: Request): Caller {
   const host = hostOf(request.socket.remoteAddress)
   const peer = door.judge(request.socket)
   const refuse = (reason: string, error?: string): Problem => {
-    door.audit.record({
-      kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host, operation: 'authenticate', resource: 'listener:gateway', reason,
-    })
+    recordRefusal(door, host, reason)
     return unauthorized(reason, error)
   }
   if ('rejected' in peer) throw refuse(peer.rejected)
@@ -107,6 +118,10 @@ function callerAt(door: Door, request: Request): Caller {
   }
   if (!hasCertificate(peer)) throw refuse('no client certificate')
   return { principal: peer.principal, host }
+}
+
+function recordRefusal({ audit }: Door, host: string, reason: string): void {
+  audit.record({ kind: 'access', outcome: 'denied', principal: formatPrincipal(anonymous), host, operation: 'authenticate', resource: 'listener:gateway', reason })
 }
 
 function hasCertificate(peer: Verdict | undefined): peer is AcceptedPeer & { readonly certificateSha256: string } {

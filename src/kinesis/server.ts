@@ -8,6 +8,7 @@ import { type AddressInfo, type Server, type Socket, createServer } from 'node:n
 import { type SecureContextOptions, type Server as TlsServer, type TLSSocket, type TlsOptions, createServer as createTlsServer } from 'node:tls'
 import { signedHeadersOf } from '../security/canonical-request.ts'
 import { hostOf } from '../security/principal.ts'
+import type { Verdict } from '../security/tls.ts'
 import type { EventSource } from '../wire/event-stream.ts'
 import type { Logger } from '../world/world.ts'
 import { BodyBudget, type BodyShare, bodiesBytesMax, bodyBytesMax, readBody } from './body.ts'
@@ -22,6 +23,8 @@ export interface KinesisServerOptions {
   readonly logger: Logger
   /** Certificate and key, and what else TLS should ask for; without it the port speaks no TLS. */
   readonly tls?: TlsOptions
+  /** Called once per TLS connection, before its first byte is processed: a peer that is rejected gets none. Absent where peers need no certificate. */
+  readonly judge?: (socket: TLSSocket) => Verdict
   /** Whether unencrypted connections are served too. */
   readonly plain: boolean
   readonly limits?: Partial<KinesisServerLimits>
@@ -188,6 +191,8 @@ class Listener implements KinesisServer {
     const tls = createTlsServer({ ...options, ALPNProtocols: ['h2', 'http/1.1'], handshakeTimeout: this.#limits.greetingMs })
     tls.on('secureConnection', (socket: TLSSocket) => {
       socket.on('error', () => socket.destroy())
+      const verdict = this.#options.judge?.(socket)
+      if (verdict !== undefined && 'rejected' in verdict) return void socket.destroy()
       if (socket.alpnProtocol === 'h2') this.#http2.emit('connection', socket)
       else if (socket.alpnProtocol === 'http/1.1') this.#http1.emit('connection', socket)
       // The SDK for Java, and so the KCL, speaks HTTP/2 to Kinesis without having asked for it.

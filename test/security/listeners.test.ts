@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
+import aws4 from 'aws4'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { clientRequest } from '../../src/pki/certificates.ts'
 import { issue } from '../../src/pki/clients.ts'
@@ -153,5 +154,69 @@ describe('the Kinesis listener', () => {
     ].join('\r\n'))).toString()
     expect(answer).toMatch(/^HTTP\/1\.1 400 /)
     expect(answer).toContain('MissingAuthenticationTokenException')
+  })
+})
+
+describe('the Kinesis listener with kinesis.client.auth=required', () => {
+  let strict: RunningSluice
+
+  beforeAll(async () => {
+    // Of the same CA, so that the same peers can be asked of it.
+    strict = await startSluice({ dev: false, certsDirectory: directory, settings: { 'kinesis.client.auth': 'required' } })
+  })
+
+  afterAll(async () => strict[Symbol.asyncDispose]())
+
+  /** A call to list the streams, signed with the administrator's key. */
+  function signedCall(path = '/'): string {
+    const profile = readFileSync(join(directory, 'admin.aws'), 'utf8')
+    const value = (name: string): string => new RegExp(`${name} = (\\S+)`).exec(profile)![1]!
+    const { headers } = aws4.sign({
+      service: 'kinesis', region: 'us-east-1', host: 'localhost', method: 'POST', path, body: '{}',
+      headers: { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': 'Kinesis_20131202.ListStreams' },
+    }, { accessKeyId: value('aws_access_key_id'), secretAccessKey: value('aws_secret_access_key') })
+    return [`POST ${path} HTTP/1.1`, ...Object.entries(headers).map(([name, text]) => `${name}: ${text}`), 'connection: close', '', '{}'].join('\r\n')
+  }
+  const lines = (): AuditLine[] => readFileSync(join(strict.dataDirectory, 'audit.log'), 'utf8').split('\n').filter(line => line !== '').map(line => JSON.parse(line) as AuditLine)
+  const judged = (outcome: string, test: (line: AuditLine) => boolean) => lines().some(line => line.resource === 'listener:kinesis' && line.outcome === outcome && test(line))
+
+  it('believes a signature over a good certificate, whoever that names: the signature says who calls', async () => {
+    expect((await ask(strict.ports.kinesis, identity('alice'), signedCall())).toString()).toMatch(/^HTTP\/1\.1 200 [^]*"StreamNames":\[\]/)
+    await expect.poll(() => judged('allowed', line => line.operation === 'connect' && line.principal === 'User:CN=alice'), patient).toBe(true)
+  })
+
+  it('takes no certificate in place of a signature', async () => {
+    const unsigned = signedCall().replace(/Authorization: .*\r\n/, '')
+    expect((await ask(strict.ports.kinesis, identity('admin'), unsigned)).toString()).toContain('MissingAuthenticationTokenException')
+  })
+
+  it('sends not one byte to a peer without a certificate, however well it signs, over HTTP/1.1 or HTTP/2', async () => {
+    expect(await ask(strict.ports.kinesis, {}, signedCall())).toHaveLength(0)
+    expect(await ask(strict.ports.kinesis, { ALPNProtocols: ['h2'] }, 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')).toHaveLength(0)
+    await expect.poll(() => judged('denied', line => line.reason === 'no client certificate'), patient).toBe(true)
+  })
+
+  it.each(names)('sends not one byte to a peer %s', async name => {
+    const { client, reason } = peers[name]!
+    expect(await ask(strict.ports.kinesis, client, signedCall())).toHaveLength(0)
+    await expect.poll(() => judged('denied', line => reason.test(line.reason ?? '')), patient).toBe(true)
+  })
+
+  it('ends a connection that stands when its certificate is withdrawn', async () => {
+    await issue({ world, directory, name: 'dave', hostnames: [], days: 30, replace: false })
+    const socket = tls.connect({ host: '127.0.0.1', port: strict.ports.kinesis, servername: 'localhost', ca: readFileSync(join(directory, 'ca.pem')), ...identity('dave') })
+    const closed = new Promise<void>(resolve => socket.on('close', () => resolve()))
+    socket.on('error', () => {})
+    socket.write(signedCall().replace('connection: close', 'connection: keep-alive'))
+    await new Promise(resolve => socket.once('data', resolve))
+    await revoke(world, directory, 'dave')
+    await closed
+    await expect.poll(() => judged('denied', line => line.reason?.endsWith('while the connection stood') === true), patient).toBe(true)
+  })
+
+  it('has no side door: the Kinesis API at the gateway wants a certificate, too', async () => {
+    expect((await ask(strict.ports.gateway, {}, signedCall('/kinesis'))).toString()).toMatch(/^HTTP\/1\.1 401 [^]*no client certificate/)
+    expect((await ask(strict.ports.gateway, identity('alice'), signedCall('/kinesis'))).toString()).toMatch(/^HTTP\/1\.1 200 [^]*"StreamNames":\[\]/)
+    expect((await ask(sluice.ports.gateway, {}, signedCall('/kinesis'))).toString()).toMatch(/^HTTP\/1\.1 200 /)
   })
 })

@@ -140,6 +140,21 @@ describe('requests signed by others are believed', () => {
     expect(verify(sent, { service: 'iam', nowMs: Date.UTC(2015, 7, 30, 12, 36, 0) })).toBe(alice)
   })
 
+  test('get-vanilla of the suite that AWS published in 2011, which signs the Date header', () => {
+    // 9 September 2011 was no Monday, and nobody looks.
+    const sent = {
+      method: 'GET', path: '/', query: '', body: '',
+      headers: {
+        date: 'Mon, 09 Sep 2011 23:36:00 GMT', host: 'host.foo.com',
+        authorization: 'AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20110909/us-east-1/host/aws4_request, SignedHeaders=date;host, ' +
+          'Signature=b27ccfbfa7df52a200ff74193ca6e32d4b48b8856fab7ebf1c595d0670a7e470',
+      },
+    }
+    const nowMs = Date.UTC(2011, 8, 9, 23, 36, 0)
+    expect(verify(sent, { service: 'host', nowMs })).toBe(alice)
+    expect(textOf(verify({ ...sent, headers: { ...sent.headers, date: 'Mon, 09 Sep 2011 23:36:01 GMT' } }, { service: 'host', nowMs }))).toBe(mismatch)
+  })
+
   test('a client that signs its Date header in place of X-Amz-Date', () => {
     const { headers, ...rest } = signed()
     const withDate = aws4.sign({
