@@ -1,7 +1,9 @@
 // The Kinesis API at /kinesis of the gateway: signatures over the path as it was sent, the AWS SDK over HTTP/1.1, and the same data through REST and
 // the bridge.
 import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
-import { KinesisClient, CreateStreamCommand, GetRecordsCommand, GetShardIteratorCommand, PutRecordCommand } from '@aws-sdk/client-kinesis'
+import {
+  CreateStreamCommand, GetRecordsCommand, GetShardIteratorCommand, KinesisClient, PutRecordCommand, RegisterStreamConsumerCommand, SubscribeToShardCommand,
+} from '@aws-sdk/client-kinesis'
 import { AwsQueryProtocol, AwsSmithyRpcV2CborProtocol } from '@aws-sdk/core/protocols'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import aws4 from 'aws4'
@@ -92,6 +94,26 @@ describe('POST /kinesis', () => {
     expect(Records!.map(record => Buffer.from(record.Data!).toString())).toEqual(['from the SDK'])
     client.destroy()
   })
+
+  it('pushes records to subscribers over HTTP/1.1 until the gateway stops', async () => {
+    const gateway = await withKey('CN=admin')
+    await using server = await startGateway({ app: createGateway(gateway.parts), host: '127.0.0.1', port: 0 })
+    const client = new KinesisClient({
+      endpoint: `http://127.0.0.1:${server.port}/kinesis`, region: 'us-east-1', credentials: { accessKeyId: key.id, secretAccessKey: key.secret }, requestHandler: new NodeHttpHandler(),
+    })
+    await client.send(new CreateStreamCommand({ StreamName: 'sdk', ShardCount: 1 }))
+    const { Consumer } = await client.send(new RegisterStreamConsumerCommand({ StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/sdk', ConsumerName: 'c' }))
+    const { EventStream } = await client.send(new SubscribeToShardCommand({ ConsumerARN: Consumer!.ConsumerARN!, ShardId: 'shardId-000000000000', StartingPosition: { Type: 'LATEST' } }))
+    const pushed: string[][] = []
+    for await (const { SubscribeToShardEvent: event } of EventStream!) {
+      pushed.push(event!.Records!.map(record => Buffer.from(record.Data!).toString()))
+      if (pushed.length === 1) await client.send(new PutRecordCommand({ StreamName: 'sdk', PartitionKey: 'k', Data: Buffer.from('pushed') }))
+      else gateway.parts.streams[Symbol.dispose]()
+    }
+    expect(pushed).toEqual([[], ['pushed']])
+    client.destroy()
+  })
+
   it.each([{}, { protocol: AwsSmithyRpcV2CborProtocol }, { protocol: AwsQueryProtocol }])('serves CloudWatch\'s client, too (%j)', async config => {
     const gateway = await withKey('CN=admin')
     gateway.parts.kinesis.handler.metrics.ofStream('orders').add('IncomingRecords', 3, gateway.time.now)

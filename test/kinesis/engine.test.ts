@@ -4,7 +4,8 @@ import { Prng } from '../../src/base/prng.ts'
 import type { KinesisHandlerOptions } from '../../src/kinesis/handler.ts'
 import { type EngineWorld, openEngineWorld } from '../support/engine-world.ts'
 import { LineageReader, byKey } from './support/lineage-reader.ts'
-import { accessKeyId, testKinesis, type TestKinesis } from './support/kinesis.ts'
+import { accessKeyId, arn, testKinesis, type TestKinesis } from './support/kinesis.ts'
+import { subscribe } from './support/subscriber.ts'
 
 interface Page { Records: { SequenceNumber: string; Data: string; PartitionKey: string }[]; NextShardIterator: string; MillisBehindLatest: number }
 
@@ -118,4 +119,34 @@ test('after a power cut shards are split and merged as they were, under the same
   const again = await over(after)
   expect(await again.ok('DescribeStream', { StreamName: 'orders' })).toEqual(described)
   expect(await read(again, after)).toEqual(records)
+})
+
+test('a subscription is pushed what comes whoever leads, and is told of its shard\'s end as soon as it is resharded', async () => {
+  await using engine = await openEngineWorld({ seed: 5, brokers: 3 })
+  const kinesis = await over(engine)
+  await engine.world.run(async () => {
+    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
+    const { Consumer: { ConsumerARN } } = await kinesis.ok<{ Consumer: { ConsumerARN: string } }>('RegisterStreamConsumer', { StreamARN: arn('orders'), ConsumerName: 'billing' })
+    const subscriber = await subscribe(kinesis, { ConsumerARN, ShardId: '0', StartingPosition: { Type: 'LATEST' } })
+    await subscriber.event()
+    const put = (data: string) => kinesis.ok('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: Buffer.from(data).toString('base64') })
+    const leader = async (): Promise<number> => (await kinesis.backend.admin.topics(['orders']))[0]!.partitions[0]!.leader
+    for (const round of ['first', 'second', 'third']) {
+      const pushed = subscriber.records(2)
+      await put(`${round} 1`)
+      await put(`${round} 2`)
+      expect(await pushed).toEqual([`${round} 1`, `${round} 2`])
+      const before = await leader()
+      await engine.engine.stop(before)
+      expect(await leader()).not.toBe(before)
+      await engine.engine.start(before)
+    }
+    const startedMs = engine.world.clock.monotonic()
+    const last = subscriber.next()
+    await kinesis.ok('SplitShard', { StreamName: 'orders', ShardToSplit: 'shardId-000000000000', NewStartingHashKey: String(2n ** 127n) })
+    expect((await last)!.body.ChildShards!.map(child => child.ShardId)).toEqual(['shardId-000000000001', 'shardId-000000000002'])
+    expect(engine.world.clock.monotonic() - startedMs).toBeLessThan(1_000)
+    expect(await subscriber.next()).toBeUndefined()
+  })
+  expect(kinesis.logger.lines.filter(line => line.level === 'error')).toEqual([])
 })

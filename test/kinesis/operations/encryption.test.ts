@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest'
 import { KmsKeys, type KmsKey } from '../../../src/security/kms-keys.ts'
 import { keyIdConfig, Refusal } from '../../../src/ports.ts'
-import { account, random, region, TestClock, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
+import { account, arn as streamArnOf, random, region, TestClock, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
+import { subscribe } from '../support/subscriber.ts'
 
 const StreamName = 'orders'
 const kms = { EncryptionType: 'KMS' } as const
@@ -218,6 +219,25 @@ describe('records', () => {
     expect(await refused('GetRecords', { ShardIterator: NextShardIterator })).toMatch(/^KMSDisabledException: /)
     await keys.enable(id)
     expect(await ok('GetRecords', { ShardIterator: NextShardIterator })).toMatchObject({ Records: [{ EncryptionType: 'KMS' }] })
+  })
+
+  it('are pushed to subscribers in the same manner, and what cannot be had ends a subscription', async () => {
+    const kinesis = await vault()
+    const { keys, start, put, ok } = kinesis
+    const { id } = made(await keys.create({}))
+    const { Consumer: { ConsumerARN } } = await ok<{ Consumer: { ConsumerARN: string } }>('RegisterStreamConsumer', { StreamARN: streamArnOf(StreamName), ConsumerName: 'c' })
+    const subscriber = await subscribe(kinesis, { ConsumerARN, ShardId: '0', StartingPosition: { Type: 'TRIM_HORIZON' } })
+    await subscriber.event()
+    await start(id)
+    await put('a')
+    expect((await subscriber.event()).Records).toMatchObject([{ EncryptionType: 'KMS' }])
+    await ok('StopStreamEncryption', { StreamName, KeyId: id, ...kms })
+    await put('plain')
+    expect((await subscriber.event()).Records).toEqual([expect.not.objectContaining({ EncryptionType: 'KMS' })])
+    subscriber.close()
+    await keys.disable(id)
+    const next = await subscribe(kinesis, { ConsumerARN, ShardId: '0', StartingPosition: { Type: 'TRIM_HORIZON' } })
+    expect(await next.exception()).toBe(`KMSDisabledException: ${arnOf(`key/${id}`)} is disabled.`)
   })
 })
 
