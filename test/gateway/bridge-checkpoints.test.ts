@@ -111,6 +111,20 @@ describe('PUT /bridge/checkpoints', () => {
     }
   })
 
+  it('reads over what a KCL 3 keeps beside its leases', async () => {
+    const gateway = await withOrders()
+    const lease = { leaseKey: { S: 'shardId-000000000000' }, checkpoint: { S: 'LATEST' }, checkpointSubSequenceNumber: { N: '0' }, entityType: { S: 'LEASE' } }
+    const others = [
+      { leaseKey: { S: 'Leader' }, ownerName: { S: 'w' }, entityType: { S: 'LEADER' } },
+      { leaseKey: { S: 'Migration3.0' }, h: { L: [{ M: { cv: { S: 'CLIENT_VERSION_INIT' } } }] }, entityType: { S: 'CLIENT_VERSION_MIGRATION' } },
+      { leaseKey: { S: 'fd1e9672' }, opr: { M: {} }, entityType: { S: 'WORKER_METRIC_STATS' } },
+    ]
+    const put = (items: readonly object[]) => gateway.as(admin).put(checkpoints).send({ Items: items })
+    expect((await put(others)).body).toMatchObject({ message: expect.stringContaining('must hold a lease') as string })
+    expect((await put([...others, lease])).status).toBe(200)
+    expect(await committed(gateway)).toEqual({ 0: 3 })
+  })
+
   it('reads a record again of which only a part is done with, and takes the names of an application with several streams', async () => {
     const gateway = await withOrders()
     const { sequenceNumber } = (await gateway.as(admin).get('/bridge/positions?topic=orders&partition=0&offset=1')).body as { sequenceNumber: string }

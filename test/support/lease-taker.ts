@@ -23,23 +23,33 @@ export type Item = Record<string, AttributeValue>
 /** A lease table in a DynamoDB of its own, in memory. */
 export class LeaseTable implements AsyncDisposable {
   readonly client: DynamoDBClient
-  readonly name = 'leases'
+  readonly name: string
+  /** Where DynamoDB is. */
+  readonly endpoint: string
   readonly #server: Server
 
-  private constructor(server: Server) {
+  private constructor(server: Server, name: string) {
     this.#server = server
+    this.name = name
+    this.endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
     this.client = new DynamoDBClient({
-      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, region: 'us-east-1', credentials: { accessKeyId: 'any', secretAccessKey: 'any' },
+      endpoint: this.endpoint, region: 'us-east-1', credentials: { accessKeyId: 'any', secretAccessKey: 'any' },
     })
   }
 
-  static async open(): Promise<LeaseTable> {
+  /** With the index that KCL 3 looks leases up by: it would add one to a table without, which dynalite does not know how to. `name` is that of the application. */
+  static async open(name = 'leases'): Promise<LeaseTable> {
     const server = dynalite({ createTableMs: 0 }).listen(0, '127.0.0.1')
     await once(server, 'listening')
-    const table = new LeaseTable(server)
+    const table = new LeaseTable(server, name)
     await table.client.send(new CreateTableCommand({
       TableName: table.name, BillingMode: 'PAY_PER_REQUEST',
-      KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }], AttributeDefinitions: [{ AttributeName: 'leaseKey', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'leaseKey', KeyType: 'HASH' }],
+      AttributeDefinitions: [{ AttributeName: 'leaseKey', AttributeType: 'S' }, { AttributeName: 'leaseOwner', AttributeType: 'S' }],
+      GlobalSecondaryIndexes: [{
+        IndexName: 'LeaseOwnerToLeaseKeyIndex', Projection: { ProjectionType: 'KEYS_ONLY' },
+        KeySchema: [{ AttributeName: 'leaseOwner', KeyType: 'HASH' }, { AttributeName: 'leaseKey', KeyType: 'RANGE' }],
+      }],
     }))
     return table
   }

@@ -1,5 +1,6 @@
 // The leases of a KCL application as JSON, one for each shard: what its lease table in DynamoDB holds (amazon-kinesis-client, DynamoDBLeaseSerializer), either plain or as
-// `aws dynamodb scan` prints it, with the type of each attribute. Attributes that say nothing of a position (owner, counters of throughput) are read over.
+// `aws dynamodb scan` prints it, with the type of each attribute. What says nothing of a position is read over: attributes (owner, counters of throughput), and in the table of a KCL 3
+// the items that are no leases but its leader, its workers and its version (CoordinatorStateDAO, WorkerMetricStatsDAO), told apart by their `entityType`.
 import { parseJson } from '../body.ts'
 import { Problem } from '../problem.ts'
 import { wrongMember } from '../admin/members.ts'
@@ -42,18 +43,20 @@ export function asDynamoDbScan(leases: readonly Lease[]): object {
   return { Items: items, Count: items.length, ScannedCount: items.length }
 }
 
-/** From `{leases: […]}` or `{Items: […]}`. 400 where the body is no JSON object, 422 for what is no lease. */
+/** From `{leases: […]}` or `{Items: […]}`. 400 where the body is no JSON object, 422 for what is neither a lease nor marked as something else. */
 export function parseLeases(body: Buffer): readonly Checkpoint[] {
   const value = parseJson(body) as { readonly leases?: unknown; readonly Items?: unknown } | null
   if (typeof value !== 'object' || value === null) throw new Problem(400, 'HTTP 400 Bad Request: the body must be a JSON object', { errorCode: 40002 })
   const name = value.Items === undefined ? 'leases' : 'Items'
   const all = value[name]
   if (!Array.isArray(all) || all.length === 0 || all.length > leasesMax) throw wrongMember(name, `must be a list of 1 to ${leasesMax} leases`)
-  const checkpoints = all.map((one: unknown, index) => {
+  const checkpoints = all.flatMap((one: unknown, index) => {
     const at = `${name}[${index}]`
     if (typeof one !== 'object' || one === null) throw wrongMember(at, 'must be an object')
-    return checkpointOf((member => (name === 'Items' ? untyped(one, member, at) : (one as Record<string, unknown>)[member])), at)
+    const member = (key: string): unknown => (name === 'Items' ? untyped(one, key, at) : (one as Record<string, unknown>)[key])
+    return (member('entityType') ?? 'LEASE') === 'LEASE' ? [checkpointOf(member, at)] : []
   })
+  if (checkpoints.length === 0) throw wrongMember(name, 'must hold a lease, and not only what the library keeps beside its leases')
   const twice = checkpoints.find(({ leaseKey }, index) => checkpoints.findIndex(other => other.leaseKey === leaseKey) !== index)
   if (twice !== undefined) throw wrongMember(name, `names ${twice.leaseKey} more than once`)
   return checkpoints

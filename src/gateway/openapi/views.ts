@@ -67,7 +67,7 @@ export const viewsFamily: Family = {
         summary: 'The leases of a KCL application as a consumer group\'s offsets',
         description: 'READ on the group and the topic. The group must have no members. Further attributes of a lease are read over.',
         query: checkpointNames,
-        body: json(oneOf(object({ leases: list(givenLease) }), openObject({ Items: list(mapOf(attribute)) }))),
+        body: json(oneOf(object({ leases: list(givenLease) }), openObject({ Items: list(mapOf(openObject({}))) }))),
         answers: ok('What was committed.', json(object({ group: text, topic: text, stream: text, offsets: list(object({ partition: integer, shardId: text, offset: integer })) }))),
       },
     },
