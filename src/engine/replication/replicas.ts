@@ -491,8 +491,8 @@ export class Replicas {
     await this.#options.limit.measure()
     const back: Replica[] = []
     for (const replica of this.#replicas.values()) {
-      // What could not be opened, such as for want of file handles, may be by now.
-      if (replica.fault === undefined && !replica.isOpen && this.#isLoaded && this.hasFiles(replica.topicId, replica.index)) this.#reconcile(replica)
+      // What could not be opened, such as for want of file handles, may be by now; what is damaged may be filled again, if there was no room for that before.
+      if (replica.fault?.kind !== 'full' && !replica.isOpen && this.#isLoaded && this.hasFiles(replica.topicId, replica.index)) this.#reconcile(replica)
       if (replica.fault?.kind !== 'full') continue
       const directory = this.directoryOf(replica)
       if (directory === undefined || this.#options.limit.refusal(directory) !== null || this.#isClosed) continue

@@ -72,6 +72,20 @@ describe('a flipped bit', () => {
     expect(partition(cluster).leader).toBe(leader)
   })
 
+  it('in a follower that has no room to be filled again at first is made good once there is some', async () => {
+    await using cluster = await openOrders({ brokers: 3, cacheBytes: 0 })
+    const values = text(20)
+    for (const value of values) await cluster.append(value)
+    const { leader, replicas } = partition(cluster)
+    const victim = replicas.find(id => id !== leader)!
+    expect(await cluster.run(() => cluster.engine.fail(victim))).toBeNull()
+    rot(cluster, victim)
+    cluster.disks[victim - 1]!.fail('write', 'ENOSPC', { path: '/state.' })
+    expect(await cluster.run(() => cluster.engine.start(victim))).toBeNull()
+    await cluster.until('the follower in sync again', () => partition(cluster).inSyncReplicas.includes(victim))
+    expect(await held(cluster, victim)).toEqual(values)
+  })
+
   it('in the leader that a reader finds moves the leadership, and every record is read', async () => {
     await using cluster = await openOrders({ brokers: 3, cacheBytes: 0 })
     const values = text(20)
