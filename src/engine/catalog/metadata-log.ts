@@ -186,6 +186,11 @@ export class MetadataLog implements MachineLog {
   /** What cannot be committed without a full disk is given up: nobody waits for room any more. */
   endPatience(): void {
     this.#isPatient = false
+    this.#giveUpIfFull()
+  }
+
+  /** Copies that wait for room are not enough without each other; another may drop out later. */
+  #giveUpIfFull(): void {
     const able = this.#quorums.every(voters => voters.filter(voter => this.#members.some(member => !member.isWaiting && isOf(member, voter))).length >= majority(voters.length))
     if (!able && this.#pending.length > 0) this.#stop(new Error('the disks that hold the catalog are full'))
   }
@@ -347,6 +352,7 @@ export class MetadataLog implements MachineLog {
     const closing = closed(member.log).finally(() => this.#closing.delete(closing))
     this.#closing.add(closing)
     this.#settle()
+    if (!this.#isPatient) this.#giveUpIfFull()
   }
 
   #stop(error: Error): void {

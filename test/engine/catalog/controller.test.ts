@@ -557,3 +557,20 @@ describe('preferred leaders', () => {
     await disks.run(() => controller.close())
   })
 })
+
+describe('full disks at the end', () => {
+  it('keep nobody waiting, also where the last copies that are needed find theirs full only then', async () => {
+    const disks = new Disks([1, 2, 3])
+    const controller = await disks.open([1, 2, 3])
+    const create = (name: string) => controller.submit({ type: 'set-storage-limit', brokerId: 1, bytes: name.length })
+    await register(controller, 1)
+    disks.disk(2).limitBytes = disks.disk(2).usedBytes
+    expect(await create('a')).toMatchObject({ reply: null })
+    // Broker 2's copy waits for room by now; broker 3's is about to find that there is none.
+    disks.disk(3).limitBytes = disks.disk(3).usedBytes
+    const pending = create('ab')
+    const closing = controller.close()
+    expect(await Promise.race([closing.then(() => 'closed'), disks.world.clock.advance(60_000).then(() => 'late')])).toBe('closed')
+    expect((await pending).reply).toBeInstanceOf(Refusal)
+  })
+})
