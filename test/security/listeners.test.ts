@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import tls from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
+import { KinesisClient, ListStreamsCommand } from '@aws-sdk/client-kinesis'
 import aws4 from 'aws4'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { clientRequest } from '../../src/pki/certificates.ts'
@@ -167,14 +168,18 @@ describe('the Kinesis listener with kinesis.client.auth=required', () => {
 
   afterAll(async () => strict[Symbol.asyncDispose]())
 
-  /** A call to list the streams, signed with the administrator's key. */
-  function signedCall(path = '/'): string {
+  function adminCredentials(): { accessKeyId: string; secretAccessKey: string } {
     const profile = readFileSync(join(directory, 'admin.aws'), 'utf8')
     const value = (name: string): string => new RegExp(`${name} = (\\S+)`).exec(profile)![1]!
+    return { accessKeyId: value('aws_access_key_id'), secretAccessKey: value('aws_secret_access_key') }
+  }
+
+  /** A call to list the streams, signed with the administrator's key. */
+  function signedCall(path = '/'): string {
     const { headers } = aws4.sign({
       service: 'kinesis', region: 'us-east-1', host: 'localhost', method: 'POST', path, body: '{}',
       headers: { 'Content-Type': 'application/x-amz-json-1.1', 'X-Amz-Target': 'Kinesis_20131202.ListStreams' },
-    }, { accessKeyId: value('aws_access_key_id'), secretAccessKey: value('aws_secret_access_key') })
+    }, adminCredentials())
     return [`POST ${path} HTTP/1.1`, ...Object.entries(headers).map(([name, text]) => `${name}: ${text}`), 'connection: close', '', '{}'].join('\r\n')
   }
   const lines = (): AuditLine[] => readFileSync(join(strict.dataDirectory, 'audit.log'), 'utf8').split('\n').filter(line => line !== '').map(line => JSON.parse(line) as AuditLine)
@@ -183,6 +188,18 @@ describe('the Kinesis listener with kinesis.client.auth=required', () => {
   it('believes a signature over a good certificate, whoever that names: the signature says who calls', async () => {
     expect((await ask(strict.ports.kinesis, identity('alice'), signedCall())).toString()).toMatch(/^HTTP\/1\.1 200 [^]*"StreamNames":\[\]/)
     await expect.poll(() => judged('allowed', line => line.operation === 'connect' && line.principal === 'User:CN=alice'), patient).toBe(true)
+  })
+
+  it('is reached by the AWS SDK over HTTP/2 with a certificate, and by none without', async () => {
+    const list = async (identities: ConnectionOptions): Promise<string[] | undefined> => {
+      const client = new KinesisClient({
+        region: 'us-east-1', endpoint: `https://localhost:${strict.ports.kinesis}`, credentials: adminCredentials(), maxAttempts: 1,
+        requestHandler: { disableConcurrentStreams: true, nodeHttp2ConnectOptions: { ca: readFileSync(join(directory, 'ca.pem')), ...identities } },
+      })
+      return client.send(new ListStreamsCommand({})).then(({ StreamNames }) => StreamNames).finally(() => client.destroy())
+    }
+    expect(await list(identity('alice'))).toEqual([])
+    await expect(list({})).rejects.toThrow()
   })
 
   it('takes no certificate in place of a signature', async () => {
