@@ -11,6 +11,8 @@ import type { ShardNode } from './shard-map.ts'
 import { replyBytesMax } from './throughput.ts'
 
 const readBytesMax = 4 * 1_048_576
+/** Most pages end within the first read: what is read beyond a page is read again for the next one. */
+const firstReadBytes = 1_048_576
 /** A whole empty stretch (expired records, control batches) is skipped in one call up to so many reads; the page is then empty and the reader goes on. */
 const readsMax = 16
 
@@ -62,9 +64,9 @@ export async function readPage(topic: Topic, shard: ShardNode, start: PageStart,
   const ends = await context.logs.ends(at)
   if (ends instanceof Refusal) return toAwsError(ends)
   const page = new PageBuilder(topic, shard, start, context)
-  const bytesMax = Math.min(readBytesMax, start.bytesMax ?? readBytesMax)
   let offset = Math.max(start.offset, ends.logStartOffset)
   for (let reads = 0; reads < readsMax && offset < ends.lastStableOffset && !page.isFull; reads++) {
+    const bytesMax = Math.min(reads === 0 ? firstReadBytes : readBytesMax, start.bytesMax ?? readBytesMax)
     const slice = await context.logs.read(at, offset, { bytesMax, atLeastOne: true, committedOnly: true })
     // Retention may have taken the position away between the two calls.
     if (slice instanceof Refusal && slice.code === 'offset-out-of-range') break
