@@ -1,14 +1,10 @@
-// The account: its commitment to a minimum of billed throughput ("On-demand Advantage"), which unlocks warm throughput and more on-demand streams, and what of its
-// quotas is used. One document (kind 'kinesis-account', by the account's id), absent as long as there never was a commitment.
+// The account: its commitment to a minimum of billed throughput ("On-demand Advantage"), which unlocks warm throughput and more on-demand streams. One document (kind
+// 'kinesis-account', by the account's id), absent as long as there never was a commitment.
 import { z } from 'zod'
-import { type Document, Refusal, type Topic } from '../ports.ts'
+import { type Document, Refusal } from '../ports.ts'
 import { type ValueOf, oneOf, structure, timestamp } from '../wire/operation.ts'
 import type { Services } from './context.ts'
-import { AwsError, texts, toAwsError } from './errors.ts'
-import { factsOf } from './stream-facts.ts'
-import { showsAsStream } from './streams.ts'
-
-// ---------------------------------------------------------------------------------------------------- commitment
+import { type AwsError, toAwsError } from './errors.ts'
 
 /** A commitment lasts a day at least. */
 const commitmentMsMin = 24 * 3_600_000
@@ -73,43 +69,4 @@ export async function commit(status: 'ENABLED' | 'DISABLED', services: Pick<Serv
     if (!(put instanceof Refusal)) return null
     if (put.code !== 'version-conflict') return toAwsError(put)
   }
-}
-
-// -------------------------------------------------------------------------------------------------------- quotas
-
-/** How many times as many on-demand streams an account with a commitment may have. */
-const committedStreamsFactor = 20
-
-/** AWS tells a number, but not why: ours. */
-export const channelLimit = 100
-
-export interface Quota {
-  readonly used: number
-  readonly limit: number
-}
-
-export function openShardCount(topic: Topic): number {
-  return topic.partitions.reduce((count, { seal }) => (seal === undefined ? count + 1 : count), 0)
-}
-
-/** Open shards of all streams, however their capacity is managed. */
-export function shardQuota(topics: readonly Topic[], { shardLimit }: Pick<Services, 'shardLimit'>): Quota {
-  return { used: topics.filter(showsAsStream).reduce((sum, topic) => sum + openShardCount(topic), 0), limit: shardLimit }
-}
-
-export function onDemandQuota(topics: readonly Topic[], services: Pick<Services, 'account' | 'documents' | 'clock' | 'onDemandStreamLimit'>): Quota {
-  const used = topics.filter(topic => showsAsStream(topic) && factsOf(topic, services).mode === 'ON_DEMAND').length
-  return { used, limit: services.onDemandStreamLimit * (isCommitted(services) ? committedStreamsFactor : 1) }
-}
-
-/** Null where the account may have so many shards more. */
-export function judgeShards(topics: readonly Topic[], additional: number, services: Services): null | AwsError {
-  const { used, limit } = shardQuota(topics, services)
-  return used + additional <= limit ? null : new AwsError('LimitExceededException', texts.shardLimit({ used, limit, additional }, services))
-}
-
-/** Null where the account may have one more on-demand stream. */
-export function judgeOnDemandStream(topics: readonly Topic[], services: Services): null | AwsError {
-  const quota = onDemandQuota(topics, services)
-  return quota.used < quota.limit ? null : new AwsError('LimitExceededException', texts.onDemandLimit(quota, services))
 }

@@ -2,9 +2,10 @@
 // MiB per second and open shards are the same number.
 import type { Topic } from '../ports.ts'
 import { type ValueOf, integer, structure } from '../wire/operation.ts'
-import { isCommitted, judgeShards, openShardCount } from './account.ts'
+import { isCommitted } from './account.ts'
 import type { Services } from './context.ts'
 import { AwsError, invalidArgument, texts, validation } from './errors.ts'
+import { judgeShards, openShardCount } from './quotas.ts'
 import { scalingPlan } from './reshard-plans.ts'
 import type { Resharding } from './resharding.ts'
 import type { ShardMap } from './shard-map.ts'
@@ -40,8 +41,7 @@ export function warming(warmMiBps: number | undefined, { mayShrink }: { readonly
       const open = map.open.length
       const target = Math.max(onDemandShards(warmMiBps), Math.ceil(2 * shardsInUse(topic, map, services)))
       if (target === open || (target < open && !mayShrink)) return null
-      const refused = judgeShards(await services.admin.topics(), target - open, services)
-      return refused ?? scalingPlan(map, target) ?? invalidArgument(texts.tooNarrow(topic.name, target, services))
+      return await judgeShards(topic.name, target, services) ?? scalingPlan(map, target) ?? invalidArgument(texts.tooNarrow(topic.name, target, services))
     },
   }
 }

@@ -12,6 +12,7 @@ import type { AwsError, Place } from './errors.ts'
 import type { FanOut } from './fan-out/fan-out.ts'
 import type { Gate } from './gate.ts'
 import type { Limits } from './limits.ts'
+import type { Claim } from './quotas.ts'
 import type { CallRates } from './rates.ts'
 import type { Throughput } from './throughput.ts'
 import type { Tokens } from './tokens.ts'
@@ -38,6 +39,8 @@ export interface Services extends Place {
   readonly pages: Gate
   /** Consumers are registered one at a time, so that the limits on their number hold. */
   readonly registrations: Gate
+  /** What requests are about to make of streams, for quotas. */
+  readonly claims: Set<Claim>
   /** How many shards all streams together may have. */
   readonly shardLimit: number
   /** How many streams may be in on-demand mode. */

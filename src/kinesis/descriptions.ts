@@ -1,10 +1,10 @@
 // What every description of a stream says: DescribeStream, DescribeStreamSummary, ListStreams, and the gateway's view of streams.
 import type { Topic } from '../ports.ts'
 import { type ValueOf, integer, list, structure, text, timestamp } from '../wire/operation.ts'
-import { openShardCount } from './account.ts'
 import type { Services } from './context.ts'
 import { describeEncryption } from './encryption.ts'
 import { streamStatus } from './lifecycle.ts'
+import { openShardCount } from './quotas.ts'
 import { retentionHours } from './retention.ts'
 import { factsOf } from './stream-facts.ts'
 import { streamArnOf, streamModeDetails } from './streams.ts'

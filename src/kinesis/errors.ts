@@ -67,8 +67,7 @@ export const texts = {
     '(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how to request higher limits.',
   onDemandLimit: ({ used, limit }: { used: number; limit: number }, { account, region }: Place): string =>
     `This request would exceed the limit on the number of On-Demand streams for the account ${account} in ${region}. Current On-Demand streams count: ${used}. Limit: ${limit}.`,
-  /** Quoted from AWS, grammar included. Tools look for 'simultaneously be in CREATING or DELETING'. */
-  /** Two spaces and all (an AWS reply of 2017). */
+  /** Quoted from AWS, grammar and two spaces included (a reply of 2017). Tools look for 'simultaneously be in CREATING or DELETING'. */
   tooManyInTransition: (limit: number, { account }: Place): string =>
     `This request would have exceed the limit on the number  of streams that can simultaneously be in CREATING or DELETING for the account ${account}. Limit: ${limit}.`,
   streamRateExceeded: (stream: string, { account }: Place): string => `Rate exceeded for stream ${stream} under account ${account}.`,

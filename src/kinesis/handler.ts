@@ -25,6 +25,7 @@ import { FanOut } from './fan-out/fan-out.ts'
 import { Gate } from './gate.ts'
 import { Limits, type LimitsProfile } from './limits.ts'
 import { operations } from './operations/index.ts'
+import type { Claim } from './quotas.ts'
 import { CallRates } from './rates.ts'
 import { OnDemandScaling } from './scaling.ts'
 import { Throughput } from './throughput.ts'
@@ -131,6 +132,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     tokens: new Tokens(random, options.tokenSecret),
     pages: new Gate({ runningMax: pagesAtOnceMax, waitingMax: pagesWaitingMax }),
     registrations: new Gate({ runningMax: 1, waitingMax: registrationsWaitingMax }),
+    claims: new Set<Claim>(),
     shardLimit: options.shardLimit ?? shardLimitDefault,
     onDemandStreamLimit: options.onDemandStreamLimit ?? onDemandStreamLimitDefault,
     transitionMs: options.transitionMs ?? 0,

@@ -120,8 +120,10 @@ export class CallRates {
 
   /** The call was served and had its effect. */
   succeeded(call: Call): void {
-    if (!('successesPerDay' in rateOf(call.operation))) return
-    this.#successes.set(keyOf('stream', call), [...this.#successesOf(call), this.#clock.now()])
+    const rate = rateOf(call.operation)
+    if (!('successesPerDay' in rate)) return
+    // No more than count, however many there are where no limits hold.
+    this.#successes.set(keyOf('stream', call), [...this.#successesOf(call), this.#clock.now()].slice(-rate.successesPerDay))
   }
 
   #successesOf(call: Call): readonly number[] {

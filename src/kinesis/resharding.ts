@@ -3,6 +3,7 @@ import { Refusal, type ReshardPlan, type Topic } from '../ports.ts'
 import type { Context, Services } from './context.ts'
 import { AwsError, texts, toAwsError, validation } from './errors.ts'
 import { activeStream, changeActive } from './lifecycle.ts'
+import { type Claim, claiming, openShardCount } from './quotas.ts'
 import { type ShardMap, shardMapOf } from './shard-map.ts'
 import { type StreamFacts, changeFacts, factsOf } from './stream-facts.ts'
 import { type StreamSelector, findStreamByName } from './streams.ts'
@@ -36,7 +37,8 @@ export async function reshardStream(input: StreamSelector, resharding: Reshardin
 
 /** What else becomes of a stream whose shards change, and how that is taken back where they cannot. */
 export interface FactsChange {
-  readonly make: (facts: StreamFacts) => Partial<StreamFacts> | AwsError
+  /** Undefined where the facts are to stay as they are. */
+  readonly make: (facts: StreamFacts) => Partial<StreamFacts> | AwsError | undefined
   readonly takeBack: (facts: StreamFacts) => Partial<StreamFacts>
 }
 
@@ -44,13 +46,20 @@ export const noChange: FactsChange = { make: () => ({}), takeBack: () => ({}) }
 
 /** Changes an ACTIVE stream's facts, and its shards by a plan for it as it is (null: they stay as they are). */
 export async function changeShards(topic: Topic, plan: ReshardPlan | null, resharding: Resharding, change: FactsChange, services: Services): Promise<null | AwsError> {
-  const begun = await changeActive(topic, services, change.make)
-  if (begun instanceof AwsError || plan === null) return begun
-  const refused = await carryOut(topic, plan, resharding, services)
-  if (refused === null) return null
-  // Nothing has become of it, so nothing is to be seen of it.
-  await changeFacts(topic, services, facts => ({ ...change.takeBack(facts), ...facts.transition?.status === 'UPDATING' && { transition: undefined } }))
-  return refused
+  if (plan === null) return changeActive(topic, services, change.make)
+  return claiming(claimOf(topic, plan), services, async () => {
+    const begun = await changeActive(topic, services, change.make)
+    if (begun !== null) return begun
+    const refused = await carryOut(topic, plan, resharding, services)
+    if (refused === null) return null
+    // Nothing has become of it, so nothing is to be seen of it.
+    await changeFacts(topic, services, facts => ({ ...change.takeBack(facts), ...facts.transition?.status === 'UPDATING' && { transition: undefined } }))
+    return refused
+  })
+}
+
+function claimOf(topic: Topic, { closes, opens }: ReshardPlan): Claim {
+  return { stream: topic.name, shards: openShardCount(topic) - closes.length + opens.filter(({ isClosed }) => !isClosed).length }
 }
 
 function scaled({ name }: Topic, { scalingsMs }: StreamFacts, nowMs: number, { account, limits }: Context): Partial<StreamFacts> | AwsError {
@@ -59,22 +68,18 @@ function scaled({ name }: Topic, { scalingsMs }: StreamFacts, nowMs: number, { a
   return new AwsError('LimitExceededException', `UpdateShardCount cannot scale stream ${name} under account ${account} more than ${scalingsMax} times per rolling 24-hour period.`)
 }
 
-async function carryOut(before: Topic, first: ReshardPlan, resharding: Resharding, services: Services): Promise<null | AwsError> {
-  let [topic, plan] = [before, first]
-  for (let attempt = 1; ; attempt++) {
-    const done = await services.admin.reshard(topic.name, plan)
-    // Whoever is subscribed to a shard that is closed now is to be told of its end.
-    services.fanOut.look(topic.id)
-    if (!(done instanceof Refusal)) return null
-    const present = await findStreamByName(topic.name, services)
-    if (done.code === 'request-timed-out' && present?.id === topic.id && isAsPlanned(present, plan)) return null
-    // Every change of shards makes some: where there are as many as before, the plan itself was refused.
-    if (attempt === attemptsMax || present?.id !== topic.id || present.partitions.length === topic.partitions.length) return toAwsError(done)
-    const again = await resharding.plan(present, shardMapOf(present))
-    if (again === null || again instanceof AwsError) return again
-    topic = present
-    plan = again
-  }
+async function carryOut(topic: Topic, plan: ReshardPlan, resharding: Resharding, services: Services, attempt = 1): Promise<null | AwsError> {
+  const done = await services.admin.reshard(topic.name, plan)
+  // Whoever is subscribed to a shard that is closed now is to be told of its end.
+  services.fanOut.look(topic.id)
+  if (!(done instanceof Refusal)) return null
+  const present = await findStreamByName(topic.name, services)
+  if (done.code === 'request-timed-out' && present?.id === topic.id && isAsPlanned(present, plan)) return null
+  // Every change of shards makes some: where there are as many as before, the plan itself was refused.
+  if (attempt === attemptsMax || present?.id !== topic.id || present.partitions.length === topic.partitions.length) return toAwsError(done)
+  const again = await resharding.plan(present, shardMapOf(present))
+  if (again === null || again instanceof AwsError) return again
+  return claiming(claimOf(present, again), services, () => carryOut(present, again, resharding, services, attempt + 1))
 }
 
 /** The plan counts, only that brokers take their time to close what it closes: the stream is UPDATING until they have. */

@@ -3,8 +3,9 @@
 // UpdateStreamWarmThroughput alone.
 import type { Topic } from '../ports.ts'
 import type { Logger, Timer } from '../world/world.ts'
-import { isCommitted, shardQuota } from './account.ts'
+import { isCommitted } from './account.ts'
 import type { Services } from './context.ts'
+import { shardQuota } from './quotas.ts'
 import { halvingPlan } from './reshard-plans.ts'
 import { changeShards, noChange } from './resharding.ts'
 import { streamStatus } from './lifecycle.ts'

@@ -1,19 +1,18 @@
 // CreateStream. A stream is a topic whose timestamps are times of arrival. It shows CREATING for as long as states show, and takes nothing before that is over. Who gives it
 // tags must be allowed to tag it, too.
-import { Refusal, type NewTopic, type Topic } from '../../ports.ts'
+import { Refusal, type NewTopic } from '../../ports.ts'
 import { type InputOf, type Violation, integer, operation } from '../../wire/operation.ts'
 import { type AccessRule, judgeAccess } from '../access.ts'
-import { judgeOnDemandStream, judgeShards } from '../account.ts'
 import { judgeWarmThroughput, onDemandShards, shardCountDefault, warmThroughput } from '../capacity.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, texts, toAwsError } from '../errors.ts'
-import { streamStatus, transition } from '../lifecycle.ts'
+import { transition } from '../lifecycle.ts'
+import { claiming } from '../quotas.ts'
 import { documentOf } from '../stream-facts.ts'
 import { maxRecordSize, messageBytesFor, recordDistributionStrategy, recordKiBMin, streamModeDetails, streamName } from '../streams.ts'
 import { addTags, noTags, tagMap } from '../tags.ts'
 
 const retentionMs = 24 * 3_600_000
-const inTransitionMax = 5
 
 export const CreateStream = operation({
   name: 'CreateStream',
@@ -56,13 +55,9 @@ async function handle(input: InputOf<typeof CreateStream>, context: Context): Pr
   const mode = input.StreamModeDetails?.StreamMode ?? 'PROVISIONED'
   const tags = addTags(noTags, input.Tags, `stream ${name}`, context)
   if (tags instanceof AwsError) return tags
-  const present = await context.admin.topics()
-  if (present.some(topic => topic.name === name)) return alreadyExists(name, context)
+  if ((await context.admin.topics([name])).length > 0) return alreadyExists(name, context)
   const count = mode === 'ON_DEMAND' ? onDemandShards(warmMiBps) : input.ShardCount ?? shardCountDefault
-  const refused = (warmMiBps === undefined ? null : judgeWarmThroughput(warmMiBps, context))
-    ?? judgeTransitions(present, context)
-    ?? (mode === 'ON_DEMAND' ? judgeOnDemandStream(present, context) : null)
-    ?? judgeShards(present, count, context)
+  const refused = warmMiBps === undefined ? null : judgeWarmThroughput(warmMiBps, context)
   if (refused !== null) return refused
   const document = documentOf({ mode, tags, warmMiBps, distribution: input.RecordDistributionStrategy, ...transition('CREATING', context) })
   const topic: NewTopic = {
@@ -76,7 +71,9 @@ async function handle(input: InputOf<typeof CreateStream>, context: Context): Pr
     ]),
     ...document !== undefined && { document },
   }
-  const created = await context.admin.createTopic(topic, { validateOnly: false })
+  const claim = { stream: name, isNew: true, isOnDemand: mode === 'ON_DEMAND', shards: count }
+  const created = await claiming(claim, context, () => context.admin.createTopic(topic, { validateOnly: false }))
+  if (created instanceof AwsError) return created
   if (!(created instanceof Refusal)) return null
   return created.code === 'topic-exists' ? alreadyExists(name, context) : toAwsError(created)
 }
@@ -84,10 +81,4 @@ async function handle(input: InputOf<typeof CreateStream>, context: Context): Pr
 /** Also where the one of that name is DELETING. */
 function alreadyExists(name: string, context: Context): AwsError {
   return new AwsError('ResourceInUseException', texts.streamExists(name, context))
-}
-
-function judgeTransitions(present: readonly Topic[], context: Context): null | AwsError {
-  if (!context.limits.isEnforced) return null
-  const inTransition = present.filter(topic => ['CREATING', 'DELETING'].includes(streamStatus(topic, context))).length
-  return inTransition < inTransitionMax ? null : new AwsError('LimitExceededException', texts.tooManyInTransition(inTransitionMax, context))
 }

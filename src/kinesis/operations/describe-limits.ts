@@ -1,7 +1,7 @@
 // DescribeLimits. What of the account's quotas is used.
 import { type OutputOf, integer, operation } from '../../wire/operation.ts'
-import { channelLimit, onDemandQuota, shardQuota } from '../account.ts'
 import { type Context, serve } from '../context.ts'
+import { channelLimit, onDemandQuota, shardQuota } from '../quotas.ts'
 
 export const DescribeLimits = operation({
   name: 'DescribeLimits',

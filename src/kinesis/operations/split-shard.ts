@@ -1,8 +1,8 @@
 // SplitShard. Two shards take the place of one, which takes no records any more: those with hash keys below the new starting key, and those from it on.
 import { type InputOf, operation } from '../../wire/operation.ts'
-import { judgeShards } from '../account.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, texts } from '../errors.ts'
+import { judgeShards } from '../quotas.ts'
 import { cutsOf, splitPlan } from '../reshard-plans.ts'
 import { reshardStream } from '../resharding.ts'
 import { shardIdOf } from '../shard-map.ts'
@@ -25,7 +25,7 @@ async function handle(input: InputOf<typeof SplitShard>, context: Context): Prom
     async plan(topic, map) {
       const shard = openShard(map, index, topic, context)
       if (shard instanceof AwsError) return shard
-      const tooMany = judgeShards(await context.admin.topics(), 1, context)
+      const tooMany = await judgeShards(topic.name, map.open.length + 1, context)
       if (tooMany !== null) return tooMany
       const cuts = cutsOf(shard)
       if (cuts !== undefined && cuts.start <= cut && cut <= cuts.end) return splitPlan(map, shard, cut)

@@ -1,9 +1,9 @@
 // UpdateShardCount. As many shards as asked for, with equal parts of the hash keys, by splits and merges in one step. The answer tells the number before and the one asked
 // for; a stream that has it already stays as it is.
 import { type InputOf, type OutputOf, integer, oneOf, operation } from '../../wire/operation.ts'
-import { judgeShards } from '../account.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, texts } from '../errors.ts'
+import { judgeShards } from '../quotas.ts'
 import { scalingPlan } from '../reshard-plans.ts'
 import { reshardStream } from '../resharding.ts'
 import { shardMapOf } from '../shard-map.ts'
@@ -32,9 +32,8 @@ async function handle(input: InputOf<typeof UpdateShardCount>, context: Context)
     async plan(topic, map) {
       const open = map.open.length
       if (target === open) return null
-      const refused = judgeTarget(open, target, context) ?? judgeShards(await context.admin.topics(), target - open, context)
-      if (refused !== null) return refused
-      return scalingPlan(map, target) ?? invalidArgument(texts.tooNarrow(topic.name, target, context))
+      const refused = judgeTarget(open, target, context) ?? await judgeShards(topic.name, target, context)
+      return refused ?? scalingPlan(map, target) ?? invalidArgument(texts.tooNarrow(topic.name, target, context))
     },
   }, context)
   if (before instanceof AwsError) return before

@@ -1,12 +1,13 @@
 // UpdateStreamMode. Who manages the capacity of a stream: whoever says how many shards it has (PROVISIONED), or its use (ON_DEMAND). The shards stay as they are, but for more
 // of them where an on-demand stream is to be ready for more at once. A stream that has the mode already stays as it is.
+import type { Topic } from '../../ports.ts'
 import { type InputOf, type Violation, operation } from '../../wire/operation.ts'
-import { judgeOnDemandStream } from '../account.ts'
 import { judgeWarmThroughput, warming, warmThroughput } from '../capacity.ts'
 import { channelsOf } from '../channels.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, invalidArgument, texts } from '../errors.ts'
 import { activeStream } from '../lifecycle.ts'
+import { claiming } from '../quotas.ts'
 import { changeShards } from '../resharding.ts'
 import { shardMapOf } from '../shard-map.ts'
 import { type StreamFacts, factsOf } from '../stream-facts.ts'
@@ -37,16 +38,19 @@ async function handle(input: InputOf<typeof UpdateStreamMode>, context: Context)
   const topic = await activeStream(input, context)
   if (topic instanceof AwsError) return topic
   const { StreamModeDetails: { StreamMode: mode }, WarmThroughputMiBps: warmMiBps } = input
-  const before = factsOf(topic, context)
-  if (before.mode === mode) {
+  if (factsOf(topic, context).mode === mode) {
     return warmMiBps === undefined ? null : invalidArgument(`Stream ${topic.name} under account ${context.account} is in ON_DEMAND mode. Use UpdateStreamWarmThroughput.`)
   }
   if (mode === 'PROVISIONED' && channelsOf(topic, context).length > 0) {
     return new AwsError('ResourceInUseException', `Stream ${topic.name} under account ${context.account} has channels, which need ON_DEMAND mode. Delete them first.`)
   }
-  const refused = (warmMiBps === undefined ? null : judgeWarmThroughput(warmMiBps, context))
-    ?? (mode === 'ON_DEMAND' ? judgeOnDemandStream(await context.admin.topics(), context) : null)
+  const refused = warmMiBps === undefined ? null : judgeWarmThroughput(warmMiBps, context)
   if (refused !== null) return refused
+  return claiming({ stream: topic.name, isOnDemand: mode === 'ON_DEMAND' }, context, () => changeMode(topic, mode, warmMiBps, context))
+}
+
+async function changeMode(topic: Topic, mode: StreamFacts['mode'], warmMiBps: number | undefined, context: Context): Promise<null | AwsError> {
+  const before = factsOf(topic, context)
   const resharding = warming(warmMiBps, { mayShrink: false }, context)
   const plan = await resharding.plan(topic, shardMapOf(topic))
   if (plan instanceof AwsError) return plan

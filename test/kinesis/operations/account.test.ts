@@ -1,6 +1,6 @@
 // The account: its commitment to a minimum of billed throughput, its quotas, and how much of them is used.
 import { describe, expect, it } from 'vitest'
-import { TestClock, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
+import { TestClock, arn, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
 const dayMs = 24 * 3_600_000
 
@@ -94,5 +94,32 @@ describe('the quotas of an account', () => {
     expect(await kinesis.refused('CreateStream', { StreamName: 'b', ...onDemand })).toBe('LimitExceededException: This request would exceed the limit on the number of ' +
       'On-Demand streams for the account 000000000000 in us-east-1. Current On-Demand streams count: 1. Limit: 1.')
     await kinesis.ok('CreateStream', { StreamName: 'b' })
+  })
+  it('bound the streams and shards of requests that come at once', async () => {
+    const kinesis = await testKinesis({ shardLimit: 12, onDemandStreamLimit: 1 })
+    const StreamModeDetails = { StreamMode: 'ON_DEMAND' }
+    await Promise.all(['a', 'b', 'c'].map(StreamName => kinesis.call('CreateStream', { StreamName, StreamModeDetails })))
+    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OnDemandStreamCount: 1, OpenShardCount: 4 })
+    await Promise.all(['d', 'e', 'f'].map(StreamName => kinesis.call('CreateStream', { StreamName, ShardCount: 3 })))
+    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OpenShardCount: 10 })
+    await Promise.all(['d', 'e'].map(StreamName => kinesis.call('UpdateShardCount', { StreamName, TargetShardCount: 5, ScalingType: 'UNIFORM_SCALING' })))
+    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OpenShardCount: 12 })
+  })
+
+  it('of streams that become on-demand at once bound them, too', async () => {
+    const kinesis = await testKinesis({ onDemandStreamLimit: 1 })
+    for (const StreamName of ['a', 'b']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
+    await Promise.all(['a', 'b'].map(name => kinesis.call('UpdateStreamMode', { StreamARN: arn(name), StreamModeDetails: { StreamMode: 'ON_DEMAND' } })))
+    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OnDemandStreamCount: 1 })
+  })
+
+  it('are no reason against fewer shards, also where topics made by Kafka have used them up', async () => {
+    const kinesis = await testKinesis({ shardLimit: 4 })
+    await kinesis.ok('CreateStream', { StreamName: 'a', ShardCount: 4 })
+    await kinesis.backend.admin.createTopic({ name: 'kafka', partitions: 3, replicationFactor: -1, configs: new Map() }, { validateOnly: false })
+    await kinesis.ok('UpdateShardCount', { StreamName: 'a', TargetShardCount: 2, ScalingType: 'UNIFORM_SCALING' })
+    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OpenShardCount: 5, ShardLimit: 4 })
+    expect(await kinesis.refused('UpdateShardCount', { StreamName: 'a', TargetShardCount: 3, ScalingType: 'UNIFORM_SCALING' }))
+      .toContain('Current shard count for the account: 5. Limit: 4. Number of additional shards that would have resulted from this request: 1.')
   })
 })

@@ -51,7 +51,11 @@ describe('a new stream', () => {
     await kinesis.ok('CreateStream', { StreamName: 'old', ShardCount: 1 })
     kinesis.clock.advance(transitionMs)
     await kinesis.ok('DeleteStream', { StreamName: 'old' })
-    for (const StreamName of ['a', 'b', 'c', 'd']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
+    for (const StreamName of ['a', 'b', 'c']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
+    // Also where two come at once.
+    const both = await Promise.all(['d', 'f'].map(StreamName => kinesis.call('CreateStream', { StreamName, ShardCount: 1 })))
+    expect(both.map(({ status }) => status)).toEqual([200, 400])
+    kinesis.clock.advance(200)
     expect(await kinesis.refused('CreateStream', { StreamName: 'e' })).toBe('LimitExceededException: This request would have exceed the limit on the number  of streams ' +
       'that can simultaneously be in CREATING or DELETING for the account 000000000000. Limit: 5.')
     kinesis.clock.advance(transitionMs)
