@@ -20,14 +20,14 @@ export const deleteStream = serve(DeleteStream, { action: 'kinesis:DeleteStream'
 async function handle(input: InputOf<typeof DeleteStream>, context: Context): Promise<null | AwsError> {
   const topic = await activeStream(input, context)
   if (topic instanceof AwsError) return topic
-  const held = judgeUse(topic, input.EnforceConsumerDeletion === true, context)
-  if (held !== null) return held
+  const judge = (): null | AwsError => judgeUse(topic, input.EnforceConsumerDeletion === true, context)
   const deleting = transition('DELETING', context)
-  if (deleting.transition === undefined) return deleteNow(topic, context)
-  const refused = await changeActive(topic, context, () => deleting)
+  if (deleting.transition === undefined) return judge() ?? deleteNow(topic, context)
+  const refused = await changeActive(topic, context, () => judge() ?? deleting)
+  if (refused !== null) return refused
   context.deletions.watch(topic.id)
   context.fanOut.look(topic.id)
-  return refused
+  return null
 }
 
 async function deleteNow(topic: Topic, context: Context): Promise<null | AwsError> {

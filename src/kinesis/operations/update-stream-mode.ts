@@ -55,7 +55,11 @@ async function changeMode(topic: Topic, mode: StreamFacts['mode'], warmMiBps: nu
   const plan = await resharding.plan(topic, shardMapOf(topic))
   if (plan instanceof AwsError) return plan
   return changeShards(topic, plan, resharding, {
-    make: facts => judgeChange(topic.name, facts, mode, context) ?? { mode, warmMiBps, modeChangesMs: [...lately(facts, context), context.clock.now()] },
+    make(facts) {
+      // Somebody else was quicker.
+      if (facts.mode === mode) return undefined
+      return judgeChange(topic.name, facts, mode, context) ?? { mode, warmMiBps, modeChangesMs: [...lately(facts, context), context.clock.now()] }
+    },
     takeBack: () => ({ mode: before.mode, warmMiBps: before.warmMiBps, modeChangesMs: before.modeChangesMs }),
   }, context)
 }
