@@ -10,6 +10,7 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   append: () => import('./append.ts'),
   'catch-up': () => import('./catch-up.ts'),
   failover: () => import('./failover.ts'),
+  'fan-out': () => import('./fan-out.ts'),
   kafka: () => import('./kafka.ts'),
   kinesis: () => import('./kinesis.ts'),
   'kinesis-memory': () => import('./kinesis-memory.ts'),

@@ -75,7 +75,7 @@ export function residentMiB({ pid }: ChildProcess): number {
 }
 
 /** What the process has used of processors so far, in milliseconds, in steps of ten. */
-export function processorMs({ pid }: ChildProcess): number {
+export function processorMs({ pid }: Pick<ChildProcess, 'pid'>): number {
   // proc_pid_stat(5): behind the name in brackets utime and stime are the 12th and 13th, in hundredths of a second.
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)!.split(' ')
   return (Number(fields[11]) + Number(fields[12])) * 10

@@ -265,7 +265,7 @@ function respondWith(answer: Readonly<Record<string, unknown>>, { name, output }
   const streamed = streamedMembers.get(name)
   if (streamed === undefined) return respond(headers, 200, codec.contentType, codec.encode(output!, answer))
   const { [streamed]: source, ...rest } = answer
-  const first = encodeEvent('initial-response', codec.eventContentType, Buffer.from(codec.encode(output!, rest)))
+  const first = encodeEvent('initial-response', codec.eventContentType, codec.encode(output!, rest))
   return { status: 200, headers: { ...headers, 'content-type': eventStreamType }, body: beginningWith(first, source as EventSource) }
 }
 

@@ -42,19 +42,20 @@ const messageBytesMax = 24 * 1_048_576
 const stringType = 7
 
 /** An event of the answer, by its name in the model. */
-export function encodeEvent(type: string, contentType: string, payload: Buffer): Buffer {
+export function encodeEvent(type: string, contentType: string, payload: string | Buffer): Buffer {
   return encodeMessage([[':message-type', 'event'], [':event-type', type], [':content-type', contentType]], payload)
 }
 
 /** An error that the model knows, in place of all events to come. */
-export function encodeException(type: string, contentType: string, payload: Buffer): Buffer {
+export function encodeException(type: string, contentType: string, payload: string | Buffer): Buffer {
   return encodeMessage([[':message-type', 'exception'], [':exception-type', type], [':content-type', contentType]], payload)
 }
 
-export function encodeMessage(headers: readonly (readonly [name: string, value: string])[], payload: Buffer): Buffer {
+/** A payload that is a text is written in UTF-8, straight to where it belongs: it may be large. */
+export function encodeMessage(headers: readonly (readonly [name: string, value: string])[], payload: string | Buffer): Buffer {
   const fields = headers.map(([name, value]) => ({ name: Buffer.from(name), value: Buffer.from(value) }))
   const headersBytes = fields.reduce((sum, { name, value }) => sum + 1 + name.length + 1 + 2 + value.length, 0)
-  const total = preludeBytes + headersBytes + payload.length + checksumBytes
+  const total = preludeBytes + headersBytes + Buffer.byteLength(payload) + checksumBytes
   const bytes = Buffer.allocUnsafe(total)
   bytes.writeUInt32BE(total, 0)
   bytes.writeUInt32BE(headersBytes, 4)
@@ -67,7 +68,7 @@ export function encodeMessage(headers: readonly (readonly [name: string, value: 
     at = bytes.writeUInt16BE(value.length, at)
     at += value.copy(bytes, at)
   }
-  at += payload.copy(bytes, at)
+  at += typeof payload === 'string' ? bytes.write(payload, at) : payload.copy(bytes, at)
   bytes.writeUInt32BE(crc32(bytes.subarray(0, at)), at)
   return bytes
 }

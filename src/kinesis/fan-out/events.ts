@@ -36,12 +36,12 @@ export interface ShardEvent {
 }
 
 export function eventMessage(event: ShardEvent, codec: Codec): Buffer {
-  return encodeEvent('SubscribeToShardEvent', codec.eventContentType, Buffer.from(codec.encode(eventShape.members, { ...event })))
+  return encodeEvent('SubscribeToShardEvent', codec.eventContentType, codec.encode(eventShape.members, { ...event }))
 }
 
 /** The last message: why nothing more comes. */
 export function exceptionMessage({ type, message }: AwsError, codec: Codec): Buffer {
   // What is an InternalFailure elsewhere has a longer name here.
   const name = type === 'InternalFailure' ? 'InternalFailureException' : type
-  return encodeException(name, codec.eventContentType, Buffer.from(codec.encode(exceptionShape.members, { message })))
+  return encodeException(name, codec.eventContentType, codec.encode(exceptionShape.members, { message }))
 }
