@@ -62,7 +62,7 @@ export function namedConsumer(input: Selector, place: Place): { stream: string; 
 }
 
 /** What a request must be allowed to do to the consumer that it names. The consumer's own policy is asked however it is named, the stream's where it is named by that. */
-export function consumerAccess(operation: 'read' | 'describe'): { readonly kind: 'demands'; readonly demand: (input: Selector, place: Place) => Demand | AwsError } {
+export function consumerAccess(operation: 'read' | 'describe' | 'alter-configs'): { readonly kind: 'demands'; readonly demand: (input: Selector, place: Place) => Demand | AwsError } {
   return { kind: 'demands', demand: (input, place) => {
     const named = namedConsumer(input, place)
     if (named instanceof AwsError) return named

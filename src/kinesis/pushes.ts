@@ -1,5 +1,5 @@
-// Event streams on their way to peers: each message is written when its peer has taken the one before, piece by piece, and counted meanwhile. Where too much is held for peers
-// that do not read, whoever has held on longest is cut off, of the same host's first.
+// Event streams on their way to peers: each message is written when its peer has taken the one before, piece by piece, and counted meanwhile: once for each host, since
+// consumers of one shard share their messages. Where too much is held for peers that do not read, whoever of the same host has held on longest is cut off.
 import type { ServerResponse } from 'node:http'
 import type { EventSource } from '../wire/event-stream.ts'
 import type { BodyShare } from './body.ts'
@@ -10,11 +10,16 @@ const pieceBytesMax = 64 * 1_024
 /** What is used of a response, whatever its protocol. */
 export type PushResponse = Pick<ServerResponse, 'destroyed' | 'destroy' | 'end' | 'off' | 'once' | 'write'>
 
-interface Held {
+interface Peer {
   readonly host: string
-  readonly bytes: number
-  readonly share: Pick<BodyShare, 'give'>
-  readonly response: PushResponse
+  readonly share: BodyShare
+}
+
+/** A message that peers of a host have not taken yet. */
+interface Held {
+  readonly message: Buffer
+  readonly peer: Peer
+  readonly responses: Set<PushResponse>
 }
 
 export class Pushes {
@@ -23,6 +28,8 @@ export class Pushes {
   #isStopped = false
   /** Longest held first. */
   readonly #held = new Set<Held>()
+  /** … of each message: one for each host. */
+  readonly #heldOf = new Map<Buffer, readonly Held[]>()
 
   /** Every stream ends, cleanly, as soon as its peer has taken the message under way. */
   stop(): void {
@@ -31,7 +38,7 @@ export class Pushes {
   }
 
   /** Writes what comes and ends the response, whose head is written already. Resolves when that is done, or the peer is gone or cut off. */
-  async push(source: EventSource, response: PushResponse, peer: { readonly host: string; readonly share: BodyShare }): Promise<void> {
+  async push(source: EventSource, response: PushResponse, peer: Peer): Promise<void> {
     const over = new AbortController()
     const end = (): void => over.abort()
     response.once('close', end)
@@ -39,13 +46,13 @@ export class Pushes {
     if (response.destroyed || this.#isStopped) end()
     try {
       for await (const message of source.messages(over.signal)) {
-        const held = this.#hold(message.length, response, peer)
+        const held = this.#hold(message, response, peer)
         if (held === undefined) {
           response.destroy()
           return
         }
         await write(message, response)
-        this.#drop(held)
+        this.#letGo(held, response)
         if (response.destroyed) return
       }
       response.end()
@@ -57,20 +64,33 @@ export class Pushes {
   }
 
   /** Undefined where there is no room, even with nobody left to cut off. */
-  #hold(bytes: number, response: PushResponse, { host, share }: { readonly host: string; readonly share: BodyShare }): Held | undefined {
-    const held: Held = { host, bytes, share, response }
-    while (!share.take(bytes)) {
-      const longest = this.#held.values().find(one => one.host === host)
-      if (longest === undefined) return undefined
-      this.#drop(longest)
-      longest.response.destroy()
+  #hold(message: Buffer, response: PushResponse, peer: Peer): Held | undefined {
+    const shared = this.#heldOf.get(message)?.find(one => one.peer.host === peer.host)
+    if (shared !== undefined) {
+      shared.responses.add(response)
+      return shared
     }
+    while (!peer.share.take(message.length)) {
+      const longest = this.#held.values().find(one => one.peer.host === peer.host)
+      if (longest === undefined) return undefined
+      for (const one of longest.responses) {
+        this.#letGo(longest, one)
+        one.destroy()
+      }
+    }
+    const held: Held = { message, peer, responses: new Set([response]) }
     this.#held.add(held)
+    this.#heldOf.set(message, [...this.#heldOf.get(message) ?? [], held])
     return held
   }
 
-  #drop(held: Held): void {
-    if (this.#held.delete(held)) held.share.give(held.bytes)
+  #letGo(held: Held, response: PushResponse): void {
+    if (!held.responses.delete(response) || held.responses.size > 0) return
+    this.#held.delete(held)
+    const left = this.#heldOf.get(held.message)!.filter(one => one !== held)
+    if (left.length > 0) this.#heldOf.set(held.message, left)
+    else this.#heldOf.delete(held.message)
+    held.peer.share.give(held.message.length)
   }
 }
 

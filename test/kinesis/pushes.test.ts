@@ -143,6 +143,28 @@ describe('an event stream', () => {
     expect(share.held).toBe(0)
   })
 
+  it('shares a message with others, and it is counted once until the last of a host has taken it', async () => {
+    const pushes = new Pushes()
+    const share = shareOf(250)
+    const shared = message(100)
+    const peers = [new Peer(), new Peer(), new Peer()]
+    const done = peers.map(peer => {
+      peer.isReading = false
+      return pushes.push(source(shared), peer.response, { host: 'a', share })
+    })
+    await settle()
+    expect(share.held).toBe(100)
+    peers[0]!.read()
+    peers[1]!.destroy()
+    await settle()
+    expect(share.held).toBe(100)
+    peers[2]!.read()
+    await settle()
+    expect(share.held).toBe(0)
+    pushes.stop()
+    await Promise.all(done)
+  })
+
   it('whose message finds no room, with nobody left to cut off, is cut off itself', async () => {
     const peer = new Peer()
     await new Pushes().push(source(message(300)), peer.response, { host: 'a', share: shareOf(250) })

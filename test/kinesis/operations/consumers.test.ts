@@ -242,5 +242,6 @@ describe('access', () => {
     await register(kinesis, 'billing')
     expect(await error(kinesis, 'RegisterStreamConsumer', { StreamARN, ConsumerName: 'other' })).toMatch(/^AccessDeniedException/)
     await kinesis.ok('DeregisterStreamConsumer', { StreamARN, ConsumerName: 'billing' })
+    expect(await error(kinesis, 'RegisterStreamConsumer', { StreamARN, ConsumerName: 'billing', Tags: { team: 'a' } })).toMatch(/^AccessDeniedException: .* kinesis:TagResource on resource: /)
   })
 })
