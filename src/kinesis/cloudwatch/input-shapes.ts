@@ -16,8 +16,11 @@ export const time = z.union([
     return z.NEVER
   }),
 ])
-/** A finite number. */
-export const figure = z.union([z.number(), z.string().regex(/^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/).transform(Number)]).refine(Number.isFinite, 'must be finite')
+/** CloudWatch's bound, which keeps sums of them finite, too. */
+const figureMax = 2 ** 360
+/** A number that can be added up. */
+export const figure = z.union([z.number(), z.string().regex(/^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?$/).transform(Number)])
+  .refine(value => Math.abs(value) <= figureMax, 'must be in the range of -2^360 to 2^360')
 export const whole = z.coerce.number().int()
 export const flag = z.union([z.boolean(), z.enum(['true', 'false']).transform(text => text === 'true')])
 export const namespace = z.string().min(1).max(255).regex(/^[^:]/, 'must not begin with a colon')

@@ -27,6 +27,8 @@ export class MetricStore {
   readonly #byKey: Lru<string, Metric>
   #characters = 0
   readonly #byName = new Map<string, Map<string, Metric>>()
+  /** All that ever occurred: CloudWatch knows 27. */
+  readonly #units = new Set<string>()
 
   constructor(metricsMax: number) {
     this.#byKey = new Lru(metricsMax, (key, metric) => this.#forget(key, metric))
@@ -34,10 +36,11 @@ export class MetricStore {
 
   /** The metric of this identity and unit, made where there is none. */
   metric(id: MetricId, unit: string): Metric {
-    const key = keyOf(id, unit)
+    const key = keyOf(id, unit, dimensionsKey(id))
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
     const metric: Metric = { ...id, unit, series: new Series() }
+    this.#units.add(unit)
     const name = nameOf(id)
     const named = this.#byName.get(name)
     if (named === undefined) this.#byName.set(name, new Map([[key, metric]]))
@@ -48,10 +51,12 @@ export class MetricStore {
     return metric
   }
 
-  /** Those of exactly these dimensions, in one unit or each that was recorded. */
+  /** Those of exactly these dimensions, in one unit or each that was recorded. Costs the same however many there are of the name. */
   find(id: MetricId, unit: string | undefined): readonly Metric[] {
-    const wanted = dimensionsKey(id)
-    return this.named(id.namespace, id.name).filter(metric => dimensionsKey(metric) === wanted && (unit === undefined || metric.unit === unit))
+    const named = this.#byName.get(nameOf(id))
+    if (named === undefined) return []
+    const dimensions = dimensionsKey(id)
+    return (unit === undefined ? [...this.#units] : [unit]).flatMap(one => named.get(keyOf(id, one, dimensions)) ?? [])
   }
 
   named(namespace: string, name: string): readonly Metric[] {
@@ -82,6 +87,6 @@ function dimensionsKey({ dimensions }: Pick<MetricId, 'dimensions'>): string {
   return dimensions.map(({ name, value }) => `${name}${separator}${value}`).toSorted().join(separator)
 }
 
-function keyOf(id: MetricId, unit: string): string {
-  return `${nameOf(id)}${separator}${unit}${separator}${dimensionsKey(id)}`
+function keyOf(id: MetricId, unit: string, dimensions: string): string {
+  return `${nameOf(id)}${separator}${unit}${separator}${dimensions}`
 }

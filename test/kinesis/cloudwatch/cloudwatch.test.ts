@@ -207,6 +207,7 @@ describe('PutMetricData', () => {
     [{ MetricData: [{ MetricName: 'a' }] }, 'MissingRequiredParameterException', 'At least one of the parameters MetricData.member.1.Value, '],
     [{ MetricData: [{ MetricName: 'a', Value: 1, Values: [1] }] }, 'InvalidParameterCombinationException', 'mutually exclusive'],
     [{ MetricData: [{ MetricName: 'a', Value: 'NaN' }] }, 'InvalidParameterValueException', 'The value "NaN" for parameter MetricData.member.1.Value is invalid'],
+    [{ MetricData: [{ MetricName: 'a', Values: [1e300], Counts: [1e300] }] }, 'InvalidParameterValueException', 'must be in the range of -2^360 to 2^360'],
     [{ MetricData: [{ MetricName: 'a', Values: [1], Counts: [1, 2] }] }, 'InvalidParameterValueException', 'must be of the same size'],
     [{ MetricData: [{ MetricName: 'a', Values: [1], Counts: [0] }] }, 'InvalidParameterValueException', 'numbers greater than 0'],
     [{ MetricData: [{ MetricName: 'a', StatisticValues: { SampleCount: 0, Sum: 0, Minimum: 0, Maximum: 0 } }] }, 'InvalidParameterValueException', 'SampleCount must be greater than 0'],

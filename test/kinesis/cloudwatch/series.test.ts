@@ -48,6 +48,9 @@ describe('the store', () => {
     expect(store.find({ ...id('IncomingBytes', 's'), dimensions: dimensions.toReversed() }, undefined)).toEqual([metric])
     expect(store.find(id('IncomingBytes', 's'), undefined)).toEqual([])
     expect(store.find({ ...id('IncomingBytes', 's'), dimensions }, 'Count')).toEqual([])
+    const inBits = store.metric({ ...id('IncomingBytes', 's'), dimensions }, 'Bits')
+    expect(store.find({ ...id('IncomingBytes', 's'), dimensions }, undefined)).toEqual([metric, inBits])
+    expect(store.find({ ...id('IncomingBytes', 's'), dimensions }, 'Bits')).toEqual([inBits])
   })
 
   it('forgets what was used longest ago when there are too many', () => {
