@@ -20,7 +20,7 @@ export async function admitted(one: Served, input: Readonly<Record<string, unkno
   const call: Call = { operation, stream: () => streamOf(one.access, input as never, context), input }
   const refused = context.rates.admit(call)
   if (refused !== null) {
-    one.throttled?.(input as never, context)
+    await one.throttled?.(input as never, context)
     return refused
   }
   const answer = await one.handle(input as never, context)

@@ -72,7 +72,7 @@ export interface Served {
   readonly access: AccessRule<never>
   readonly handle: (input: never, context: Context) => Promise<object | null | AwsError>
   /** Told of each call that the operation's rate holds back. */
-  readonly throttled?: ((input: never, context: Context) => void) | undefined
+  readonly throttled?: ((input: never, context: Context) => Promise<void>) | undefined
 }
 
 /** Ties a definition to its access and its handler. */
@@ -81,7 +81,7 @@ export function serve<I extends Members, O extends Members>(
   how: {
     readonly action: `kinesis:${string}`
     readonly access: AccessRule<InputOf<Operation<I, O>>>
-    readonly throttled?: (input: InputOf<Operation<I, O>>, context: Context) => void
+    readonly throttled?: (input: InputOf<Operation<I, O>>, context: Context) => Promise<void>
   },
   handle: (input: InputOf<Operation<I, O>>, context: Context) => Promise<OutputOf<Operation<I, O>> | null | AwsError>,
 ): Served {

@@ -6,6 +6,7 @@ import { TokenBucket } from '../base/token-bucket.ts'
 import type { Clock } from '../world/world.ts'
 import { AwsError, type Place, texts } from './errors.ts'
 import type { Limits } from './limits.ts'
+import { shardIndexOf } from './shard-map.ts'
 
 export type Rate =
   | { readonly per: 'account' | 'stream' | 'consumer and shard'; readonly callsPerSecond: number }
@@ -147,5 +148,5 @@ export function rateOf(operation: string): Rate {
 
 function keyOf(per: 'account' | 'stream' | 'consumer and shard', { operation, stream, input }: Call): string {
   if (per === 'account') return operation
-  return per === 'stream' ? `${operation}/${stream() ?? ''}` : `${operation}/${String(input['ConsumerARN'])}/${String(input['ShardId'])}`
+  return per === 'stream' ? `${operation}/${stream() ?? ''}` : `${operation}/${String(input['ConsumerARN'])}/${shardIndexOf(String(input['ShardId'])) ?? ''}`
 }

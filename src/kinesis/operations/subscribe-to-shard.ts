@@ -2,7 +2,7 @@
 // error like any other's, what goes wrong later the stream's last message.
 import { type InputOf, type OutputOf, flag, operation, structure, timestamp } from '../../wire/operation.ts'
 import { judgeAccess } from '../access.ts'
-import { consumerArn, parseArn } from '../arns.ts'
+import { consumerArn } from '../arns.ts'
 import { type Consumer, consumerAccess, consumerOf, consumerStatus, findConsumer, secondOf } from '../consumers.ts'
 import { type Context, serve } from '../context.ts'
 import { AwsError, notFound, texts, wouldHaveSucceeded } from '../errors.ts'
@@ -57,9 +57,9 @@ async function handle(input: Input, context: Context): Promise<OutputOf<typeof S
   return subscription instanceof AwsError ? subscription : { EventStream: subscription }
 }
 
-function throttled({ ConsumerARN: arn }: Input, context: Context): void {
-  const parts = parseArn(arn, 'ConsumerARN', context)
-  if (!(parts instanceof AwsError) && parts.kind === 'consumer') context.metrics.subscribed(parts.stream, parts.consumer, 'rate exceeded')
+async function throttled(input: Input, context: Context): Promise<void> {
+  const found = await findConsumer(input, context)
+  if (!(found instanceof AwsError)) context.metrics.subscribed(found.topic.name, found.consumer.name, 'rate exceeded')
 }
 
 /** Null while the consumer is there, and ACTIVE. */

@@ -42,12 +42,23 @@ describe('SubscribeToShard', () => {
     expect(await kinesis.call('SubscribeToShard', { ConsumerARN, ...from })).toMatchObject({
       body: { __type: 'LimitExceededException', message: 'Rate exceeded for stream orders under account 000000000000.' },
     })
+    // However the shard is written.
+    expect(await kinesis.call('SubscribeToShard', { ConsumerARN, ...from, ShardId: '0' })).toMatchObject({ body: { __type: 'LimitExceededException' } })
     expect(await kinesis.call('SubscribeToShard', { ConsumerARN, ...from, ShardId: 'shardId-000000000001' })).toMatchObject({ body: { __type: 'ResourceNotFoundException' } })
     clock.advance(1_000)
     expect(await kinesis.call('SubscribeToShard', { ConsumerARN, ...from })).toMatchObject({ body: { __type: 'ResourceInUseException' } })
-    expect(counted(kinesis, 'SubscribeToShard.RateExceeded')).toEqual([2, 2])
-    expect(counted(kinesis, 'SubscribeToShard.Success')).toEqual([1, 3])
+    expect(counted(kinesis, 'SubscribeToShard.RateExceeded')).toEqual([3, 3])
+    expect(counted(kinesis, 'SubscribeToShard.Success')).toEqual([1, 4])
     subscriber.close()
+  })
+
+  it('is counted for consumers that there are, and no others', async () => {
+    const { kinesis, ConsumerARN } = await withConsumer()
+    const stranger = ConsumerARN.replace('billing', 'nobody')
+    for (const type of ['ResourceNotFoundException', 'LimitExceededException']) {
+      expect(await kinesis.call('SubscribeToShard', { ConsumerARN: stranger, ...from })).toMatchObject({ body: { __type: type } })
+    }
+    expect(kinesis.handler.metrics.store.all().filter(({ dimensions }) => dimensions.some(({ name }) => name === 'ConsumerName'))).toEqual([])
   })
 
   it('fails before it has an effect, whatever chaos says, so that nobody is left with a stream that none reads', async () => {
