@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http'
 import type { EventSource } from '../wire/event-stream.ts'
 import type { BodyShare } from './body.ts'
+import { isGone } from './responses.ts'
 
 /** What one stream gives its connection at a time: many of one HTTP/2 session share its memory. */
 const pieceBytesMax = 64 * 1_024
@@ -43,7 +44,7 @@ export class Pushes {
     const end = (): void => over.abort()
     response.once('close', end)
     this.#open.add(end)
-    if (response.destroyed || this.#isStopped) end()
+    if (isGone(response) || this.#isStopped) end()
     try {
       for await (const message of source.messages(over.signal)) {
         const held = this.#hold(message, response, peer)
@@ -53,7 +54,7 @@ export class Pushes {
         }
         await write(message, response)
         this.#letGo(held, response)
-        if (response.destroyed) return
+        if (isGone(response)) return
       }
       response.end()
     } finally {
@@ -96,7 +97,7 @@ export class Pushes {
 
 /** Resolves when the peer has taken all of it, or is gone. */
 async function write(message: Buffer, response: PushResponse): Promise<void> {
-  for (let at = 0; at < message.length && !response.destroyed; at += pieceBytesMax) {
+  for (let at = 0; at < message.length && !isGone(response); at += pieceBytesMax) {
     const piece = message.subarray(at, at + pieceBytesMax)
     await new Promise<void>(resolve => {
       const done = (): void => {

@@ -14,6 +14,7 @@ import type { Logger } from '../world/world.ts'
 import { BodyBudget, type BodyShare, bodiesBytesMax, bodyBytesMax, readBody } from './body.ts'
 import type { KinesisHandler, KinesisResponse } from './handler.ts'
 import { Pushes } from './pushes.ts'
+import { isGone } from './responses.ts'
 
 export interface KinesisServerOptions {
   readonly host: string
@@ -266,7 +267,7 @@ class Listener implements KinesisServer {
   }
 
   #send(request: Request, response: Response, answer: KinesisResponse & { readonly body: Buffer }): void {
-    if (response.destroyed || response.writableEnded) return
+    if (isGone(response) || response.writableEnded) return
     // A body that was not read to its end leaves nothing to go on with.
     const isUnread = !request.complete
     this.#writeHead(request, response, answer, isUnread)
@@ -277,7 +278,7 @@ class Listener implements KinesisServer {
   }
 
   async #push(request: Request, response: Response, answer: KinesisResponse & { readonly body: EventSource }, peer: { host: string; share: BodyShare }): Promise<void> {
-    if (!response.destroyed) this.#writeHead(request, response, answer, false)
+    if (!isGone(response)) this.#writeHead(request, response, answer, false)
     try {
       await this.#pushes.push(answer.body, response as ServerResponse, peer)
     } catch (error) {
@@ -298,7 +299,7 @@ class Listener implements KinesisServer {
 function hold(body: Buffer, response: Response, share: BodyShare): boolean {
   const bytes = body.length
   if (!share.take(bytes)) return false
-  if (response.destroyed) share.give(bytes)
+  if (isGone(response)) share.give(bytes)
   else response.once('close', () => share.give(bytes))
   return true
 }

@@ -330,6 +330,46 @@ describe('peers that mean no good', () => {
     expect(response.statusCode).toBe(200)
   }, 30_000)
 
+  test.each(['HTTP/1.1', 'HTTP/2'] as const)('over %s and leave before they are answered hold nothing of what the others may hold', async protocol => {
+    const kinesis = await testKinesis({ clock: realClock })
+    const large = { status: 200, headers: {}, body: Buffer.alloc(bodiesBytesMax / 4) }
+    let answer = (): void => {}
+    let asked = Promise.withResolvers<void>()
+    const handle: typeof kinesis.handler.handle = async request => {
+      if (request.path !== '/large') return kinesis.handler.handle(request)
+      asked.resolve()
+      await new Promise<void>(resolve => { answer = resolve })
+      return large
+    }
+    const { server } = await start({ handler: { ...kinesis.handler, handle } })
+    for (let peer = 0; peer < 4; peer++) {
+      asked = Promise.withResolvers()
+      if (protocol === 'HTTP/1.1') {
+        const socket = open(server)
+        socket.write('GET /large HTTP/1.1\r\nhost: x\r\n\r\n')
+        await asked.promise
+        socket.destroy()
+      } else {
+        const one = session(server)
+        const stream = one.request({ ':path': '/large' }).on('error', () => {})
+        await asked.promise
+        stream.close(constants.NGHTTP2_CANCEL)
+        // What is answered to this has come after the other.
+        await new Promise(resolve => void one.ping(resolve))
+      }
+      answer()
+    }
+    await expect.poll(() => listStreams1(server)).toBe(200)
+    asked = Promise.withResolvers()
+    const stream = session(server).request({ ':path': '/large' })
+    await asked.promise
+    answer()
+    const [headers] = await once(stream, 'response') as [Record<string, unknown>]
+    expect(headers[':status']).toBe(200)
+    stream.resume()
+    await closed(stream)
+  })
+
   test('and vanish in the middle of anything leave no trace', async () => {
     const { server, kinesis } = await start({ tls: certificate })
     const body = '{}'
