@@ -8,7 +8,7 @@ export const major = { unsigned: 0, negative: 1, bytes: 2, text: 3, list: 4, map
 /** What the argument of an item is that says where it ends by a `break` behind it. */
 export const untilBreak = -1
 
-/** Items of one body, so that millions of empty maps do not become as many objects; the largest request that the model allows, a CreateChannel, has 400,000. */
+/** Items of one body, and pieces of its strings, so that millions of empty maps do not become as many objects; the largest request that the model allows, a CreateChannel, has 400,000. */
 export const itemsMax = 500_000
 
 const breakByte = 0xff
@@ -150,7 +150,7 @@ export class CborBody {
 
   /** Goes behind the next item. Throws Malformed. */
   #check(depth: number): void {
-    if (--this.#itemsLeft < 0) throw new Malformed()
+    this.#count()
     this.readHead()
     const { argument } = this
     const kind = this.#major
@@ -184,6 +184,10 @@ export class CborBody {
     }
   }
 
+  #count(): void {
+    if (--this.#itemsLeft < 0) throw new Malformed()
+  }
+
   #checkString(kind: number): void {
     if (this.#argument !== untilBreak) {
       this.#at += this.#argument
@@ -191,6 +195,7 @@ export class CborBody {
       return
     }
     while (!this.atEnd(untilBreak, 0)) {
+      this.#count()
       this.readHead()
       if (this.#major !== kind || this.#argument === untilBreak) throw new Malformed()
       this.#checkString(kind)

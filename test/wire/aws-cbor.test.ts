@@ -140,6 +140,15 @@ describe('what is not one map in CBOR', () => {
     expect(CborBody.parse(nulls(itemsMax - 1))).toBeUndefined()
   })
 
+  test('is a map with a text or bytes in more pieces than a body may have items, before any of them is made', () => {
+    const pieces = (start: string, count: number): Buffer => Buffer.concat([Buffer.from(`bf61${start}`, 'hex'), Buffer.alloc(count, start.slice(2) === '5f' ? 0x40 : 0x60), Buffer.from('ffff', 'hex')])
+    for (const start of ['615f', '617f']) {
+      expect(CborBody.parse(pieces(start, itemsMax - 2))).toBeDefined()
+      expect(CborBody.parse(pieces(start, itemsMax - 1))).toBeUndefined()
+    }
+    expect(CborBody.parse(Buffer.concat([Buffer.from('bf7f', 'hex'), Buffer.alloc(itemsMax, 0x60), Buffer.from('ff01ff', 'hex')]))).toBeUndefined()
+  })
+
   test('is every beginning of a map, and nothing else is thrown for any damage', () => {
     const whole = javaCbor({
       Text: 'é'.repeat(30), Blob: Buffer.from('data'), Integer: 70_000, Long: 1e12, Timestamp: new Millis(1e12), Flag: true, List: ['a', null],
