@@ -58,13 +58,13 @@ export interface PageStart {
   readonly bytesMax?: number
 }
 
-/** The records from `offset` on, or from the oldest that is left. */
+/** The records from `offset` on, or from the oldest that is left; from the end, where an unclean election has cost what lay before `offset`. */
 export async function readPage(topic: Topic, shard: ShardNode, start: PageStart, context: Pick<Services, 'account' | 'admin' | 'clock' | 'documents' | 'logs' | 'region'>): Promise<Page | AwsError> {
   const at = { topic: topic.name, partition: shard.index }
   const ends = await context.logs.ends(at)
   if (ends instanceof Refusal) return toAwsError(ends)
   const page = new PageBuilder(topic, shard, start, context)
-  let offset = Math.max(start.offset, ends.logStartOffset)
+  let offset = Math.min(Math.max(start.offset, ends.logStartOffset), ends.logEndOffset)
   for (let reads = 0; reads < readsMax && offset < ends.lastStableOffset && !page.isFull; reads++) {
     const bytesMax = Math.min(reads === 0 ? firstReadBytes : readBytesMax, start.bytesMax ?? readBytesMax)
     const slice = await context.logs.read(at, offset, { bytesMax, atLeastOne: true, committedOnly: true })
@@ -144,7 +144,9 @@ class PageBuilder {
   /** Whoever has read all of a closed shard is as far behind the stream as it is closed. */
   #behind(isAtTip: boolean, closedAtMs: number | undefined): number {
     if (closedAtMs !== undefined) return Math.max(this.#nowMs - closedAtMs, 0)
-    const behind = isAtTip ? 0 : Math.max(this.#nowMs - (this.#lastMs ?? this.#oldestMs), 1)
-    return Number.isFinite(behind) ? behind : 0
+    if (isAtTip) return 0
+    const behind = this.#nowMs - (this.#lastMs ?? this.#oldestMs)
+    // Of an empty page of a stream that keeps records for ever it is only known that there is more.
+    return Number.isFinite(behind) ? Math.max(behind, 1) : 1
   }
 }

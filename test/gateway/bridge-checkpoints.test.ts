@@ -133,6 +133,15 @@ describe('PUT /bridge/checkpoints', () => {
     expect(await committed(gateway)).toEqual({ 0: 1, 1: 3 })
   })
 
+  it('passes over the leases of an application\'s other streams', async () => {
+    const gateway = await withOrders()
+    const of = (stream: string, shard: number): object => ({ leaseKey: `000000000000:${stream}:1700000000:shardId-00000000000${shard}`, checkpoint: 'LATEST' })
+    await gateway.as(admin).put(checkpoints).send({ leases: [of('payments', 0), of('orders', 1), of('payments', 1), of('payments', 7)] })
+    expect(await committed(gateway)).toEqual({ 1: 3 })
+    const { status, body } = await gateway.as(admin).put(checkpoints).send({ leases: [of('payments', 0)] })
+    expect([status, (body as { message: string }).message]).toEqual([422, expect.stringContaining('are of other streams, such as \'payments\', none of \'orders\'')])
+  })
+
   it('has shards read from their start that took the place of one with a lease', async () => {
     const gateway = await withOrders()
     await merge(gateway)
@@ -155,7 +164,8 @@ describe('PUT /bridge/checkpoints', () => {
     expect((await ask({ leaseKey: 'shardId-000000000000', checkpoint: 'AT_TIMESTAMP' }))[1]).toContain('must be a sequence number of digits, or TRIM_HORIZON, LATEST, SHARD_END, not "AT_TIMESTAMP"')
     expect((await ask({ leaseKey: 'shardId-000000000000', checkpoint: '12' }))[1]).toContain(`did not come from this shard of stream '${topic.name}': 12`)
     expect((await ask({ leaseKey: 'shardId-000000000000', checkpoint: beyond }))[1]).toContain('are ahead of the shard, whose next record has offset 3')
-    expect((await ask(good))[1]).toContain('names shardId-000000000001 more than once')
+    expect((await ask(good))[1]).toContain('name shardId-000000000001 more than once')
+    expect((await ask({ leaseKey: 'shardId-1', checkpoint: 'LATEST' }))[1]).toContain('name shardId-000000000001 more than once')
     expect(await ask()).toEqual([200, undefined])
     await gateway.backend.groups.delete('readers')
     expect((await ask({ leaseKey: '', checkpoint: 'LATEST' }))[0]).toBe(422)

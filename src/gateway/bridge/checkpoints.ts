@@ -11,7 +11,7 @@ import { badParameter, choiceParameter, textParameter } from '../query.ts'
 import { orRefuse } from '../refusals.ts'
 import { expectBody } from '../rest/media-types.ts'
 import { wrongMember } from '../admin/members.ts'
-import { asDynamoDbScan, type Checkpoint, type Lease, parseLeases } from './leases.ts'
+import { asDynamoDbScan, type Checkpoint, type GivenCheckpoint, type Lease, parseLeases } from './leases.ts'
 import { oneOf } from './parameters.ts'
 
 const bodyBytesMax = 4 * 1_048_576
@@ -38,7 +38,7 @@ interface GroupPosition {
  * which the group has committed nothing has no lease. DESCRIBE on the group and the topic.
  *
  * `PUT` of `{leases: […]}` or `{Items: […]}` → `{group, topic, stream, offsets: [{partition, shardId, offset}]}`: committed as the group's offsets, all of them or none. The group
- * may have no members then (409). A shard without a lease that took the place of one with a lease is read from its start, as KCL reads it, and so committed too. A checkpoint
+ * may have no members then (409). Leases of other streams are passed over. A shard without a lease that took the place of one with a lease is read from its start, as KCL reads it, and so committed too. A checkpoint
  * within an aggregated record is that of the record before: it is read again. READ on the group and the topic.
  */
 export function checkpointRoutes({ logs, admin, groups, access, budget }: Parts): Router {
@@ -110,14 +110,20 @@ async function checkpointBefore(logs: Logs, topic: Topic, shard: ShardNode, offs
   return sequenceNumberOf(shard, offset - 1, record?.timestampMs ?? batch?.maxTimestampMs ?? shard.createdAtMs)
 }
 
-async function positionsOf(logs: Logs, topic: Topic, checkpoints: readonly Checkpoint[]): Promise<readonly GroupPosition[]> {
-  const named = await Promise.all(checkpoints.map(async (checkpoint): Promise<GroupPosition> => {
+async function positionsOf(logs: Logs, topic: Topic, given: readonly GivenCheckpoint[]): Promise<readonly GroupPosition[]> {
+  const checkpoints = given.filter(({ stream }) => stream === undefined || stream === topic.name)
+  if (checkpoints.length === 0) throw wrongMember('leases', `are of other streams, such as '${given[0]!.stream!.slice(0, 128)}', none of '${topic.name}'`)
+  const known = new Set<number>()
+  const leased = checkpoints.map(checkpoint => {
     const partition = topic.partitions[shardIndexOf(checkpoint.leaseKey) ?? -1]
     if (partition === undefined) throw new Problem(404, `Shard '${checkpoint.leaseKey.slice(0, 64)}' of stream '${topic.name}' not found.`, { errorCode: 40402 })
-    return { partition: partition.index, shardId: shardIdOf(partition.index), offset: await offsetBehind(logs, topic, partition, checkpoint) }
-  }))
+    if (known.has(partition.index)) throw wrongMember('leases', `name ${shardIdOf(partition.index)} more than once`)
+    known.add(partition.index)
+    return { partition, checkpoint }
+  })
+  const named = await Promise.all(leased.map(async ({ partition, checkpoint }): Promise<GroupPosition> => (
+    { partition: partition.index, shardId: shardIdOf(partition.index), offset: await offsetBehind(logs, topic, partition, checkpoint) })))
   const { shards } = shardMapOf(topic)
-  const known = new Set(named.map(({ partition }) => partition))
   const inherited: GroupPosition[] = []
   // Parents have lower indexes, so that grandchildren are met behind their parents.
   for (const { index, parents } of shards) {

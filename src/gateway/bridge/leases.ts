@@ -9,12 +9,18 @@ import { wrongMember } from '../admin/members.ts'
 export const sentinels = ['TRIM_HORIZON', 'LATEST', 'SHARD_END'] as const
 
 export interface Checkpoint {
-  /** The shard's id; behind the last colon where the application reads several streams (`account:stream:epoch:shardId-…`). */
+  /** The shard's id. */
   readonly leaseKey: string
   /** The last sequence number that is done with, or a sentinel. */
   readonly checkpoint: string
   /** How far within an aggregated record: its user records up to this are done with. */
   readonly checkpointSubSequenceNumber: number
+}
+
+/** A checkpoint as it was given. */
+export interface GivenCheckpoint extends Checkpoint {
+  /** Where the application reads several streams, its leases say which (`account:stream:epoch:shardId-…`). */
+  readonly stream: string | undefined
 }
 
 /** What a whole lease has beside its checkpoint. */
@@ -44,7 +50,7 @@ export function asDynamoDbScan(leases: readonly Lease[]): object {
 }
 
 /** From `{leases: […]}` or `{Items: […]}`. 400 where the body is no JSON object, 422 for what is neither a lease nor marked as something else. */
-export function parseLeases(body: Buffer): readonly Checkpoint[] {
+export function parseLeases(body: Buffer): readonly GivenCheckpoint[] {
   const value = parseJson(body) as { readonly leases?: unknown; readonly Items?: unknown } | null
   if (typeof value !== 'object' || value === null) throw new Problem(400, 'HTTP 400 Bad Request: the body must be a JSON object', { errorCode: 40002 })
   const name = value.Items === undefined ? 'leases' : 'Items'
@@ -57,12 +63,10 @@ export function parseLeases(body: Buffer): readonly Checkpoint[] {
     return (member('entityType') ?? 'LEASE') === 'LEASE' ? [checkpointOf(member, at)] : []
   })
   if (checkpoints.length === 0) throw wrongMember(name, 'must hold a lease, and not only what the library keeps beside its leases')
-  const twice = checkpoints.find(({ leaseKey }, index) => checkpoints.findIndex(other => other.leaseKey === leaseKey) !== index)
-  if (twice !== undefined) throw wrongMember(name, `names ${twice.leaseKey} more than once`)
   return checkpoints
 }
 
-function checkpointOf(member: (name: string) => unknown, at: string): Checkpoint {
+function checkpointOf(member: (name: string) => unknown, at: string): GivenCheckpoint {
   const leaseKey = member('leaseKey')
   if (typeof leaseKey !== 'string' || leaseKey === '' || leaseKey.length > keyLengthMax) throw wrongMember(`${at}.leaseKey`, 'must be the id of a shard')
   const checkpoint = member('checkpoint')
@@ -72,7 +76,8 @@ function checkpointOf(member: (name: string) => unknown, at: string): Checkpoint
   if (typeof within !== 'number' || !Number.isSafeInteger(within) || within < 0) {
     throw wrongMember(`${at}.checkpointSubSequenceNumber`, `must be a whole number, not ${JSON.stringify(within)?.slice(0, 64)}`)
   }
-  return { leaseKey: leaseKey.slice(leaseKey.lastIndexOf(':') + 1), checkpoint, checkpointSubSequenceNumber: within }
+  const parts = leaseKey.split(':')
+  return { leaseKey: parts.at(-1)!, stream: parts.at(-3), checkpoint, checkpointSubSequenceNumber: within }
 }
 
 /** `{"S": "text"}` or `{"N": "12"}` as what it says. */

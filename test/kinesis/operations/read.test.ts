@@ -234,6 +234,22 @@ describe('GetRecords', () => {
   })
 })
 
+test('an iterator from behind the end, where an unclean election has cost records, goes on with what comes next', async () => {
+  const backend = memoryBackend()
+  const { kinesis } = await orders({ backend })
+  await put(kinesis, 'a', 'b', 'lost')
+  const start = await iterator(kinesis, { ShardIteratorType: 'LATEST' })
+  const { ends } = backend.logs
+  const before = await ends({ topic: 'orders', partition: 0 })
+  if (before instanceof Refusal) throw before
+  // The log as the leader has it that was elected: one record shorter, so that the next has the place of the lost one.
+  backend.logs.ends = async () => ({ ...before, lastStableOffset: 2, highWatermark: 2, logEndOffset: 2 })
+  const empty = await page(kinesis, start)
+  expect(empty.Records).toEqual([])
+  backend.logs.ends = ends
+  expect(words(await page(kinesis, empty.NextShardIterator))).toEqual(['lost'])
+})
+
 describe('records that Kafka wrote', () => {
   test.each(['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const)('in one batch (%s) are read from any place within', async codec => {
     const { kinesis } = await orders()
