@@ -65,7 +65,7 @@ export const viewsFamily: Family = {
       },
       put: {
         summary: 'The leases of a KCL application as a consumer group\'s offsets',
-        description: 'READ on the group and the topic. The group must have no members. Further attributes of a lease are read over.',
+        description: 'READ on the group and the topic. The group must have no members. Leases of other streams are passed over. Further attributes of a lease are read over.',
         query: checkpointNames,
         body: json(oneOf(object({ leases: list(givenLease) }), openObject({ Items: list(mapOf(openObject({}))) }))),
         answers: ok('What was committed.', json(object({ group: text, topic: text, stream: text, offsets: list(object({ partition: integer, shardId: text, offset: integer })) }))),

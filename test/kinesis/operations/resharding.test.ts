@@ -180,13 +180,6 @@ describe('UpdateShardCount', () => {
     await scale(kinesis, 3)
   })
 
-  test('scales down, too, while the account has more shards than its lowered limit allows', async () => {
-    const before = await orders(8)
-    const kinesis = await testKinesis({ backend: before.backend, shardLimit: 3 })
-    await scale(kinesis, 4)
-    expect(await status(kinesis)).toEqual(['ACTIVE', 4])
-  })
-
   test('scales ten times within any 24 hours', async () => {
     const clock = new TestClock()
     const kinesis = await orders(1, { profile: 'aws', clock })
