@@ -8,7 +8,10 @@ export const major = { unsigned: 0, negative: 1, bytes: 2, text: 3, list: 4, map
 /** What the argument of an item is that says where it ends by a `break` behind it. */
 export const untilBreak = -1
 
-/** Items of one body, and pieces of its strings, so that millions of empty maps do not become as many objects; the largest request that the model allows, a CreateChannel, has 400,000. */
+/**
+ * Items of one body, and pieces of its strings, so that millions of empty ones do not become as many objects; the largest request that the model allows, a CreateChannel,
+ * has 400,000.
+ */
 export const itemsMax = 500_000
 
 const breakByte = 0xff

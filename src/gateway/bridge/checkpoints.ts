@@ -38,8 +38,9 @@ interface GroupPosition {
  * which the group has committed nothing has no lease. DESCRIBE on the group and the topic.
  *
  * `PUT` of `{leases: […]}` or `{Items: […]}` → `{group, topic, stream, offsets: [{partition, shardId, offset}]}`: committed as the group's offsets, all of them or none. The group
- * may have no members then (409). Leases of other streams are passed over. A shard without a lease that took the place of one with a lease is read from its start, as KCL reads it, and so committed too. A checkpoint
- * within an aggregated record is that of the record before: it is read again. READ on the group and the topic.
+ * may have no members then (409). A shard without a lease that took the place of one with a lease is read from its start, as KCL reads it, and so committed too. A checkpoint
+ * within an aggregated record is that of the record before: it is read again. Leases of other streams are passed over. READ on the group
+ * and the topic.
  */
 export function checkpointRoutes({ logs, admin, groups, access, budget }: Parts): Router {
   const router = Router({ caseSensitive: true, strict: true })
