@@ -1,9 +1,10 @@
 // The Kinesis Client Library as it comes, by polling and by enhanced fan-out, on a stream that is resharded under load; its leases handed over from a Kafka group and back; and
 // what the Kinesis Producer Library has put together.
+import { CloudWatchClient, ListMetricsCommand } from '@aws-sdk/client-cloudwatch'
 import { CreateStreamCommand, KinesisClient } from '@aws-sdk/client-kinesis'
 import { NodeHttpHandler } from '@smithy/node-http-handler'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { expectHandOver, expectOrder, keys, Load, reshardAll, shardsOf } from '../support/hand-over.ts'
+import { eventually, expectHandOver, expectOrder, keys, Load, reshardAll, shardsOf } from '../support/hand-over.ts'
 import { LeaseTable } from '../support/lease-taker.ts'
 import { type RunningSluice, startSluice } from '../support/sluice.ts'
 import { type KclOptions, KclWorker, KplProducer, kplIsMissing, trustStore } from './kcl/programs.ts'
@@ -12,19 +13,22 @@ const classpath = inject('kclClasspath')
 /** Enough to be in the middle of it at each reshard, without starving the JVM beside it. */
 const pauseMs = 20
 
-describe.runIf(classpath !== undefined)('the Kinesis Client Library', () => {
+// At once, since KCL waits for up to half a minute, at random, before it makes an empty table's leases.
+describe.runIf(classpath !== undefined).concurrent('the Kinesis Client Library', () => {
   let sluice: RunningSluice
   let kinesis: KinesisClient
+  let cloudWatch: CloudWatchClient
   let trusted: string
   beforeAll(async () => {
     sluice = await startSluice({ settings: { 'kinesis.limits': 'off' } })
     trusted = await trustStore(sluice)
-    kinesis = new KinesisClient({
-      endpoint: `http://127.0.0.1:${sluice.ports.kinesis}`, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' }, requestHandler: new NodeHttpHandler(),
-    })
+    const client = { endpoint: `http://127.0.0.1:${sluice.ports.kinesis}`, region: 'us-east-1', credentials: { accessKeyId: 'test', secretAccessKey: 'test' } }
+    kinesis = new KinesisClient({ ...client, requestHandler: new NodeHttpHandler() })
+    cloudWatch = new CloudWatchClient(client)
   })
   afterAll(async () => {
     kinesis?.destroy()
+    cloudWatch?.destroy()
     await sluice?.[Symbol.asyncDispose]()
   })
 
@@ -32,7 +36,13 @@ describe.runIf(classpath !== undefined)('the Kinesis Client Library', () => {
     return new KclWorker({ ...options, classpath: classpath!, endpoint: `${scheme}://127.0.0.1:${sluice.ports.kinesis}`, ...(scheme === 'https' && { trusted }) })
   }
 
-  it.each([['polling', 'http', 'HTTP/2 in the clear'], ['fanout', 'https', 'TLS']] as const)('reads by %s over %s, and misses and repeats nothing while shards are split, merged and scaled', async (retrieval, scheme, _over) => {
+  /** Those that the libraries have put there themselves. */
+  async function metricsOf(namespace: string): Promise<readonly (string | undefined)[]> {
+    const { Metrics = [] } = await cloudWatch.send(new ListMetricsCommand({ Namespace: namespace }))
+    return Metrics.map(({ MetricName }) => MetricName)
+  }
+
+  it.each([['polling', 'HTTP/2 in the clear', 'http'], ['fanout', 'TLS', 'https']] as const)('reads by %s over %s, and misses and repeats nothing while shards are split, merged and scaled', async (retrieval, _over, scheme) => {
     const stream = `by-${retrieval}`
     await kinesis.send(new CreateStreamCommand({ StreamName: stream, ShardCount: 2 }))
     await using table = await LeaseTable.open(`reader-${retrieval}`)
@@ -40,15 +50,16 @@ describe.runIf(classpath !== undefined)('the Kinesis Client Library', () => {
     await using load = new Load(kinesis, stream, pauseMs)
     await reshardAll(kinesis, stream, async () => {
       const count = worker.given().length
-      await expect.poll(() => worker.given().length, { message: worker.errors() }).toBeGreaterThan(count + 5 * keys)
+      await eventually(() => expect(worker.given().length, worker.errors()).toBeGreaterThan(count + 5 * keys))
     })
     await load.stop()
-    await expect.poll(() => worker.given().length).toBeGreaterThanOrEqual(load.put.size)
+    await eventually(() => expect(worker.given().length).toBeGreaterThanOrEqual(load.put.size))
     const shards = await shardsOf(kinesis, stream)
     const closed = shards.filter(shard => shard.SequenceNumberRange!.EndingSequenceNumber !== undefined).map(shard => shard.ShardId!).toSorted()
     const finished = async (): Promise<string[]> => (await table.scan()).filter(item => item['checkpoint']?.S === 'SHARD_END').map(item => item['leaseKey']!.S!).toSorted()
-    await expect.poll(finished).toEqual(closed)
+    await eventually(async () => expect(await finished()).toEqual(closed))
     await worker.stop()
+    await eventually(async () => expect(await metricsOf(table.name)).toContain('RecordsProcessed'))
 
     const read = worker.given().map(({ record }) => record)
     expect(new Set(read)).toEqual(load.put)
@@ -82,12 +93,13 @@ describe.runIf(classpath !== undefined)('the Kinesis Client Library', () => {
   it.runIf(kplIsMissing === undefined)('opens the aggregated records of the Kinesis Producer Library, which Sluice counts', async () => {
     const stream = 'aggregated'
     await kinesis.send(new CreateStreamCommand({ StreamName: stream, ShardCount: 2 }))
-    await using producer = new KplProducer({ classpath: classpath!, port: sluice.ports.kinesis, stream })
+    await using producer = new KplProducer({ classpath: classpath!, sluice, stream })
     // It aggregates what it puts once it knows the shards.
     producer.say(['0:first'])
-    await expect.poll(() => producer.lines.length, { message: producer.errors() }).toBe(1)
+    await eventually(() => expect(producer.lines.length, producer.errors()).toBe(1))
     const records = Array.from({ length: 2_000 }, (_, index) => `${index % keys}:${index}`)
     producer.say(records)
+    await eventually(async () => expect(await metricsOf('KinesisProducerLibrary')).toContain('UserRecordsPut'))
     await producer.stop()
     expect(producer.lines.filter(line => 'failed' in line)).toEqual([])
     const put = producer.lines.flatMap(line => ('put' in line ? [line] : []))
@@ -95,7 +107,7 @@ describe.runIf(classpath !== undefined)('the Kinesis Client Library', () => {
 
     await using table = await LeaseTable.open('opener')
     await using worker = start('http', { table, stream, retrieval: 'polling' })
-    await expect.poll(() => worker.given().length, { message: worker.errors() }).toBeGreaterThanOrEqual(put.length)
+    await eventually(() => expect(worker.given().length, worker.errors()).toBeGreaterThanOrEqual(put.length))
     await worker.stop()
     const place = ({ shard, sequence }: { readonly shard: string; readonly sequence: string }): string => `${shard} ${sequence}`
     expect(worker.given().map(one => `${one.record} ${place(one)}`).toSorted()).toEqual(put.map(one => `${one.put} ${place(one)}`).toSorted())

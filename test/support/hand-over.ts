@@ -4,12 +4,17 @@ import {
 } from '@aws-sdk/client-kinesis'
 import { Kafka, logLevel } from 'kafkajs'
 import { setTimeout as pause } from 'node:timers/promises'
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import { type Item, LeaseTable } from './lease-taker.ts'
 import type { RunningSluice } from './sluice.ts'
 
 /** Of each key, one record a round. */
 export const keys = 24
+
+/** As `expect.poll`, which belongs to one test, for tests that run at once. */
+export async function eventually(check: () => unknown): Promise<void> {
+  await vi.waitFor(check, { timeout: 90_000, interval: 50 })
+}
 
 /** Puts counted records, key by key in order, until it is stopped. */
 export class Load implements AsyncDisposable {
@@ -109,7 +114,7 @@ export async function expectHandOver({ sluice, kinesis, stream, pauseMs, work }:
   }
   const more = async (): Promise<void> => {
     const count = read.length
-    await expect.poll(() => read.length).toBeGreaterThan(count + 5 * keys)
+    await eventually(() => expect(read.length).toBeGreaterThan(count + 5 * keys))
   }
 
   await asGroup(more)
@@ -125,7 +130,7 @@ export async function expectHandOver({ sluice, kinesis, stream, pauseMs, work }:
   await asGroup(async () => {
     await more()
     await load.stop()
-    await expect.poll(() => read.length).toBeGreaterThanOrEqual(load.put.size)
+    await eventually(() => expect(read.length).toBeGreaterThanOrEqual(load.put.size))
     // Whatever comes twice has its chance to show.
     await pause(500)
   })

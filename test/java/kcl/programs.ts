@@ -90,8 +90,8 @@ export class KclWorker extends Program<Told> {
 
 /** The Kinesis Producer Library, which speaks TLS only. */
 export class KplProducer extends Program<Put | { readonly failed: string; readonly error: string }> {
-  constructor({ classpath, port, stream }: { readonly classpath: string; readonly port: number; readonly stream: string }) {
-    super(['-cp', classpath, 'sluice.KplPut', '127.0.0.1', String(port), stream])
+  constructor({ classpath, sluice, stream }: { readonly classpath: string; readonly sluice: RunningSluice; readonly stream: string }) {
+    super(['-cp', classpath, 'sluice.KplPut', '127.0.0.1', String(sluice.ports.kinesis), stream, caOf(sluice)])
   }
 }
 
@@ -100,9 +100,13 @@ export const kplIsMissing = ['linux x64', 'linux arm64', 'darwin x64', 'darwin a
   ? undefined
   : `skipped: the Kinesis Producer Library has no native program for ${process.platform} on ${process.arch}`
 
+function caOf({ certificatesDirectory }: RunningSluice): string {
+  return join(certificatesDirectory, 'ca.pem')
+}
+
 /** The CA of a Sluice as Java has it. */
 export async function trustStore(sluice: RunningSluice): Promise<string> {
   const path = join(sluice.directory, 'trust.p12')
-  await run('keytool', ['-importcert', '-noprompt', '-alias', 'sluice', '-file', join(sluice.certificatesDirectory, 'ca.pem'), '-keystore', path, '-storepass', trustPassword])
+  await run('keytool', ['-importcert', '-noprompt', '-alias', 'sluice', '-file', caOf(sluice), '-keystore', path, '-storepass', trustPassword])
   return path
 }

@@ -1,6 +1,6 @@
 // The Kinesis Producer Library, native process and all: puts the user records of its input, a line KEY:REST each under the partition key KEY, and says for each what came of it, once it is known:
 // {"put": line, "shard": …, "sequence": …} or {"failed": line, "error": …}. Ends when its input has ended and everything is put.
-// Usage: KplPut HOST PORT STREAM; credentials come from the environment.
+// Usage: KplPut HOST PORT STREAM CA.pem; credentials come from the environment.
 package sluice;
 
 import com.google.common.util.concurrent.ListenableFuture;
@@ -20,8 +20,7 @@ public final class KplPut {
     KinesisProducerConfiguration configuration = new KinesisProducerConfiguration()
         .setKinesisEndpoint(args[0]).setKinesisPort(port)
         .setCloudwatchEndpoint(args[0]).setCloudwatchPort(port)
-        .setStsEndpoint(args[0]).setStsPort(port)
-        .setRegion("us-east-1").setVerifyCertificate(false)
+        .setRegion("us-east-1").setCaCertFile(args[3])
         .setRecordMaxBufferedTime(200).setMetricsUploadDelay(1_000);
     KinesisProducer producer = new KinesisProducer(configuration);
     PrintStream out = new PrintStream(System.out, true, StandardCharsets.UTF_8);
