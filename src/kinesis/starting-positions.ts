@@ -61,8 +61,8 @@ function offsetIn(number: string, member: string, { topic, shard, operation }: S
 }
 
 /**
- * AT a number is at the first record that has it or a larger one. That a consumer is told to continue from (ContinuationSequenceNumber) grows while no records come: it is
- * the last record's, but with a later second of arrival, and so lies behind that record.
+ * AT a number is at the first record that has it or a larger one. The one that a consumer is told to continue with (ContinuationSequenceNumber) is the last record's, but with a
+ * later second of arrival, and so lies behind that record.
  */
 async function atNumber(number: string, offset: number, { topic, shard }: Start, { logs }: Services): Promise<number> {
   const slice = await logs.read({ topic: topic.name, partition: shard.index }, offset, { bytesMax: 1, atLeastOne: true, committedOnly: true })

@@ -58,7 +58,8 @@ export class ShardFeed {
     this.#waiting.add(wake)
     const isMissed = turn < this.#turn || (this.#watch !== undefined && highWatermark < this.#watch.seen)
     if (isMissed) queueMicrotask(() => { if (this.#waiting.delete(wake)) wake() })
-    else if (this.#watch === undefined) void this.#wait(highWatermark)
+    // What the log cannot tell its readers find out when they read.
+    else if (this.#watch === undefined) this.#wait(highWatermark).catch(() => this.look())
     return { [Symbol.dispose]: () => {
       this.#waiting.delete(wake)
       if (this.#waiting.size > 0) return
@@ -151,8 +152,9 @@ export class FeedPage {
   #encode(codec: Codec): Buffer {
     const { topic, shard, nowMs } = this.#at
     const { records } = this.#page
-    // The last record's number, but with a second of arrival that goes on: it lies behind that record, and before the next.
-    const arrivalMs = Math.max(nowMs, records.at(-1)?.ApproximateArrivalTimestamp ?? 0)
+    // The last record's number, but with the second of arrival that comes next: it lies behind that record and before any other, so that AT it and AFTER it are the same, and
+    // it goes on while nothing comes.
+    const arrivalMs = Math.max(nowMs, records.at(-1)?.ApproximateArrivalTimestamp ?? 0) + 1_000
     return eventMessage({
       Records: records,
       ContinuationSequenceNumber: this.isLast ? undefined : sequenceNumberOf(shard, this.nextOffset - 1, arrivalMs),

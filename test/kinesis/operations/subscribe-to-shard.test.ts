@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
 import { parseSequenceNumber } from '../../../src/kinesis/sequence-numbers.ts'
-import { TestClock, accessKeyId, arn, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
+import { TestClock, accessKeyId, arn, principal, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 import { type Message, type Subscriber, subscribe } from '../support/subscriber.ts'
 
 const StreamARN = arn('orders')
@@ -37,6 +37,12 @@ async function put(kinesis: TestKinesis, ...data: (string | Buffer)[]): Promise<
   return (await kinesis.ok<{ Records: { SequenceNumber: string }[] }>('PutRecords', { StreamName: 'orders', Records })).Records.map(one => one.SequenceNumber)
 }
 
+/** The number of a record, with another second of arrival. */
+function continuation(number: string, arrivalSecond: number): string {
+  const arrival = ((1n << 36n) - 1n) << 36n
+  return ((BigInt(number) & ~arrival) | (BigInt(arrivalSecond) << 36n)).toString()
+}
+
 describe('a subscription', () => {
   it('begins with an event that tells where to go on, and pushes records as they come', async () => {
     const { kinesis, clock, ConsumerARN } = await world()
@@ -47,13 +53,13 @@ describe('a subscription', () => {
         { SequenceNumber: first, ApproximateArrivalTimestamp: second, Data: Buffer.from('a').toString('base64'), PartitionKey: 'k' },
         { SequenceNumber: next, ApproximateArrivalTimestamp: second, Data: Buffer.from('b').toString('base64'), PartitionKey: 'k' },
       ],
-      ContinuationSequenceNumber: next,
+      ContinuationSequenceNumber: continuation(next!, second + 1),
       MillisBehindLatest: 0,
     })
     expect(await subscriber.isQuiet()).toBe(true)
     clock.advance(1_500)
     const [third] = await put(kinesis, 'c')
-    expect(await subscriber.event()).toMatchObject({ Records: [{ SequenceNumber: third }], ContinuationSequenceNumber: third, MillisBehindLatest: 0 })
+    expect(await subscriber.event()).toMatchObject({ Records: [{ SequenceNumber: third }], ContinuationSequenceNumber: continuation(third!, second + 2), MillisBehindLatest: 0 })
     subscriber.close()
     expect(await subscriber.next()).toBeUndefined()
   })
@@ -328,6 +334,19 @@ describe('in the middle of it', () => {
     clock.advance(5_000)
     expect(await subscriber.exception()).toBe('UnrecognizedClientException: The security token included in the request is invalid.')
   })
+
+  it('a temporary key reads until it expires', async () => {
+    const { kinesis, clock, ConsumerARN } = await world()
+    const token = 'a session token'
+    await kinesis.backend.accessKeys.add({ id: 'ASIATEMPORARY', secret: 'its secret', principal, createdAtMs: 0, session: { token, expiresAtMs: clock.now() + 7_000 } })
+    const input = { ConsumerARN, ShardId, StartingPosition: latest }
+    const subscriber = await subscribe(kinesis, input, { keyId: 'ASIATEMPORARY', secret: 'its secret', headers: { 'X-Amz-Security-Token': token } })
+    await subscriber.event()
+    clock.advance(5_000)
+    await subscriber.event()
+    clock.advance(5_000)
+    expect(await subscriber.exception()).toBe('ExpiredTokenException: The security token included in the request is expired')
+  })
 })
 
 describe('before it begins', () => {
@@ -387,5 +406,5 @@ it('numbers that go on are of this shard, and lie between its records', async ()
   const subscriber = await subscribe(kinesis, { ConsumerARN, ShardId, StartingPosition: latest })
   clock.advance(3_000)
   const { ContinuationSequenceNumber } = await subscriber.event()
-  expect(parseSequenceNumber(ContinuationSequenceNumber!)).toMatchObject({ version: 2, shardIndex: 0, offset: -1, arrivalSecond: second + 3 })
+  expect(parseSequenceNumber(ContinuationSequenceNumber!)).toMatchObject({ version: 2, shardIndex: 0, offset: -1, arrivalSecond: second + 4 })
 })
