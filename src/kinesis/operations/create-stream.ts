@@ -67,6 +67,8 @@ async function handle(input: InputOf<typeof CreateStream>, context: Context): Pr
     configs: new Map([
       ['message.timestamp.type', 'LogAppendTime'],
       ['retention.ms', String(retentionMs)],
+      // By time alone, whatever the brokers' default is.
+      ['retention.bytes', '-1'],
       ['max.message.bytes', String(messageBytesFor(input.MaxRecordSizeInKiB ?? recordKiBMin))],
     ]),
     ...document !== undefined && { document },

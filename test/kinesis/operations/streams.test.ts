@@ -22,7 +22,7 @@ describe('CreateStream', () => {
     await kinesis.ok('CreateStream', { StreamName: 'large', ShardCount: 2, MaxRecordSizeInKiB: 10_240, StreamModeDetails: { StreamMode: 'PROVISIONED' }, RecordDistributionStrategy: 'USER_PARTITION_KEY' })
     const [large, orders] = await kinesis.backend.admin.topics()
     expect(orders!.partitions).toHaveLength(4)
-    expect(Object.fromEntries(orders!.configs)).toEqual({ 'message.timestamp.type': 'LogAppendTime', 'retention.ms': '86400000', 'max.message.bytes': '1049600' })
+    expect(Object.fromEntries(orders!.configs)).toEqual({ 'message.timestamp.type': 'LogAppendTime', 'retention.ms': '86400000', 'retention.bytes': '-1', 'max.message.bytes': '1049600' })
     expect([large!.partitions.length, large!.configs.get('max.message.bytes')]).toEqual([2, String(10_241 * 1_024)])
   })
 
