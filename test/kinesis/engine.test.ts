@@ -150,3 +150,28 @@ test('a subscription is pushed what comes whoever leads, and is told of its shar
   })
   expect(kinesis.logger.lines.filter(line => line.level === 'error')).toEqual([])
 })
+
+test('a stream that was DELETING when the power went shows it afterwards, gives and takes nothing, and goes when its time comes', async () => {
+  const transitionMs = 60_000
+  await using before = await openEngineWorld({ seed: 11, brokers: 3 })
+  const kinesis = await over(before, { transitionMs })
+  await before.world.run(async () => {
+    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 2 })
+    expect(await kinesis.refused('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: '' })).toMatch(/^ResourceNotFoundException/)
+    await pass(before, transitionMs)
+    await kinesis.ok('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: '' })
+    await kinesis.ok('DeleteStream', { StreamName: 'orders' })
+  })
+  const disk = before.world.disk.crash(new Prng(3), 'nothing')
+
+  await using after = await openEngineWorld({ seed: 12, brokers: 3, disk })
+  const again = await over(after, { transitionMs })
+  await after.world.run(async () => {
+    expect(await again.ok('DescribeStreamSummary', { StreamName: 'orders' })).toMatchObject({ StreamDescriptionSummary: { StreamStatus: 'DELETING' } })
+    expect(await again.refused('PutRecord', { StreamName: 'orders', PartitionKey: 'k', Data: '' })).toMatch(/^ResourceNotFoundException/)
+    // The simulated clock began anew.
+    await pass(after, 3 * transitionMs)
+    expect(await again.refused('DescribeStreamSummary', { StreamName: 'orders' })).toMatch(/^ResourceNotFoundException/)
+    expect(again.backend.documents.all('kinesis-stream')).toEqual([])
+  })
+})

@@ -4,6 +4,8 @@ import { CloudWatchError, wrongValue } from './errors.ts'
 import type { Values } from './protocols.ts'
 
 const dimensionsMax = 30
+/** What a Date can be. */
+const dateMsMax = 8.64e15
 
 /** Seconds since the epoch, ISO 8601 text, or a Date; milliseconds since the epoch once read. */
 export const time = z.union([
@@ -15,7 +17,7 @@ export const time = z.union([
     context.addIssue({ code: 'custom', message: 'must be a time' })
     return z.NEVER
   }),
-])
+]).refine(ms => Math.abs(ms) <= dateMsMax, 'must be a time')
 /** CloudWatch's bound, which keeps sums of them finite, too. */
 const figureMax = 2 ** 360
 /** A number that can be added up. */

@@ -84,6 +84,14 @@ describe('GetMetricStatistics', () => {
 })
 
 describe('GetMetricData', () => {
+  it('takes no time that there is not', async () => {
+    const kinesis = await recorded(1)
+    for (const StartTime of [-1e300, 8.64e12 + 1]) {
+      expect((await call(kinesis, 'GetMetricData', { StartTime, EndTime: seconds(kinesis, 0), MetricDataQueries: [query('m')] })).body)
+        .toEqual({ __type: 'InvalidParameterValueException', message: `The value ${StartTime} for parameter StartTime is invalid: must be a time.` })
+    }
+  })
+
   it('gives values newest first, or oldest first', async () => {
     const kinesis = await recorded(4)
     const asked = { StartTime: seconds(kinesis, 10), EndTime: seconds(kinesis, -1), MetricDataQueries: [query('m')] }
