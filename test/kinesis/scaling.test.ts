@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import type { KinesisHandlerOptions } from '../../src/kinesis/handler.ts'
+import { shardMapOf } from '../../src/kinesis/shard-map.ts'
 import type { Backend } from '../../src/ports.ts'
 import { TestClock, testKinesis, type TestKinesis } from './support/kinesis.ts'
 
@@ -20,11 +21,24 @@ async function orders(how: object = {}, options: Partial<KinesisHandlerOptions> 
 
 /** Ten seconds, in each of which the records are put; whatever the scaling then decides is done. */
 async function round(kinesis: Scaled, Records: readonly object[] = []): Promise<void> {
+  await seconds(kinesis, async () => {
+    if (Records.length === 0) return
+    const { FailedRecordCount } = await kinesis.ok<{ FailedRecordCount: number }>('PutRecords', { StreamName: 'orders', Records })
+    expect(FailedRecordCount).toBe(0)
+  })
+}
+
+/** The same, but that each open shard is only told to take so many bytes a second, which costs less than to put them. */
+async function busyRound(kinesis: Scaled, bytes: number): Promise<void> {
+  await seconds(kinesis, async () => {
+    const [topic] = await kinesis.backend.admin.topics(['orders'])
+    for (const { index } of shardMapOf(topic!).open) expect(kinesis.handler.throughput.shard(topic!.id, index).admitRecord(bytes, 'PutRecords')).toBe(true)
+  })
+}
+
+async function seconds(kinesis: Scaled, each: () => Promise<void>): Promise<void> {
   for (let second = 0; second < 10; second++) {
-    if (Records.length > 0) {
-      const { FailedRecordCount } = await kinesis.ok<{ FailedRecordCount: number }>('PutRecords', { StreamName: 'orders', Records })
-      expect(FailedRecordCount).toBe(0)
-    }
+    await each()
     kinesis.clock.advance(1_000)
   }
   await settled()
@@ -32,8 +46,6 @@ async function round(kinesis: Scaled, Records: readonly object[] = []): Promise<
 
 /** What a round does to the backend in memory is done before the event loop turns. */
 const settled = (): Promise<void> => setImmediate()
-
-const evenly = (count: number, bytes: number): object[] => Array.from({ length: count }, () => ({ Data: Buffer.alloc(bytes).toString('base64') }))
 
 async function shardsOf({ ok }: TestKinesis): Promise<{ open: number; all: number; status: string }> {
   const { StreamDescription: { Shards, StreamStatus } } = await ok<{ StreamDescription: { Shards: { SequenceNumberRange: { EndingSequenceNumber?: string } }[]; StreamStatus: string } }>('DescribeStream', { StreamName: 'orders' })
@@ -43,11 +55,11 @@ async function shardsOf({ ok }: TestKinesis): Promise<{ open: number; all: numbe
 describe('an on-demand stream', () => {
   it('has twice the shards once more than half of what they take is written, and so on', async () => {
     const kinesis = await orders({ RecordDistributionStrategy: 'AUTO' })
-    await round(kinesis, evenly(4, MiB / 2))
+    await busyRound(kinesis, MiB / 2)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 4, all: 4 })
-    await round(kinesis, evenly(4, MiB / 2 + 1))
+    await busyRound(kinesis, MiB / 2 + 1)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 8, all: 12 })
-    await round(kinesis, evenly(8, MiB))
+    await busyRound(kinesis, MiB)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 16 })
     // What it has, it keeps.
     await round(kinesis)
@@ -56,11 +68,10 @@ describe('an on-demand stream', () => {
 
   it('counts records as well as bytes', async () => {
     const kinesis = await orders({ RecordDistributionStrategy: 'AUTO' })
-    for (let second = 0; second < 10; second++) {
-      for (let call = 0; call < 5; call++) await kinesis.ok('PutRecords', { StreamName: 'orders', Records: evenly(408, 1) })
-      kinesis.clock.advance(1_000)
-    }
-    await settled()
+    const Records = Array.from({ length: 408 }, () => ({ Data: 'YQ==' }))
+    await seconds(kinesis, async () => {
+      for (let call = 0; call < 5; call++) await kinesis.ok('PutRecords', { StreamName: 'orders', Records })
+    })
     expect(await shardsOf(kinesis)).toMatchObject({ open: 8 })
   })
 
@@ -87,15 +98,15 @@ describe('an on-demand stream', () => {
 
   it('grows no further than the account has room for', async () => {
     const kinesis = await orders({ RecordDistributionStrategy: 'AUTO' }, { shardLimit: 6 })
-    await round(kinesis, evenly(4, MiB))
+    await busyRound(kinesis, MiB)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 6 })
-    await round(kinesis, evenly(4, MiB))
+    await busyRound(kinesis, MiB)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 6 })
   })
 
   it('shows UPDATING while it grows, and does not grow while it shows something else', async () => {
     const kinesis = await orders({ RecordDistributionStrategy: 'AUTO' }, { transitionMs: 9_500 })
-    await round(kinesis, evenly(4, MiB))
+    await busyRound(kinesis, MiB)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 8, status: 'UPDATING' })
     kinesis.clock.advance(9_499)
     expect(await shardsOf(kinesis)).toMatchObject({ status: 'UPDATING' })
@@ -114,21 +125,17 @@ describe('an on-demand stream', () => {
     const { admin } = kinesis.backend
     const reshard = admin.reshard.bind(admin)
     admin.reshard = async () => { throw new Error('the disk is full') }
-    await round(kinesis, evenly(4, MiB))
+    await busyRound(kinesis, MiB)
     expect(kinesis.logger.lines).toMatchObject([{ level: 'error', message: 'on-demand streams could not be scaled' }])
     admin.reshard = reshard
-    await round(kinesis, evenly(4, MiB))
+    await busyRound(kinesis, MiB)
     expect(await shardsOf(kinesis)).toMatchObject({ open: 8 })
   })
 
   it('is left alone by a facade that is closed', async () => {
     const kinesis = await orders({ RecordDistributionStrategy: 'AUTO' })
     kinesis.handler[Symbol.dispose]()
-    for (let second = 0; second < 20; second++) {
-      await kinesis.ok('PutRecords', { StreamName: 'orders', Records: evenly(4, MiB) })
-      kinesis.clock.advance(1_000)
-      await settled()
-    }
+    for (let turn = 0; turn < 2; turn++) await busyRound(kinesis, MiB)
     expect(await shardsOf(kinesis)).toEqual({ open: 4, all: 4, status: 'ACTIVE' })
   })
 })
