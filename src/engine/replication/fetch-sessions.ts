@@ -18,6 +18,8 @@ interface Session {
   readonly ready: Set<string>
   /** Partitions whose high watermark the follower does not know yet. Nothing is sent for them alone before the wait is over. */
   readonly moved: Set<string>
+  /** Positions of which the follower has been told, or is being told, whether its log is the leader's that far. */
+  readonly compared: Map<string, FetchPosition>
   wake: (() => void) | undefined
 }
 
@@ -80,7 +82,7 @@ export class FetchSessions {
     if (id === 0) {
       // A request of an earlier incarnation that comes late must not end the session of the present one.
       if (known !== undefined && known.brokerEpoch > brokerEpoch) return undefined
-      const session: Session = { id: ++this.#lastId, brokerEpoch, turn, positions: new Map(), ready: new Set(), moved: new Set(), wake: undefined }
+      const session: Session = { id: ++this.#lastId, brokerEpoch, turn, positions: new Map(), ready: new Set(), moved: new Set(), compared: new Map(), wake: undefined }
       this.#sessions.set(brokerId, session)
       known?.wake?.()
       return session
@@ -111,7 +113,9 @@ export class FetchSessions {
       const from = { id: request.brokerId, epoch: request.brokerEpoch }
       const fetched = await replica.serve(position, from, Math.min(request.partitionBytesMax, request.bytesMax - bytes))
       // The follower may have said something newer meanwhile.
-      if (fetched === undefined || session.positions.get(key) !== position) continue
+      if (session.positions.get(key) !== position) continue
+      if (fetched?.refusal === undefined && fetched?.diverging === undefined) session.compared.set(key, position)
+      if (fetched === undefined) continue
       if (fetched.refusal !== undefined) this.#forget(session, key)
       session.moved.delete(key)
       collected.push(fetched)
@@ -125,10 +129,12 @@ export class FetchSessions {
     for (const key of session.moved) {
       const position = session.positions.get(key)
       const replica = position === undefined ? undefined : this.#options.find(position.topicId, position.partition)
-      if (position === undefined || replica?.leadership === undefined || already.some(one => keyOf(one.topicId, one.partition) === key)) continue
+      // Who is told of a high watermark takes its log for the leader's: not before they were compared, in this epoch.
+      if (position === undefined || session.compared.get(key) !== position || replica?.leadership?.epoch !== position.leaderEpoch) continue
+      session.moved.delete(key)
+      if (already.some(one => keyOf(one.topicId, one.partition) === key)) continue
       heads.push({ topicId: position.topicId, partition: position.partition, offset: position.offset, ...replica.head(), batches: [] })
     }
-    session.moved.clear()
     return heads
   }
 
@@ -136,6 +142,7 @@ export class FetchSessions {
     session.positions.delete(key)
     session.ready.delete(key)
     session.moved.delete(key)
+    session.compared.delete(key)
   }
 
   #wait(session: Session, waitMs: number): Promise<void> {
