@@ -88,15 +88,16 @@ async function appendUntil(deadlineMs: number, topic: Topic, shard: ShardNode, r
 /** Appends to the shards that took the place of one that was closed, as soon as they take records. */
 async function rerouted(deadlineMs: number, before: Topic, refusing: ShardNode, records: readonly Admitted[], context: Context): Promise<Answer[]> {
   const { clock } = context
-  for (;;) {
+  for (let seen: Topic | undefined; ;) {
     const topic = await findStreamByName(before.name, context)
     if (topic === undefined || topic.id !== before.id) return records.map(() => notFound(texts.streamNotFound(before.name, context)))
-    const map = shardMapOf(topic)
-    const route = routeOf(topic, context)
-    const shards = records.map(({ record }) => route(record) as ShardNode)
-    if (!refusing.takesRecords || map.shards[refusing.index]!.seal !== undefined) {
+    // Shards change only with the topic object: many puts may wait here, and finding their shards anew each time would keep those from closing that they wait for.
+    if (topic !== seen && (!refusing.takesRecords || shardMapOf(topic).shards[refusing.index]!.seal !== undefined)) {
+      const route = routeOf(topic, context)
+      const shards = records.map(({ record }) => route(record) as ShardNode)
       if (shards.every(shard => shard.takesRecords)) return appendToEach(deadlineMs, topic, shards, records, context)
     }
+    seen = topic
     if (clock.monotonic() >= deadlineMs) return records.map(() => new AwsError('InternalFailure'))
     await new Promise<void>(resolve => void clock.after(reroutingPauseMs, resolve))
   }

@@ -94,6 +94,15 @@ describe('an event stream', () => {
     expect([peer.hasEnded, peer.destroyed]).toEqual([true, false])
   })
 
+  it('is over at once to a peer that has gone before it begins, which of HTTP/2 only the stream tells', async () => {
+    for (const gone of [{ destroyed: true }, { destroyed: undefined, stream: { destroyed: true } }]) {
+      const peer = Object.assign(new Peer(), gone)
+      const share = shareOf(1_000_000)
+      await new Pushes().push(source(message(200_000)), peer.response, { host: 'a', share })
+      expect([share.held, peer.taken, peer.listenerCount('close')]).toEqual([0, [], 0])
+    }
+  })
+
   it('is over when its peer goes, in the middle of a message or between two', async () => {
     for (const isReading of [true, false]) {
       const peer = new Peer()

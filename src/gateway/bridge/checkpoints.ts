@@ -54,7 +54,9 @@ export function checkpointRoutes({ logs, admin, groups, access, budget }: Parts)
       const committed = orRefuse(await groups.committed(group, topic.partitions.map(({ index }) => ({ topic: topic.name, partition: index }))))
       if (committed.length === 0) throw new Problem(404, `Group '${group}' has committed no offset of topic '${topic.name}'.`, { errorCode: 40403 })
       const byShard = committed.toSorted((a, b) => a.partition - b.partition)
-      const leases = await Promise.all(byShard.map(({ partition, offset }) => leaseAt(logs, topic, partition, offset)))
+      const leases: Lease[] = []
+      // One after another: for each, the batch before the offset is read, and that may have megabytes.
+      for (const { partition, offset } of byShard) leases.push(await leaseAt(logs, topic, partition, offset))
       response.json(format === 'dynamodb' ? asDynamoDbScan(leases) : { group, topic: topic.name, stream: topic.name, leases })
     })
     .put(async (request, response) => {
