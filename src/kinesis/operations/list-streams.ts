@@ -25,8 +25,10 @@ async function handle(input: InputOf<typeof ListStreams>, context: Context): Pro
   }
   const topics = await context.admin.topics()
   const mayDescribe = (name: string): boolean => context.access.wouldAllow(context.caller, 'describe', 'topic', name)
-  const visible = topics.filter(topic => topic.name > after && showsAsStream(topic) && mayDescribe(topic.name))
-  const page = visible.slice(0, Math.min(input.Limit ?? streamsMax, streamsMax))
+  const size = Math.min(input.Limit ?? streamsMax, streamsMax)
+  // Access is judged of no more than a page and the one behind it, however many topics there are.
+  const visible = topics.values().filter(topic => topic.name > after && showsAsStream(topic) && mayDescribe(topic.name)).take(size + 1).toArray()
+  const page = visible.slice(0, size)
   const hasMore = page.length < visible.length
   const last = page.at(-1)?.name ?? after
   return {

@@ -140,6 +140,18 @@ describe('ListStreams', () => {
     }
   })
 
+  test('judges access to no more streams than it takes to fill a page', async () => {
+    const judged: string[] = []
+    const access = testAccess()
+    const kinesis = await testKinesis({ access: { ...access, wouldAllow: (_who, operation, _type, name) => {
+      if (operation === 'describe') judged.push(name)
+      return name !== 'b'
+    } } })
+    for (const StreamName of ['a', 'b', 'c', 'd', 'e']) await kinesis.ok('CreateStream', { StreamName, ShardCount: 1 })
+    expect(await kinesis.ok('ListStreams', { Limit: 2 })).toMatchObject({ StreamNames: ['a', 'c'], HasMoreStreams: true })
+    expect(judged).toEqual(['a', 'b', 'c', 'd'])
+  })
+
   test('refuses a token that is old, made up, or another caller\'s', async () => {
     const clock = new TestClock()
     const kinesis = await testKinesis({ clock })
