@@ -50,7 +50,7 @@ async function handle(input: InputOf<typeof UpdateStreamMode>, context: Context)
 }
 
 async function changeMode(topic: Topic, mode: StreamFacts['mode'], warmMiBps: number | undefined, context: Context): Promise<null | AwsError> {
-  const before = factsOf(topic, context)
+  let before: StreamFacts | undefined
   const resharding = warming(warmMiBps, { mayShrink: false }, context)
   const plan = await resharding.plan(topic, shardMapOf(topic))
   if (plan instanceof AwsError) return plan
@@ -58,9 +58,10 @@ async function changeMode(topic: Topic, mode: StreamFacts['mode'], warmMiBps: nu
     make(facts) {
       // Somebody else was quicker.
       if (facts.mode === mode) return undefined
+      before = facts
       return judgeChange(topic.name, facts, mode, context) ?? { mode, warmMiBps, modeChangesMs: [...lately(facts, context), context.clock.now()] }
     },
-    takeBack: () => ({ mode: before.mode, warmMiBps: before.warmMiBps, modeChangesMs: before.modeChangesMs }),
+    takeBack: () => (before === undefined ? {} : { mode: before.mode, warmMiBps: before.warmMiBps, modeChangesMs: before.modeChangesMs }),
   }, context)
 }
 
