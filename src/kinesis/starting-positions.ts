@@ -72,7 +72,8 @@ async function atNumber(number: string, offset: number, { topic, shard }: Start,
 }
 
 /** The first record that arrived at that time or later; older than all there is means the oldest, later than all the end. */
-async function atTimestamp(askedMs: number | undefined, { topic, shard }: Start, { clock, logs }: Services): Promise<number | AwsError> {
+async function atTimestamp(askedMs: number | undefined, { topic, shard }: Start, services: Services): Promise<number | AwsError> {
+  const { clock, logs } = services
   if (askedMs === undefined) {
     return invalidArgument('Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request has no timestamp parameter.')
   }
@@ -83,6 +84,6 @@ async function atTimestamp(askedMs: number | undefined, { topic, shard }: Start,
   const ends = await logs.ends(at)
   if (ends instanceof Refusal) return toAwsError(ends)
   const found = await logs.offsetForTime(at, askedMs)
-  if (found instanceof Refusal) return toAwsError(found)
+  if (found instanceof Refusal) return toAwsError(found, services)
   return found?.offset ?? ends.lastStableOffset
 }

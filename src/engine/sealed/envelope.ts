@@ -90,8 +90,9 @@ export class Envelopes {
     writer.counter++
     const cipher = createCipheriv('aes-256-gcm', writer.key, nonceOf(bytes), { authTagLength: tagBytes })
     cipher.setAAD(boundOf(bytes))
-    cipher.update(plain.subarray(headerAt.crc, headerAt.crc + crcBytes)).copy(bytes, bodyAt)
-    cipher.update(plain.subarray(batchHeaderBytes)).copy(bytes, bodyAt + crcBytes)
+    plain.copy(bytes, bodyAt, headerAt.crc, headerAt.crc + crcBytes)
+    plain.copy(bytes, bodyAt + crcBytes, batchHeaderBytes)
+    cipher.update(bytes.subarray(bodyAt, -tagBytes)).copy(bytes, bodyAt)
     cipher.final()
     cipher.getAuthTag().copy(bytes, bytes.length - tagBytes)
     bytes.writeUInt32BE(crc32c(bytes.subarray(headerAt.attributes)), headerAt.crc)
@@ -116,8 +117,9 @@ export class Envelopes {
     bytes.copy(plain, 0, 0, batchHeaderBytes)
     plain.writeInt32BE(bytes.readInt32BE(headerAt.length) - envelopeBytes, headerAt.length)
     plain.writeInt16BE(bytes.readInt16BE(headerAt.attributes) & ~headerAt.envelopeBit, headerAt.attributes)
-    decipher.update(bytes.subarray(bodyAt, bodyAt + crcBytes)).copy(plain, headerAt.crc)
-    decipher.update(bytes.subarray(bodyAt + crcBytes, end)).copy(plain, batchHeaderBytes)
+    const body = decipher.update(bytes.subarray(bodyAt, end))
+    body.copy(plain, headerAt.crc, 0, crcBytes)
+    body.copy(plain, batchHeaderBytes, crcBytes)
     try {
       decipher.final()
     } catch {
