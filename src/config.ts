@@ -57,6 +57,7 @@ export const settings = {
   'kinesis.on.demand.stream.limit': setting(z.coerce.number().int().min(0).max(1_000_000), 50, 'Most streams in on-demand mode; twenty times as many once the account has its minimum throughput billing commitment.'),
   'kinesis.transition.ms': setting(milliseconds.max(86_400_000), 0, 'How long a stream shows CREATING, UPDATING or DELETING, a day at most; a deletion has its effect when that is over. 0: all changes are done at once.'),
   'kinesis.client.auth': setting(z.enum(['none', 'required']), 'none', 'Whether clients of the Kinesis API need a certificate of the private CA beside their signature, which alone says who they are: none or required.'),
+  'kinesis.channels.directory': setting(z.string(), '', 'Where channels (CreateChannel) deliver to, in files that are not encrypted: each bucket is a directory in it. Empty: there are no channels.'),
   'kinesis.region': setting(z.string().regex(/^[a-z0-9-]+$/), 'us-east-1', 'Region shown in ARNs.'),
   'kinesis.account': setting(z.string().regex(/^\d{12}$/), '000000000000', 'Account id shown in ARNs.'),
   'auto.create.topics.enable': setting(flag, false, 'Whether asking for a topic\'s metadata creates it (always with dev unless set).'),

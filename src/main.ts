@@ -196,10 +196,12 @@ async function openFacades(config: Config, parts: Store & Rules & { readonly cha
   const brokers = brokerOperations({ engine, doors, roster, directoryOf })
   metrics.watch({ ...backend, brokers })
 
+  const channelsDirectory = config['kinesis.channels.directory']
+  const channels = channelsDirectory === '' ? {} : { channels: { disk: world.disk, directory: resolve(channelsDirectory) } }
   const handler = opened.use(createKinesisHandler({
     logs, admin, access, accessKeys, documents, validation, clock, random, logger, audit, ...place, profile: config['kinesis.limits'],
     chaos: parts.chaos, shardLimit: config['kinesis.shard.limit'], onDemandStreamLimit: config['kinesis.on.demand.stream.limit'],
-    transitionMs: config['kinesis.transition.ms'], tokenSecret: certificates.tokenKey, loopbackOnly: dev,
+    transitionMs: config['kinesis.transition.ms'], ...channels, tokenSecret: certificates.tokenKey, loopbackOnly: dev,
     observe: ({ status, milliseconds: durationMs, ...seen }) => metrics.observe({ ...seen, facade: 'kinesis', failed: status >= 400, durationMs }),
   }))
   opened.use(handler.services.kms.watch({ logger }))

@@ -681,7 +681,7 @@ export interface AccessKeys {
 // ----------------------------------------------------------------------------------------------------------- documents
 
 /** What a facade alone knows of: its own small facts about streams, consumers, keys. */
-export type DocumentKind = 'admin-key' | 'resource-policy' | 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kms-key' | 'kms-alias'
+export type DocumentKind = 'admin-key' | 'resource-policy' | 'kinesis-stream' | 'kinesis-consumer' | 'kinesis-channel' | 'kinesis-account' | 'kinesis-delivery' | 'kms-key' | 'kms-alias'
 
 /** The config that names the key a topic's new records are encrypted under, by its id; empty: none. */
 export const keyIdConfig = 'sluice.kms.key.id'

@@ -1,16 +1,16 @@
-// The metrics of streams, shards and consumers in Prometheus's form: the same figures that CloudWatch's operations answer with, as counters since the start. Names
-// are CloudWatch's in snake case below `sluice_kinesis_`, those of shards below `sluice_kinesis_shard_` and those of consumers below `sluice_kinesis_consumer_`:
+// The metrics of streams, shards, consumers and channels in Prometheus's form: the same figures that CloudWatch's operations answer with, as counters since the start. Names
+// are CloudWatch's in snake case below `sluice_kinesis_`, those of shards below `sluice_kinesis_shard_`, of consumers below `…consumer_`, of channels below `…channel_`:
 // sums end in `_total`; of a `Success` there are also the `calls`; latencies have a `_sum` and a `_count` in seconds; ages are gauges of the last sample, in seconds.
 import { Counter, Gauge, type Registry } from 'prom-client'
 import type { KinesisMetrics } from '../kinesis/cloudwatch/kinesis-metrics.ts'
-import { aggregationMetrics, consumerMetrics, kinesisNamespace, ownNamespace, shardMetrics, streamMetrics } from '../kinesis/cloudwatch/metric-names.ts'
+import { aggregationMetrics, channelMetrics, consumerMetrics, kinesisNamespace, ownNamespace, shardMetrics, streamMetrics } from '../kinesis/cloudwatch/metric-names.ts'
 import type { Metric, MetricStore } from '../kinesis/cloudwatch/metric-store.ts'
 import type { Series } from '../kinesis/cloudwatch/series.ts'
 import type { Limits } from '../kinesis/limits.ts'
 
 const deprecated: ReadonlySet<string> = new Set(['GetRecords.IteratorAge', 'PutRecords.Records'])
 /** CloudWatch's dimensions as labels. */
-const labelOf: Readonly<Record<string, string>> = { StreamName: 'stream', ShardId: 'shard', ConsumerName: 'consumer' }
+const labelOf: Readonly<Record<string, string>> = { StreamName: 'stream', ShardId: 'shard', ConsumerName: 'consumer', ChannelName: 'channel', ChannelId: 'channel_id' }
 
 /** What the metrics of one kind of thing have in common. */
 interface Kind {
@@ -26,6 +26,7 @@ const kinds: readonly Kind[] = [
   { namespace: ownNamespace, prefix: '', what: 'a stream', dimensions: ['StreamName'], names: aggregationMetrics },
   { namespace: kinesisNamespace, prefix: 'shard_', what: 'a shard, where its stream is monitored so', dimensions: ['StreamName', 'ShardId'], names: shardMetrics },
   { namespace: kinesisNamespace, prefix: 'consumer_', what: 'a registered consumer', dimensions: ['StreamName', 'ConsumerName'], names: consumerMetrics },
+  { namespace: kinesisNamespace, prefix: 'channel_', what: 'a channel', dimensions: ['ChannelName', 'ChannelId', 'StreamName'], names: channelMetrics },
 ]
 
 /** Asked for at each scrape. */
@@ -64,12 +65,13 @@ function show(registry: Registry, store: MetricStore, kind: Kind, name: string, 
   if (name.endsWith('.Latency')) {
     counter(`${base}_seconds_sum`, 'Sum', series => series.total / 1_000)
     counter(`${base}_seconds_count`, 'Samples', series => series.samples)
-  } else if (unit === 'Milliseconds') {
+  } else if (unit === 'Milliseconds' || unit === 'Seconds') {
+    const perSecond = unit === 'Seconds' ? 1 : 1_000
     new Gauge({
       name: `${base}_seconds`, help: help('Last sample'), labelNames: kind.dimensions.map(one => labelOf[one]!), registers: [registry],
       collect() {
         this.reset()
-        for (const metric of found()) this.set(labelsOf(metric), metric.series.last / 1_000)
+        for (const metric of found()) this.set(labelsOf(metric), metric.series.last / perSecond)
       },
     })
   } else {
@@ -82,7 +84,7 @@ function labelsOf({ dimensions }: Metric): Record<string, string> {
   return Object.fromEntries(dimensions.map(({ name, value }) => [labelOf[name]!, value]))
 }
 
-/** `PutRecords.TotalRecords` → `put_records_total_records` */
+/** `PutRecords.TotalRecords` → `put_records_total_records`, `DeliveryToS3.DLQDeliverySuccess` → `delivery_to_s3_dlq_delivery_success` */
 function snake(name: string): string {
-  return name.replaceAll('.', '').replace(/(?<=[a-z])[A-Z]/g, capital => `_${capital}`).toLowerCase()
+  return name.replaceAll('.', '').replace(/(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_').toLowerCase()
 }

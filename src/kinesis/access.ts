@@ -43,8 +43,8 @@ export function consumerDemand(operation: AclOperation, name: ConsumerName, plac
 }
 
 /** A channel belongs to no stream: it writes to the server's own disk, and so is the cluster's. */
-export function channelDemand(operation: AclOperation, channel: string, place: Place): Demand {
-  return { resource: channelArnOf(channel, place), needs: [onCluster(operation)] }
+export function channelDemand(operation: AclOperation, id: string, place: Place): Demand {
+  return { resource: channelArnOf(id, place), needs: [onCluster(operation)] }
 }
 
 /** The same operation on whatever a ResourceARN names. */
@@ -54,7 +54,7 @@ export function resourceDemand(operation: AclOperation, arn: string, place: Plac
   switch (parts.kind) {
     case 'stream': return streamDemand(operation, parts.stream, place)
     case 'consumer': return consumerDemand(operation, parts, place)
-    case 'channel': return channelDemand(operation, parts.channel, place)
+    case 'channel': return channelDemand(operation, parts.id, place)
   }
 }
 

@@ -1,6 +1,6 @@
 // ARNs of what Kinesis has: how they are written, what is in one, and the members of requests that carry them. Only what is of this place can be there: an ARN of
 // another region or account is not found, before anything is looked up.
-//   arn:aws:kinesis:R:N:stream/S · arn:aws:kinesis:R:N:stream/S/consumer/C:<epoch seconds> · arn:aws:kinesis:R:N:channel/C
+//   arn:aws:kinesis:R:N:stream/S · arn:aws:kinesis:R:N:stream/S/consumer/C:<epoch seconds> · arn:aws:kinesis:R:N:channel/<id>
 import { text } from '../wire/operation.ts'
 import { AwsError, invalidArgument, notFound, type Place } from './errors.ts'
 
@@ -26,7 +26,7 @@ export interface ConsumerName {
 export type ArnParts =
   | { readonly kind: 'stream'; readonly stream: string }
   | { readonly kind: 'consumer' } & ConsumerName
-  | { readonly kind: 'channel'; readonly channel: string }
+  | { readonly kind: 'channel'; readonly id: string }
 
 export function streamArnOf(name: string, place: Place): string {
   return `${prefix(place)}stream/${name}`
@@ -41,13 +41,13 @@ export function consumerPath({ stream, consumer }: Omit<ConsumerName, 'createdAt
   return `${streamArnOf(stream, place)}/consumer/${consumer}`
 }
 
-export function channelArnOf(name: string, place: Place): string {
-  return `${prefix(place)}channel/${name}`
+export function channelArnOf(id: string, place: Place): string {
+  return `${prefix(place)}channel/${id}`
 }
 
 const streamResource = new RegExp(`^stream/(${namePattern})$`)
 const consumerResource = new RegExp(`^stream/(${namePattern})/consumer/(${namePattern}):(\\d{1,15})$`)
-const channelResource = new RegExp(`^channel/(${namePattern})$`)
+const channelResource = /^channel\/(\S+)$/
 
 /** What an ARN names, whether it is there or not. `member`: what the request calls it, for the texts. */
 export function parseArn(arn: string, member: string, place: Place): ArnParts | AwsError {
@@ -57,8 +57,8 @@ export function parseArn(arn: string, member: string, place: Place): ArnParts | 
   if (stream !== undefined) return { kind: 'stream', stream }
   const [, streamOfConsumer, consumer, seconds] = consumerResource.exec(resource) ?? []
   if (streamOfConsumer !== undefined) return { kind: 'consumer', stream: streamOfConsumer, consumer: consumer!, createdAtSeconds: Number(seconds) }
-  const channel = channelResource.exec(resource)?.[1]
-  if (channel !== undefined) return { kind: 'channel', channel }
+  const id = channelResource.exec(resource)?.[1]
+  if (id !== undefined) return { kind: 'channel', id }
   return invalidArgument(`${member} ${arn} is not the ARN of a stream, a consumer or a channel.`)
 }
 

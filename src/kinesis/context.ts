@@ -3,11 +3,12 @@
 import type { ActionAccess, Admin, Caller, Documents, Logs, Validation } from '../ports.ts'
 import type { KmsKeys } from '../security/kms-keys.ts'
 import type { Operation, InputOf, Members, OutputOf } from '../wire/operation.ts'
-import type { Clock } from '../world/world.ts'
+import type { Clock, Random } from '../world/world.ts'
 import type { KinesisMetrics } from './cloudwatch/kinesis-metrics.ts'
 import type { Codec } from './codecs.ts'
 import type { AccessRule } from './access.ts'
 import type { Deletions } from './deletions.ts'
+import type { Deliveries } from './delivery/deliveries.ts'
 import type { AwsError, Place } from './errors.ts'
 import type { FanOut } from './fan-out/fan-out.ts'
 import type { Gate } from './gate.ts'
@@ -26,6 +27,7 @@ export interface Services extends Place {
   readonly kms: KmsKeys
   readonly validation: Validation
   readonly clock: Clock
+  readonly random: Random
   readonly tokens: Tokens
   /** What is enforced now: AWS's limits or none, and troubles on purpose. */
   readonly limits: Limits
@@ -52,6 +54,7 @@ export interface Services extends Place {
   readonly deletions: Deletions
   /** Who is subscribed to which shard. */
   readonly fanOut: FanOut
+  readonly deliveries: Deliveries
 }
 
 export interface Context extends Services {

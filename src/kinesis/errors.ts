@@ -90,6 +90,7 @@ export const texts = {
     `Rate exceeded for ${stream === undefined ? '' : `stream ${stream} under `}account ${account}.`,
   dailyLimit: (operation: string, stream: string | undefined, successesMax: number, { account }: Place): string =>
     `${operation} has succeeded ${successesMax} times within 24 hours for stream ${stream} under account ${account}, which is its limit.`,
+  notOnDemand: (stream: string, { account }: Place): string => `Request is invalid. Stream ${stream} under account ${account} is in Provisioned mode.`,
   onDemand: (stream: string, { account }: Place): string => `Request is invalid. Stream ${stream} under account ${account} is in On-Demand mode.`,
   shardClosed: (shardId: string, stream: string, { account }: Place): string =>
     `Shard ${shardId} in stream ${stream} under account ${account} has already been merged or split, and thus is not eligible for merging or splitting.`,

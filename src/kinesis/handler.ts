@@ -20,6 +20,7 @@ import { KinesisMetrics } from './cloudwatch/kinesis-metrics.ts'
 import { type Codec, type DecodeBody, codecs, jsonCodec } from './codecs.ts'
 import type { Context, Served, Services } from './context.ts'
 import { Deletions } from './deletions.ts'
+import { type ChannelsPlace, Deliveries } from './delivery/deliveries.ts'
 import { AwsError, type AwsErrorType, invalidArgument, validation } from './errors.ts'
 import { FanOut } from './fan-out/fan-out.ts'
 import { Gate } from './gate.ts'
@@ -53,6 +54,8 @@ export interface KinesisHandlerOptions {
   readonly onDemandStreamLimit?: number
   /** How long a stream shows CREATING, UPDATING or DELETING; 0 unless given. */
   readonly transitionMs?: number
+  /** Where channels deliver to; without it none can be made. */
+  readonly channels?: ChannelsPlace | undefined
   /** What iterators and page tokens are sealed with; if it outlives the process, so do they. */
   readonly tokenSecret?: string | Buffer
   /**
@@ -138,9 +141,12 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
     transitionMs: options.transitionMs ?? 0,
     actions: operations.map(one => one.action),
     deletions: new Deletions(options, options.logger),
+    random,
+    deliveries: new Deliveries(options.channels, options.logger),
   }
   const services: Services = { ...parts, fanOut: new FanOut(parts) }
   const scaling = new OnDemandScaling(services, options.logger)
+  services.deliveries.begin(services)
 
   const cloudWatch = new CloudWatch({ services, accessKeys: options.accessKeys, logger: options.logger, audit: options.audit })
 
@@ -251,6 +257,7 @@ export function createKinesisHandler(options: KinesisHandlerOptions): KinesisHan
 
   function dispose(): void {
     services.deletions[Symbol.dispose]()
+    services.deliveries[Symbol.dispose]()
     scaling[Symbol.dispose]()
   }
 

@@ -10,8 +10,6 @@ import { showsAsStream } from './streams.ts'
 
 /** How many times as many on-demand streams an account with a commitment may have. */
 const committedStreamsFactor = 20
-/** AWS tells a number, but not why: ours. */
-export const channelLimit = 100
 const inTransitionMax = 5
 
 export interface Quota {
@@ -54,8 +52,19 @@ export function shardQuota(topics: readonly Topic[], { shardLimit }: Pick<Servic
   return { used: topics.filter(showsAsStream).reduce((sum, topic) => sum + openShardCount(topic), 0), limit: shardLimit }
 }
 
-export function onDemandQuota(topics: readonly Topic[], services: Pick<Services, 'account' | 'documents' | 'clock' | 'onDemandStreamLimit'>): Quota {
-  return { used: onDemandStreams(topics, services).length, limit: services.onDemandStreamLimit * (isCommitted(services) ? committedStreamsFactor : 1) }
+type Account = Pick<Services, 'account' | 'documents' | 'clock' | 'onDemandStreamLimit'>
+
+export function onDemandQuota(topics: readonly Topic[], services: Account): Quota {
+  return { used: onDemandStreams(topics, services).length, limit: onDemandLimit(services) }
+}
+
+function onDemandLimit(services: Account): number {
+  return services.onDemandStreamLimit * (isCommitted(services) ? committedStreamsFactor : 1)
+}
+
+/** Most channels: as AWS says, they are bounded by on-demand streams, each of which has two at most. */
+export function channelLimit(services: Account): number {
+  return 2 * onDemandLimit(services)
 }
 
 function onDemandStreams(topics: readonly Topic[], services: Pick<Services, 'documents'>): readonly Topic[] {

@@ -1,9 +1,10 @@
 // What an ARN names, as something that has tags: a stream's are among its facts, a consumer's and a channel's in their own documents.
 import { parseArn } from './arns.ts'
+import { changeChannel, channelNotFound, channelOf } from './channels.ts'
 import { changeConsumer } from './consumer-changes.ts'
 import { findConsumer } from './consumers.ts'
 import type { Context } from './context.ts'
-import { AwsError, notFound, type Place } from './errors.ts'
+import { AwsError } from './errors.ts'
 import { changeFacts, factsOf } from './stream-facts.ts'
 import { findStream } from './streams.ts'
 import type { TagOwner, Tags } from './tags.ts'
@@ -21,7 +22,7 @@ export async function findTagged(arn: string, context: Context): Promise<TaggedR
   switch (parts.kind) {
     case 'stream': return taggedStream(arn, context)
     case 'consumer': return taggedConsumer(arn, context)
-    case 'channel': return channelNotFound(parts.channel, context)
+    case 'channel': return taggedChannel(parts.id, context)
   }
 }
 
@@ -52,6 +53,18 @@ async function taggedConsumer(arn: string, context: Context): Promise<TaggedReso
   }
 }
 
-function channelNotFound(channel: string, { account }: Place): AwsError {
-  return notFound(`Channel ${channel} under account ${account} not found.`)
+function taggedChannel(id: string, context: Context): TaggedResource | AwsError {
+  const channel = channelOf(id, context)
+  if (channel === undefined) return channelNotFound(id, context)
+  return {
+    owner: `channel ${channel.name}`,
+    tags: channel.tags,
+    change: async change => {
+      const changed = await changeChannel(channel, context, facts => {
+        const tags = change(facts.tags)
+        return tags instanceof AwsError ? tags : { tags }
+      })
+      return changed instanceof AwsError ? changed : null
+    },
+  }
 }

@@ -22,7 +22,7 @@ export interface Issued<T> {
   readonly issuedAtMs: number
 }
 
-export type PagePurpose = 'list-shards' | 'list-stream-consumers' | 'list-streams'
+export type PagePurpose = 'list-channels' | 'list-shards' | 'list-stream-consumers' | 'list-streams'
 type Purpose = 'shard-iterator' | PagePurpose
 
 const prefix = Buffer.from('0000000000000001', 'hex')

@@ -54,9 +54,9 @@ export class Text<T extends string = string, R extends boolean = false> extends 
     return this.ruled(value => value.length <= count, `have length less than or equal to ${count}`)
   }
 
-  /** The whole value must match, as Java's `matches` does. */
+  /** The whole value must match, as Java's `matches` does. Java takes `\_` for an underscore; here only `_` is one. */
   pattern(source: string): this {
-    const whole = new RegExp(`^(?:${source})$`, 'u')
+    const whole = new RegExp(`^(?:${source.replaceAll('\\_', '_')})$`, 'u')
     return this.ruled(value => whole.test(value), `satisfy regular expression pattern: ${source}`)
   }
 

@@ -17,6 +17,11 @@ const name = { StreamName: 's' }
 const arn = { StreamARN: `${place}stream/s` }
 const consumer = 'stream/s/consumer/c:1790000000'
 const byConsumer = { ConsumerARN: place + consumer }
+const byChannel = { ChannelARN: `${place}channel/x` }
+const newChannel = {
+  ChannelName: 'x', ServiceExecutionRoleARN: 'arn:aws:iam::000000000000:role/a', StreamConfigurationList: [{ ...arn, RecordConfiguration: { RecordFormatType: 'JSON' } }],
+  S3DestinationConfiguration: { StorageConfiguration: { BucketARN: 'arn:aws:s3:::lake', ExpectedBucketOwner: '000000000000', CompressionType: 'NONE' } },
+}
 const by = (resource: string) => ({ ResourceARN: place + resource })
 const onTopic = (operation: AclOperation): Pick<Row, 'needs' | 'resource'> => ({ needs: [[operation, 'topic', 's']], resource: 'stream/s' })
 const onCluster = (operation: AclOperation, resource = '*'): Pick<Row, 'needs' | 'resource'> => ({ needs: [[operation, 'cluster', 'kafka-cluster']], resource })
@@ -25,12 +30,15 @@ const onConsumer = (operation: AclOperation, ofTopic: AclOperation, resource = c
 /** Several rows where the request may name several kinds of things. */
 const table: Readonly<Record<string, readonly Row[]>> = {
   AddTagsToStream: [{ input: { ...name, Tags: { a: '' } }, ...onTopic('alter-configs') }],
+  CreateChannel: [{ input: newChannel, needs: [['alter', 'cluster', 'kafka-cluster'], ['read', 'topic', 's']], resource: 'stream/s' }],
   CreateStream: [{ input: name, ...onTopic('create') }],
   DecreaseStreamRetentionPeriod: [{ input: { ...name, RetentionPeriodHours: 24 }, ...onTopic('alter') }],
+  DeleteChannel: [{ input: byChannel, ...onCluster('alter', 'channel/x') }],
   DeleteResourcePolicy: [{ input: by('stream/s'), ...onCluster('alter', 'stream/s') }, { input: by(consumer), ...onCluster('alter', consumer) }],
   DeleteStream: [{ input: name, ...onTopic('delete') }],
   DeregisterStreamConsumer: [{ input: byConsumer, ...onConsumer('read', 'read') }, { input: { ...arn, ConsumerName: 'c' }, ...onConsumer('read', 'read', 'stream/s') }],
   DescribeAccountSettings: [{ input: {}, ...onCluster('describe') }],
+  DescribeChannel: [{ input: byChannel, ...onCluster('describe', 'channel/x') }],
   DescribeLimits: [{ input: {}, ...onCluster('describe') }],
   DescribeStream: [{ input: name, ...onTopic('describe') }],
   DescribeStreamConsumer: [{ input: byConsumer, ...onConsumer('describe', 'describe') }, { input: { ...arn, ConsumerName: 'c' }, ...onConsumer('describe', 'describe', 'stream/s') }],
@@ -40,6 +48,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
   GetResourcePolicy: [{ input: by('stream/s'), ...onCluster('describe', 'stream/s') }, { input: by(consumer), ...onCluster('describe', consumer) }],
   GetShardIterator: [{ input: { ...name, ShardId: '0', ShardIteratorType: 'LATEST' }, ...onTopic('read') }],
   IncreaseStreamRetentionPeriod: [{ input: { ...name, RetentionPeriodHours: 24 }, ...onTopic('alter') }],
+  ListChannels: [{ input: {}, ...onCluster('describe') }],
   ListShards: [{ input: name, ...onTopic('describe') }],
   ListStreamConsumers: [{ input: arn, ...onTopic('describe') }],
   ListTagsForResource: [{ input: by('stream/s'), ...onTopic('describe') }, { input: by(consumer), ...onConsumer('describe', 'describe') }, { input: by('channel/x'), ...onCluster('describe', 'channel/x') }],
@@ -63,6 +72,7 @@ const table: Readonly<Record<string, readonly Row[]>> = {
     { input: { ...by('channel/x'), TagKeys: ['a'] }, ...onCluster('alter-configs', 'channel/x') },
   ],
   UpdateAccountSettings: [{ input: { MinimumThroughputBillingCommitment: { Status: 'ENABLED' } }, ...onCluster('alter') }],
+  UpdateChannel: [{ input: byChannel, ...onCluster('alter', 'channel/x') }],
   UpdateMaxRecordSize: [{ input: { ...arn, MaxRecordSizeInKiB: 2048 }, ...onTopic('alter') }],
   UpdateShardCount: [{ input: { ...name, TargetShardCount: 2, ScalingType: 'UNIFORM_SCALING' }, ...onTopic('alter') }],
   UpdateStreamMode: [{ input: { ...arn, StreamModeDetails: { StreamMode: 'ON_DEMAND' } }, ...onTopic('alter') }],

@@ -9,7 +9,7 @@ describe('ARNs', () => {
     [streamArnOf('orders', place), { kind: 'stream', stream: 'orders' }],
     [consumerArnOf({ stream: 'orders', consumer: 'billing', createdAtSeconds: 1_790_000_000 }, place),
       { kind: 'consumer', stream: 'orders', consumer: 'billing', createdAtSeconds: 1_790_000_000 }],
-    [channelArnOf('archive', place), { kind: 'channel', channel: 'archive' }],
+    [channelArnOf('archive', place), { kind: 'channel', id: 'archive' }],
   ])('%s is read as it was written', (arn, parts) => {
     expect(parseArn(arn, 'ResourceARN', place)).toEqual(parts)
   })

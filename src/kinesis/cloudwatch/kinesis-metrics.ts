@@ -1,6 +1,6 @@
-// Measures streams, their shards and their consumers: the operations tell what they did, and it is counted under CloudWatch's names (metric-names.ts). A sample is one
-// operation, or one event of a subscription, so that Minimum, Maximum and Average are those of single operations. An operation that was not throttled counts as 0
-// where throttling is counted, so that the Average of such a metric is a share.
+// Measures streams, their shards, consumers and channels: the operations tell what they did, and it is counted under CloudWatch's names (metric-names.ts). A sample is one
+// operation, one event of a subscription, or one page that a channel reads, so that Minimum, Maximum and Average are those of single operations. An operation that was not
+// throttled counts as 0 where throttling is counted, so that the Average of such a metric is a share.
 import { Lru } from '../../base/lru.ts'
 import type { Clock } from '../../world/world.ts'
 import { AwsError } from '../errors.ts'
@@ -8,7 +8,8 @@ import type { Page } from '../records.ts'
 import type { ShardLevelMetric } from '../shard-level-metrics.ts'
 import { Meters } from './meters.ts'
 import {
-  type AggregationMetric, type ConsumerMetric, type StreamMetric, aggregationMetrics, consumerMetrics, kinesisNamespace, ownNamespace, shardMetrics, streamMetrics,
+  type AggregationMetric, type ChannelMetric, type ConsumerMetric, type StreamMetric, aggregationMetrics, channelMetrics, consumerMetrics, kinesisNamespace,
+  ownNamespace, shardMetrics, streamMetrics,
 } from './metric-names.ts'
 import { MetricStore } from './metric-store.ts'
 import { PutTally } from './put-tally.ts'
@@ -42,6 +43,7 @@ export class KinesisMetrics {
   readonly #aggregations = new Lru<string, Meters<AggregationMetric>>(heldMax)
   readonly #shards = new Lru<string, Meters<ShardLevelMetric>>(shardsHeldMax)
   readonly #consumers = new Lru<string, Meters<ConsumerMetric>>(heldMax)
+  readonly #channels = new Lru<string, Meters<ChannelMetric>>(heldMax)
 
   constructor(clock: Clock) {
     this.clock = clock
@@ -104,6 +106,10 @@ export class KinesisMetrics {
 
   ofAggregation(stream: string): Meters<AggregationMetric> {
     return this.#aggregations.get(stream) ?? this.#held(this.#aggregations, stream, aggregationMetrics, ownNamespace, { StreamName: stream })
+  }
+
+  ofChannel({ name, id }: { readonly name: string; readonly id: string }, stream: string): Meters<ChannelMetric> {
+    return this.#channels.get(id) ?? this.#held(this.#channels, id, channelMetrics, kinesisNamespace, { ChannelName: name, ChannelId: id, StreamName: stream })
   }
 
   /** A sample of a shard, where the stream keeps that. */

@@ -1,4 +1,4 @@
-// The names and units under which streams, shards and consumers are measured: CloudWatch's, in the namespace AWS/Kinesis. What each means, AWS says in "Monitoring the
+// The names and units under which streams, shards, consumers and channels are measured: CloudWatch's, in the namespace AWS/Kinesis. What each means, AWS says in "Monitoring the
 // Amazon Kinesis Data Streams service with Amazon CloudWatch". Two are deprecated there and kept here: GetRecords.IteratorAge and PutRecords.Records.
 import type { ShardLevelMetric } from '../shard-level-metrics.ts'
 
@@ -46,6 +46,20 @@ export const consumerMetrics = {
   'SubscribeToShardEvent.Success': 'Count',
 } as const
 export type ConsumerMetric = keyof typeof consumerMetrics
+
+/** By ChannelName, ChannelId and StreamName. */
+export const channelMetrics = {
+  'DeliveryToS3.BytesIn': 'Bytes',
+  'DeliveryToS3.BytesOut': 'Bytes',
+  'DeliveryToS3.BytesProcessed': 'Bytes',
+  'DeliveryToS3.DLQDeliverySuccess': 'Count',
+  'DeliveryToS3.DataFreshness': 'Seconds',
+  'DeliveryToS3.DeliverySuccess': 'Count',
+  'DeliveryToS3.FailedRecordCount': 'Count',
+  'DeliveryToS3.RecordCount': 'Count',
+  'DeliveryToS3.SuccessfulRecordCount': 'Count',
+} as const
+export type ChannelMetric = keyof typeof channelMetrics
 
 /** By StreamName and ShardId, where the stream is monitored so. */
 export const shardMetrics = {

@@ -1,5 +1,6 @@
 // DescribeLimits. What of the account's quotas is used.
 import { type OutputOf, integer, operation } from '../../wire/operation.ts'
+import { allChannels } from '../channels.ts'
 import { type Context, serve } from '../context.ts'
 import { channelLimit, onDemandQuota, shardQuota } from '../quotas.ts'
 
@@ -27,7 +28,7 @@ async function handle(_input: object, context: Context): Promise<OutputOf<typeof
     OpenShardCount: shards.used,
     OnDemandStreamCount: onDemand.used,
     OnDemandStreamCountLimit: onDemand.limit,
-    ChannelCount: context.documents.all('kinesis-channel').length,
-    ChannelCountLimit: channelLimit,
+    ChannelCount: allChannels(context).length,
+    ChannelCountLimit: channelLimit(context),
   }
 }

@@ -48,7 +48,7 @@ const known: Readonly<Record<string, Known>> = {
   GetResourcePolicy: { rule: 'tells nothing' },
   GetShardIterator: { rule: 'gives', rest: { ShardId: 'shardId-000000000000', ShardIteratorType: 'LATEST' } },
   IncreaseStreamRetentionPeriod: { rule: 'changes', rest: { RetentionPeriodHours: 24 } },
-  ListChannels: { rule: 'tells nothing', filters: true },
+  ListChannels: { rule: 'tells nothing' },
   ListShards: { rule: 'attends' },
   ListStreamConsumers: { rule: 'attends' },
   ListStreams: { rule: 'tells nothing', filters: true },
@@ -194,8 +194,8 @@ function notFound(operation: string, stream: string): string {
 function denial(operation: string, input: Record<string, unknown>): string {
   const named = ['StreamARN', 'ConsumerARN', 'ResourceARN', 'ChannelARN'].map(member => input[member]).find(one => one !== undefined)
   const stream = typeof input['StreamName'] === 'string' ? arn(input['StreamName']) : undefined
-  const channelMade = operation === 'CreateChannel' ? `arn:aws:kinesis:us-east-1:${account}:channel/absent` : undefined
-  const resource = named ?? stream ?? channelMade ?? (operation === 'GetRecords' ? arn('present') : '*')
+  const source = (input['StreamConfigurationList'] as { StreamARN: string }[] | undefined)?.[0]!.StreamARN
+  const resource = named ?? stream ?? source ?? (operation === 'GetRecords' ? arn('present') : '*')
   return `AccessDeniedException: User: arn:aws:iam::${account}:user/CN=alice is not authorized to perform: kinesis:${operation} on resource: ${String(resource)} ` +
     `because no identity-based policy allows the kinesis:${operation} action`
 }

@@ -68,9 +68,9 @@ describe('the quotas of an account', () => {
     await kinesis.ok('CreateStream', { StreamName: 'a', ShardCount: 3 })
     await kinesis.ok('CreateStream', { StreamName: 'b', StreamModeDetails: { StreamMode: 'ON_DEMAND' } })
     expect(await kinesis.ok('DescribeLimits', {}))
-      .toEqual({ ShardLimit: 40, OpenShardCount: 7, OnDemandStreamCount: 1, OnDemandStreamCountLimit: 3, ChannelCount: 0, ChannelCountLimit: 100 })
+      .toEqual({ ShardLimit: 40, OpenShardCount: 7, OnDemandStreamCount: 1, OnDemandStreamCountLimit: 3, ChannelCount: 0, ChannelCountLimit: 6 })
     await commit(kinesis, 'ENABLED')
-    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OnDemandStreamCountLimit: 60 })
+    expect(await kinesis.ok('DescribeLimits', {})).toMatchObject({ OnDemandStreamCountLimit: 60, ChannelCountLimit: 120 })
   })
 
   it('of shards count open shards only', async () => {

@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
 import type { Backend } from '../../../src/ports.ts'
+import { channelKinesis, madeChannel, onDemandStream } from '../support/channels.ts'
 import { TestClock, arn, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
 const transitionMs = 500
@@ -129,23 +130,21 @@ describe('a stream that is deleted', () => {
   })
 
   it('keeps its consumers unless they may go with it, and never leaves its channels', async () => {
-    const kinesis = await testKinesis()
-    await kinesis.ok('CreateStream', { StreamName: 'orders', ShardCount: 1 })
-    const [topic] = await kinesis.backend.admin.topics()
-    const { documents } = kinesis.backend
+    const kinesis = await channelKinesis()
+    await onDemandStream(kinesis)
     await kinesis.ok('RegisterStreamConsumer', { StreamARN: 'arn:aws:kinesis:us-east-1:000000000000:stream/orders', ConsumerName: 'c' })
-    await documents.put({ kind: 'kinesis-channel', key: 'c', value: '{}', topicId: topic!.id }, 0)
+    const ChannelARN = await madeChannel(kinesis, 'archive')
     expect(await kinesis.ok('DescribeStreamSummary', { StreamName: 'orders' })).toMatchObject({ StreamDescriptionSummary: { ConsumerCount: 1, ChannelCount: 1 } })
     expect(await kinesis.refused('DeleteStream', { StreamName: 'orders', EnforceConsumerDeletion: true }))
       .toBe('ResourceInUseException: Stream orders under account 000000000000 has channels. Delete them before the stream.')
-    await documents.remove('kinesis-channel', 'c', 1)
+    await kinesis.ok('DeleteChannel', { ChannelARN })
     for (const EnforceConsumerDeletion of [undefined, false]) {
       expect(await kinesis.refused('DeleteStream', { StreamName: 'orders', EnforceConsumerDeletion }))
         .toBe('ResourceInUseException: DeleteStream can\'t delete arn:aws:kinesis:us-east-1:000000000000:stream/orders because there are consumers associated with this data stream. ' +
           'To delete orders anyway, set the EnforceConsumerDeletion parameter to true to force the deletion of all the consumers that are associated with it.')
     }
     await kinesis.ok('DeleteStream', { StreamName: 'orders', EnforceConsumerDeletion: true })
-    expect(documents.all('kinesis-consumer')).toEqual([])
+    expect(kinesis.backend.documents.all('kinesis-consumer')).toEqual([])
   })
 })
 

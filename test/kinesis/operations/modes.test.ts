@@ -1,6 +1,7 @@
 // Provisioned and on-demand streams: what each may be told, how one becomes the other, and what it means to be warm.
 import { describe, expect, it } from 'vitest'
 import { type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
+import { channelKinesis, onDemandStream, wanted } from '../support/channels.ts'
 import { TestClock, arn, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 
 const onDemand = { StreamModeDetails: { StreamMode: 'ON_DEMAND' } }
@@ -105,9 +106,9 @@ describe('UpdateStreamMode', () => {
   })
 
   it('leaves no channel without its stream', async () => {
-    const kinesis = await orders(onDemand)
-    const [topic] = await kinesis.backend.admin.topics()
-    await kinesis.backend.documents.put({ kind: 'kinesis-channel', key: 'c', value: '{}', topicId: topic!.id }, 0)
+    const kinesis = await channelKinesis()
+    await onDemandStream(kinesis)
+    await kinesis.ok('CreateChannel', wanted('archive'))
     expect(await refusedChange(kinesis, provisioned)).toBe(`ResourceInUseException: S${who.slice(1)} has channels, which need ON_DEMAND mode. Delete them first.`)
   })
 

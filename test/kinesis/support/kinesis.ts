@@ -4,6 +4,7 @@ import aws4 from 'aws4'
 import { createKinesisHandler, type KinesisHandler, type KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
 import { type AclOperation, type ActionAccess, type Backend, type Caller, type Principal, Refusal, type ResourceType } from '../../../src/ports.ts'
 import type { Clock, Logger, Random, Timer } from '../../../src/world/world.ts'
+import { SimDisk } from '../../sim/disk.ts'
 import { memoryBackend } from '../../support/memory-backend.ts'
 import { validatesNothing } from '../../support/validation.ts'
 import { forms } from './forms.ts'
@@ -113,7 +114,7 @@ export async function testKinesis(options: Partial<KinesisHandlerOptions> & { ba
   await backend.accessKeys.add({ id: accessKeyId, secret: secretAccessKey, principal, createdAtMs: 0 })
   const handler = createKinesisHandler({
     logs: backend.logs, admin: backend.admin, access: testAccess(), accessKeys: backend.accessKeys, documents: backend.documents, validation: validatesNothing, clock, random, logger,
-    region, account, profile: 'off', ...options,
+    region, account, profile: 'off', channels: { disk: new SimDisk(), directory: '/channels' }, ...options,
   })
   async function call(operation: string, input: unknown, how: CallOptions = {}): Promise<Answer> {
     const form = forms[how.form ?? 'json']
