@@ -1,5 +1,5 @@
 // Consumers of one shard by enhanced fan-out, from a process of their own: an HTTP/2 session each, as AWS's SDK for JavaScript has it. Prints one line of JSON.
-//   node bench/load/fan-out.ts latency|rate PORT STREAM [--consumers N] [--seconds N] [--position LATEST|TRIM_HORIZON] [--put-bytes-per-second N] [--server-pid N]
+//   node bench/load/fan-out.ts latency|rate PORT STREAM [--consumers N] [--seconds N] [--position LATEST|TRIM_HORIZON] [--put-bytes-per-second N] [--server-pid N] [--warm-up SECONDS]
 // latency: puts 1,000 records a second itself, ten at a time, built and signed beforehand, and sees when each is pushed to its one consumer.
 // rate: what each consumer gets, while as many bytes a second are put (none: what is there is read), and what both ends use of a processor meanwhile.
 import { Agent, request as httpRequest } from 'node:http'
@@ -14,7 +14,7 @@ const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
     'consumers': { type: 'string', default: '1' }, 'seconds': { type: 'string', default: '10' }, 'position': { type: 'string', default: 'LATEST' }, 'put-bytes-per-second': { type: 'string', default: '0' },
-    'server-pid': { type: 'string', default: String(process.pid) },
+    'warm-up': { type: 'string', default: '1' }, 'server-pid': { type: 'string', default: String(process.pid) },
   },
 })
 const [task, port, stream] = positionals as [string, string, string]
@@ -145,14 +145,21 @@ function recordsIn(payload: Buffer): number {
 
 async function rate(): Promise<object> {
   const bytesOf = new Float64Array(Number(values.consumers))
+  let lastAt = 0
   const arns = await Promise.all(Array.from({ length: bytesOf.length }, (_, nth) => register(`rate-${nth}`)))
-  const ends = await Promise.all(arns.map((arn, nth) => subscribe(arn, payload => { bytesOf[nth]! += recordsIn(payload) * recordBytes })))
+  const ends = await Promise.all(arns.map((arn, nth) => subscribe(arn, payload => {
+    const records = recordsIn(payload)
+    if (records === 0) return
+    bytesOf[nth]! += records * recordBytes
+    lastAt = performance.now()
+  })))
   const putting = puttingFor(Number(values['put-bytes-per-second']))
-  await pause(1_000)
+  await pause(Number(values['warm-up']) * 1_000)
   const server = { pid: Number(values['server-pid']) }
   const [before, cpuBefore, serverBeforeMs, startedAt] = [Float64Array.from(bytesOf), process.cpuUsage(), processorMs(server), performance.now()]
   await pause(seconds * 1_000)
-  const tookS = (performance.now() - startedAt) / 1_000
+  // Where everything was read before, until then.
+  const tookS = (lastAt - startedAt) / 1_000
   const { user, system } = process.cpuUsage(cpuBefore)
   const serverMs = processorMs(server) - serverBeforeMs
   const perSecond = [...bytesOf].map((bytes, nth) => (bytes - before[nth]!) / tookS)
