@@ -16,7 +16,7 @@ import { eventMessage } from './events.ts'
 const pageBytesMax = 512 * 1_024
 const pageRecordsMax = 10_000
 /** How long a page is kept for those who are a little later; how far behind it says to be is old by as much. */
-const sharedForMs = 100
+export const sharedForMs = 100
 const pauseMs = 10
 
 export interface ShardPlace {
@@ -56,10 +56,9 @@ export class ShardFeed {
   /** Calls `wake` once, a little later, when there is more than that page, or somebody has everyone look again, or had since it was read; never, once disposed of. */
   watch({ highWatermark, turn }: FeedPage, wake: () => void): Disposable {
     this.#waiting.add(wake)
-    const isMissed = turn < this.#turn || (this.#watch !== undefined && highWatermark < this.#watch.seen)
-    if (isMissed) queueMicrotask(() => { if (this.#waiting.delete(wake)) wake() })
-    // What the log cannot tell its readers find out when they read.
-    else if (this.#watch === undefined) this.#wait(highWatermark).catch(() => this.look())
+    if (turn < this.#turn) queueMicrotask(() => { if (this.#waiting.delete(wake)) wake() })
+    // A page from before others have seen more, or the high watermark has gone back with a new leader: the log tells which. What it cannot tell, they find out who read.
+    else if (this.#watch === undefined || highWatermark < this.#watch.seen) this.#wait(highWatermark).catch(() => this.look())
     return { [Symbol.dispose]: () => {
       this.#waiting.delete(wake)
       if (this.#waiting.size > 0) return
@@ -83,6 +82,7 @@ export class ShardFeed {
     const { clock, logs } = this.#services
     const enough = new AbortController()
     const watch = { seen, enough }
+    this.#watch?.enough.abort()
     this.#watch = watch
     await logs.changed([{ topic: this.#place.stream, partition: this.#place.shardIndex, highWatermark: seen }], enough.signal)
     if (this.#watch !== watch) return

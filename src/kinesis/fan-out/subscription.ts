@@ -8,7 +8,7 @@ import type { Codec } from '../codecs.ts'
 import type { Services } from '../context.ts'
 import { AwsError } from '../errors.ts'
 import { exceptionMessage } from './events.ts'
-import type { FeedPage, ShardFeed } from './shard-feed.ts'
+import { type FeedPage, type ShardFeed, sharedForMs } from './shard-feed.ts'
 
 const lifetimeMs = 300_000
 const intervalMsMax = 5_000
@@ -82,6 +82,7 @@ export class Subscription implements EventSource {
           published('failed')
           return yield exceptionMessage(page, codec)
         }
+        const isStuck = page.nextOffset === this.#offset && !page.isAtTip
         this.#offset = page.nextOffset
         if (page.count > 0 || page.isLast || clock.monotonic() >= dueAtMs) {
           if (limits.isEnforced) this.#bucket.take(page.bytes, clock.monotonic())
@@ -91,6 +92,8 @@ export class Subscription implements EventSource {
           if (page.isLast) return
         }
         if (page.isAtTip && !this.#hasEnded) await this.#nap(dueAtMs - clock.monotonic(), page)
+        // Retention was quicker, or the leader changed, while it was read: the same page would come again for as long as it is kept.
+        if (isStuck && !this.#hasEnded) await this.#nap(sharedForMs)
       }
     } finally {
       this.#end()

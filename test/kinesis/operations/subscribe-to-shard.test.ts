@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { KinesisHandlerOptions } from '../../../src/kinesis/handler.ts'
 import { parseSequenceNumber } from '../../../src/kinesis/sequence-numbers.ts'
+import { Refusal } from '../../../src/ports.ts'
 import { TestClock, accessKeyId, arn, principal, testAccess, testKinesis, type TestKinesis } from '../support/kinesis.ts'
 import { type Message, type Subscriber, subscribe } from '../support/subscriber.ts'
 
@@ -234,6 +235,62 @@ describe('a place', () => {
     expect(reads).toBe(1)
     expect(place(two!)).toEqual(place(one!))
     expect(place(three!)).not.toEqual(place(one!))
+  })
+})
+
+describe('a page that is out of date', () => {
+  it('is read again by who comes back to it while others have seen more', async () => {
+    const { kinesis, ConsumerARN } = await world()
+    const slow = await subscribe(kinesis, { ConsumerARN, ShardId, StartingPosition: latest })
+    expect((await slow.event()).Records).toEqual([])
+    await put(kinesis, 'a')
+    const quick = await subscribe(kinesis, { ConsumerARN: await register(kinesis, 'quick'), ShardId, StartingPosition: latest })
+    expect((await quick.event()).Records).toEqual([])
+    expect(await quick.isQuiet()).toBe(true)
+    expect(await slow.records(1)).toEqual(['a'])
+    await put(kinesis, 'b')
+    expect(await Promise.all([slow.records(1), quick.records(1)])).toEqual([['b'], ['b']])
+    slow.close()
+    quick.close()
+  })
+
+  it('is waited for from a high watermark that has gone back, as under a new leader', async () => {
+    const { kinesis, ConsumerARN, clock } = await world()
+    await put(kinesis, 'a', 'b')
+    const { logs } = kinesis.backend
+    const ends = logs.ends.bind(logs)
+    const quick = await subscribe(kinesis, { ConsumerARN, ShardId, StartingPosition: latest })
+    await quick.event()
+    expect(await quick.isQuiet()).toBe(true)
+    logs.ends = async at => {
+      const now = await ends(at)
+      return now instanceof Refusal ? now : { ...now, highWatermark: 1, lastStableOffset: 1 }
+    }
+    clock.advance(1_000)
+    const late = await subscribe(kinesis, { ConsumerARN: await register(kinesis, 'late'), ShardId, StartingPosition: trimHorizon })
+    expect(await late.records(1)).toEqual(['a', 'b'])
+    expect(await late.isQuiet()).toBe(true)
+    logs.ends = ends
+    await put(kinesis, 'c')
+    clock.advance(100)
+    expect(await Promise.all([quick.records(1), late.records(1)])).toEqual([['c'], ['c']])
+    quick.close()
+    late.close()
+  })
+
+  it('is read again a moment later where retention was quicker', async () => {
+    const { kinesis, clock, ConsumerARN } = await world()
+    await put(kinesis, 'a')
+    const { logs } = kinesis.backend
+    const read = logs.read.bind(logs)
+    logs.read = async () => new Refusal('offset-out-of-range', 'gone')
+    const subscriber = await subscribe(kinesis, { ConsumerARN, ShardId, StartingPosition: trimHorizon })
+    expect((await subscriber.event()).Records).toEqual([])
+    expect(await subscriber.isQuiet()).toBe(true)
+    logs.read = read
+    clock.advance(1_000)
+    expect(await subscriber.records(1)).toEqual(['a'])
+    subscriber.close()
   })
 })
 
