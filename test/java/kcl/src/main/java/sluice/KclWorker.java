@@ -58,8 +58,15 @@ public final class KclWorker {
     Thread worker = new Thread(scheduler);
     worker.start();
     while (System.in.read() != -1) continue;
-    scheduler.startGracefulShutdown().get(30, TimeUnit.SECONDS);
-    System.exit(0);
+    // The library's threads outlive a shutdown that fails, as it does when the server is gone before.
+    int status = 1;
+    try {
+      scheduler.startGracefulShutdown().get(30, TimeUnit.SECONDS);
+      status = 0;
+    } finally {
+      System.out.flush();
+      Runtime.getRuntime().halt(status);
+    }
   }
 
   private static final class Printer implements ShardRecordProcessor {
