@@ -82,7 +82,8 @@ export class SigV4Verifier {
     const key = this.#accessKeys.find(scope.keyId)
     // An unknown key takes every step that a known one takes, with a secret that nobody has.
     const canonical = canonicalRequest(request, signedNames, bodyHash)
-    const stringToSign = `${algorithm}\n${claim.date}\n${scope.path}\n${createHash('sha256').update(canonical).digest('hex')}`
+    // Node shows each byte of a header as a character, and the rest is ASCII by now: these are the bytes that were signed.
+    const stringToSign = `${algorithm}\n${claim.date}\n${scope.path}\n${createHash('sha256').update(canonical, 'latin1').digest('hex')}`
     const signature = createHmac('sha256', this.#signingKey(scope, key)).update(stringToSign).digest()
     const matches = sameSignature(signature, claim.signature)
     const hasItsToken = sameToken(key?.session?.token, claim.token)

@@ -120,6 +120,12 @@ describe('requests signed by others are believed', () => {
     expect(signedHeadersOf({ headers: sent.headers, rawHeaders: [...raw, 'x-amz-meta', 'b,a'] })).toBe(sent.headers)
   })
 
+  test('a header beyond ASCII, whose bytes Node shows as characters of their own', () => {
+    const sent = signed({ headers: { 'X-Amz-Meta': 'käse à' } })
+    const asNodeShows = Buffer.from(sent.headers['x-amz-meta'] as string).toString('latin1')
+    expect(verify({ ...sent, headers: { ...sent.headers, 'x-amz-meta': asNodeShows } })).toBe(alice)
+  })
+
   test('a host signed as `host` that HTTP/2 sends as `:authority`, as the SDK for Java does', () => {
     const { headers: { host, ...others }, ...sent } = signed() as Sent & { headers: Record<string, string> }
     expect(verify({ ...sent, headers: { ...others, ':authority': host } })).toBe(alice)
