@@ -19,8 +19,14 @@ interface CreateOptions extends GatewayOptions {
   readonly duration?: string
 }
 
+const help = `
+Examples:
+  sluice access-keys create User:CN=alice > alice.env        # the variables that AWS's tools read
+  sluice access-keys create User:CN=alice --duration 12h     # a temporary key, with a session token
+  sluice access-keys delete AKIA...                          # refused from then on, open subscriptions included`
+
 export function accessKeysCommand(): Command {
-  const command = new Command('access-keys').description('create, list and delete access keys for the Kinesis API')
+  const command = new Command('access-keys').description('create, list and delete access keys for the Kinesis API').addHelpText('after', help)
   const sentence = 'create a key that signs as the principal, as in User:CN=alice; its secret is shown this once'
   const forHowLong = 'a temporary key with a session token, good for so long: 900s, 15m, 12h (36h at most)'
   withGateway(command.command('create <principal>').description(sentence).option('--duration <time>', forHowLong)).action(create)
