@@ -67,18 +67,12 @@ export async function removeChannel(channel: Channel, context: Context): Promise
   const changed = await changeChannel(channel, context, () => ({ transition: { status: 'DELETING', untilMs } }))
   if (changed instanceof AwsError) return changed
   if (transitionMs === 0) await clearAway(changed, context)
-  else clearWhenGone(changed, context)
+  else context.deliveries.clearWhenGone(changed)
   return null
 }
 
-/** Removes the documents of a channel that is to be deleted once its time has come. */
-export function clearWhenGone(channel: Channel, services: Pick<Services, 'clock' | 'documents'>): void {
-  const { clock } = services
-  clock.after(Math.max((channel.transition?.untilMs ?? 0) - clock.now(), 0), () => void clearAway(channel, services))
-}
-
-/** If it comes to nothing, the documents are in nobody's way. */
-async function clearAway(channel: Channel, services: Pick<Services, 'clock' | 'documents'>): Promise<void> {
+/** Removes the documents of a channel that is gone. If it comes to nothing, they are in nobody's way. */
+export async function clearAway(channel: Channel, services: Pick<Services, 'clock' | 'documents'>): Promise<void> {
   const { documents } = services
   const document = documents.find('kinesis-channel', channel.id)
   if (document !== undefined && channelOf(channel.id, services) === undefined) await documents.remove('kinesis-channel', channel.id, document.version).catch(() => {})

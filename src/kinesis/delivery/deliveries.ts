@@ -1,6 +1,6 @@
 // All channels at work: each is taken up when it is made, and when the server starts. Where they deliver to is a directory of this machine, in place of S3.
-import type { Disk, Logger } from '../../world/world.ts'
-import { clearWhenGone } from '../channel-changes.ts'
+import type { Disk, Logger, Timer } from '../../world/world.ts'
+import { clearAway } from '../channel-changes.ts'
 import { allChannels, type Channel, leavingChannels } from '../channels.ts'
 import type { Services } from '../context.ts'
 import { Gate } from '../gate.ts'
@@ -29,6 +29,8 @@ export class Deliveries implements Disposable {
   readonly #logger: Logger
   readonly #gate = new Gate({ runningMax: atOnceMax, waitingMax })
   readonly #running = new Map<string, Delivery>()
+  /** Of channels that are to be deleted, by their ids. */
+  readonly #leaving = new Map<string, Timer>()
   #services: Services | undefined
 
   constructor(place: ChannelsPlace | undefined, logger: Logger) {
@@ -41,7 +43,7 @@ export class Deliveries implements Disposable {
   /** Takes up every channel there is. */
   begin(services: Services): void {
     this.#services = services
-    for (const channel of leavingChannels(services)) clearWhenGone(channel, services)
+    for (const channel of leavingChannels(services)) this.clearWhenGone(channel)
     const channels = allChannels(services)
     if (this.buckets === undefined && channels.length > 0) {
       this.#logger.warn({ channels: channels.slice(0, 10).map(({ name }) => name), count: channels.length }, 'channels do not deliver: kinesis.channels.directory names no directory')
@@ -58,7 +60,20 @@ export class Deliveries implements Disposable {
     }))
   }
 
+  /** Removes the documents of a channel that is to be deleted once its time has come. */
+  clearWhenGone(channel: Channel): void {
+    const services = this.#services
+    if (services === undefined) return
+    const task = (): void => {
+      this.#leaving.delete(channel.id)
+      void clearAway(channel, services)
+    }
+    this.#leaving.set(channel.id, services.clock.after(Math.max((channel.transition?.untilMs ?? 0) - services.clock.now(), 0), task))
+  }
+
   [Symbol.dispose](): void {
+    for (const timer of this.#leaving.values()) timer.cancel()
+    this.#leaving.clear()
     for (const delivery of this.#running.values()) delivery[Symbol.dispose]()
     this.#running.clear()
   }

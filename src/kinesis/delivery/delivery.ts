@@ -1,10 +1,8 @@
 // One channel at work. Every few seconds it reads what its stream has got, shard by shard, parents before the shards that took their place, and adds it to an unfinished
 // object; what is not of the channel's format is told of in another, for dead letters. Both are delivered when the oldest record in them is as old as the freshness allows, or
 // when they are large enough (progress.ts says how that comes to once). Between two rounds nothing but numbers is in memory.
-import { isUtf8 } from 'node:buffer'
 import { Refusal, type Topic } from '../../ports.ts'
 import type { Logger, Timer } from '../../world/world.ts'
-import { streamArnOf } from '../arns.ts'
 import { type Channel, changeChannel, channelOf, channelStatus, loggingOf } from '../channels.ts'
 import type { Services } from '../context.ts'
 import { AwsError } from '../errors.ts'
@@ -14,7 +12,8 @@ import { type ShardMap, type ShardNode, shardIdOf, shardMapOf } from '../shard-m
 import type { DeliveryEvent, DeliveryLog } from './delivery-log.ts'
 import { type KeyParts, objectKey } from './object-keys.ts'
 import { type Buckets, compressedExtension, type Compression, type ObjectDraft } from './objects.ts'
-import { commitProgress, committedProgress, forgetProgress, startOf } from './progress.ts'
+import { commitProgress, committedProgress, forgetProgress, type Progress, startOf } from './progress.ts'
+import { deadLetter, formatFault } from './record-formats.ts'
 
 const roundMs = 5_000
 /** After a round that failed. */
@@ -47,8 +46,8 @@ export class Delivery implements Disposable {
   #channel: Channel
   #timer: Timer | undefined
   #isOver = false
-  /** Before anything was taken up: what a former process left behind may still lie there. */
-  #isFirst = true
+  /** A note failed that may yet come to be. */
+  #isUnsure = false
   /** How far shards are read; undefined: to be taken up from where it was noted last. */
   #positions: Map<number, number> | undefined
   #data: Unfinished | undefined
@@ -93,22 +92,24 @@ export class Delivery implements Disposable {
   /** Nothing is left of what is not delivered. */
   async #end(): Promise<void> {
     const { services, buckets, ended } = this.#parts
-    this[Symbol.dispose]()
-    ended()
     for (const object of committedProgress(this.#id, services).ready) await buckets.place(object)
     await this.#clear([])
     // What was noted when the channel was gone already.
     if (channelOf(this.#id, services) === undefined) await forgetProgress({ id: this.#id }, services)
+    this[Symbol.dispose]()
+    ended()
   }
 
   async #deliver(channel: Channel, topic: Topic): Promise<void> {
     const { services } = this.#parts
     this.#positions ??= await this.#takeUp()
     const map = shardMapOf(topic)
+    let failure: string | undefined
     for (const shard of map.shards) {
       if (this.#isOver) return
-      if (shard.parents.every(parent => this.#isRead(channel, map, parent))) await this.#readShard(channel, topic, shard)
+      if (shard.parents.every(parent => this.#isRead(channel, map, parent))) failure = await this.#readShard(channel, topic, shard) ?? failure
     }
+    if (failure !== undefined) return this.#fail(channel, topic, failure)
     const nowMs = services.clock.now()
     const oldestMs = this.#oldestMs()
     services.metrics.ofChannel(channel, topic.name).add('DeliveryToS3.DataFreshness', oldestMs === Infinity ? 0 : (nowMs - oldestMs) / 1_000, nowMs)
@@ -118,12 +119,19 @@ export class Delivery implements Disposable {
   /** Goes on where it was noted last. */
   async #takeUp(): Promise<Map<number, number>> {
     const { services, buckets } = this.#parts
-    const { positions, ready } = committedProgress(this.#id, services)
-    for (const object of ready) await buckets.place(object)
-    // Not later: a note whose fate this process does not know may yet turn out to name what was set aside.
-    if (this.#isFirst) await this.#clear(ready)
-    this.#isFirst = false
-    return positions
+    const noted = committedProgress(this.#id, services)
+    // Noted once more: a note whose fate is not known is refused from then on, so that nobody wants what it names.
+    if (this.#isUnsure) await this.#commit(noted)
+    for (const object of noted.ready) await buckets.place(object)
+    await this.#clear(noted.ready)
+    return noted.positions
+  }
+
+  async #commit(progress: Progress): Promise<void> {
+    this.#isUnsure = true
+    const refused = await commitProgress(this.#channel, progress, this.#parts.services)
+    if (refused instanceof Refusal) throw new Error(`how far it is could not be noted: ${refused.message}`)
+    this.#isUnsure = false
   }
 
   async #clear(wanted: ReturnType<typeof committedProgress>['ready']): Promise<void> {
@@ -131,28 +139,32 @@ export class Delivery implements Disposable {
     for (const { BucketARN } of [storage, deadLetters]) await this.#parts.buckets.clear(BucketARN, this.#id, wanted)
   }
 
-  async #readShard(channel: Channel, topic: Topic, shard: ShardNode): Promise<void> {
+  /** Resolves to why the rest of the shard never can be read, where that is so. */
+  async #readShard(channel: Channel, topic: Topic, shard: ShardNode): Promise<string | undefined> {
     const { services, objectBytesMax } = this.#parts
     for (;;) {
       const offset = this.#positionOf(channel, shard.index)
       const page = await readPage(topic, shard, { offset, limit: pageRecordsMax, bytesMax: pageBytesMax }, services)
-      if (this.#isOver) return
+      if (this.#isOver) return undefined
       // Such as a key that is disabled: the other shards may do better.
-      if (page instanceof AwsError) return this.#couldNotRead(channel, topic, shard, page)
+      if (page instanceof AwsError) return this.#couldNotRead(topic, shard, page)
       await this.#take(channel, topic, shard, page.records)
       this.#positions!.set(shard.index, page.nextOffset)
       if (Math.max(this.#data?.draft.bytes ?? 0, this.#failed?.draft.bytes ?? 0) >= objectBytesMax) await this.#finish(channel, topic)
-      if (page.isAtTip || page.nextOffset === offset) return
+      if (page.isAtTip || page.nextOffset === offset) return undefined
     }
   }
 
-  /** Where the key of records is gone they never can be read: then nor can the channel go on. */
-  async #couldNotRead(channel: Channel, topic: Topic, shard: ShardNode, { type, message }: AwsError): Promise<void> {
-    const why = `${shardIdOf(shard.index)}: ${type}: ${message ?? ''}`
-    await this.#note({ level: 'ERROR', event: 'delivery-failed', message: why })
-    if (type !== 'KMSNotFoundException') return
+  /** Where the key of records is gone they never can be read. */
+  async #couldNotRead(topic: Topic, shard: ShardNode, { type, message }: AwsError): Promise<string | undefined> {
+    const shardId = shardIdOf(shard.index)
+    await this.#note({ level: 'ERROR', event: 'delivery-failed', message: `${shardId}: ${type}: ${message ?? ''}` })
+    return type === 'KMSNotFoundException' ? `Records of ${shardId} in stream ${topic.name} cannot be read any more: ${message ?? type}` : undefined
+  }
+
+  /** Delivers what all shards had that can be read, and nothing after that. */
+  async #fail(channel: Channel, topic: Topic, failure: string): Promise<void> {
     await this.#finish(channel, topic)
-    const failure = `Records of ${shardIdOf(shard.index)} in stream ${topic.name} cannot be read any more: ${message ?? type}`
     const failed = await changeChannel(channel, this.#parts.services, () => ({ failure }))
     if (failed instanceof AwsError) throw new Error(`that it failed could not be noted: ${failed.message ?? failed.type}`)
   }
@@ -174,7 +186,7 @@ export class Delivery implements Disposable {
       bytes += record.Data.length
       const fault = formatFault(channel.format, record.Data)
       if (fault !== undefined) {
-        unfit.push(deadLetter(record, { fault, shard, channel, streamArn: streamArnOf(topic.name, this.#parts.services) }))
+        unfit.push(deadLetter(record, { fault, shard, channel, topic, place: this.#parts.services }))
         continue
       }
       fitCount++
@@ -224,8 +236,7 @@ export class Delivery implements Disposable {
       events.push({ level: 'ERROR', event: 'records-failed', message, key: object.key, records: failed.records, bytes: object.storedBytes })
     }
     if (ready.length === 0) return
-    const refused = await commitProgress(channel, { positions: this.#positions!, ready }, services)
-    if (refused instanceof Refusal) throw new Error(`how far it is could not be noted: ${refused.message}`)
+    await this.#commit({ positions: this.#positions!, ready })
     this.#data = undefined
     this.#failed = undefined
     for (const object of ready) await buckets.place(object)
@@ -293,24 +304,4 @@ async function add(unfinished: Unfinished, bytes: Buffer, records: number, oldes
   await unfinished.draft.add(bytes)
   unfinished.records += records
   unfinished.oldestMs = Math.min(unfinished.oldestMs, oldestMs)
-}
-
-function formatFault(format: Channel['format'], data: Buffer): string | undefined {
-  if (format === 'BYTE_ARRAY') return undefined
-  if (!isUtf8(data)) return 'The record is not valid UTF-8.'
-  if (format === 'STRING') return undefined
-  try {
-    JSON.parse(data.toString())
-    return undefined
-  } catch {
-    return 'The record is not valid JSON.'
-  }
-}
-
-/** A line of JSON: which record it is, and why it is not delivered; as on AWS, not what is in it. */
-function deadLetter(record: ReadRecord, { fault, shard, channel, streamArn }: { fault: string; shard: ShardNode; channel: Channel; streamArn: string }): Buffer {
-  return Buffer.from(`${JSON.stringify({
-    channelName: channel.name, channelId: channel.id, streamArn, shardId: shardIdOf(shard.index), sequenceNumber: record.SequenceNumber,
-    approximateArrivalTimestamp: new Date(record.ApproximateArrivalTimestamp).toISOString(), errorCode: 'InvalidRecordFormat', errorMessage: fault,
-  })}\n`)
 }

@@ -11,6 +11,8 @@ export const compressedExtension = { NONE: '', GZIP: '.gz', ZSTD: '.zst' } as co
 
 const compressors = { GZIP: createGzip, ZSTD: createZstdCompress } as const
 const pieceBytes = 1_048_576
+/** No key has this character: nothing that is delivered is taken for something unfinished. */
+const asideMark = '~'
 
 /** The name in a bucket's ARN. */
 export function bucketName(bucketArn: string): string {
@@ -33,7 +35,7 @@ export class Buckets {
   /** Makes the bucket where there is none, and finds out whether anything can be written there. Rejects with the disk's error. */
   async prepare(bucketArn: string, probe: string): Promise<void> {
     const path = await this.#made(bucketArn)
-    const file = `${path}/.${probe}.probe`
+    const file = `${path}/.${probe}${asideMark}probe`
     if (await this.#disk.exists(file)) await this.#disk.remove(file)
     {
       await using probed = await this.#disk.open(file, 'create')
@@ -51,17 +53,26 @@ export class Buckets {
     return path
   }
 
+  /**
+   * The bucket's directory, which must be there: where its disk is not mounted, nothing may be written in its place, and what is set aside on it is not lost.
+   */
+  async #found(bucketArn: string): Promise<string> {
+    const path = this.pathOf(bucketArn)
+    if (!await this.#disk.exists(path)) throw new Error(`bucket ${bucketName(bucketArn)} is gone: there is no directory ${path}; mount its disk, or make it again`)
+    return path
+  }
+
   /** A new object, of which nothing shows before it is placed. `owner`: whose it is, of whom each has one draft at a time under a `name`; what was begun under it before goes. */
   async draft(bucketArn: string, { owner, name, compression }: { owner: string; name: string; compression: Compression }): Promise<ObjectDraft> {
-    const path = await this.#made(bucketArn)
-    const draft = new ObjectDraft(this.#disk, { bucketArn, path, aside: `.${owner}.${name}`, compression })
+    const path = await this.#found(bucketArn)
+    const draft = new ObjectDraft(this.#disk, { bucketArn, path, aside: `.${owner}${asideMark}${name}`, compression })
     await draft.begin()
     return draft
   }
 
   /** The object is there under its key, durably, once this resolves. Nothing happens where it was placed before. */
   async place({ bucketArn, file, key }: ReadyObject): Promise<void> {
-    const root = this.pathOf(bucketArn)
+    const root = await this.#found(bucketArn)
     const directories = key.split('/').slice(0, -1).reduce((paths, name) => [...paths, `${paths.at(-1)!}/${name}`], [root])
     if (await this.#disk.exists(`${root}/${file}`)) {
       await this.#disk.makeDirectory(directories.at(-1)!)
@@ -78,7 +89,7 @@ export class Buckets {
     const path = this.pathOf(bucketArn)
     if (!await this.#disk.exists(path)) return
     const kept = new Set(wanted.filter(one => one.bucketArn === bucketArn).map(({ file }) => file))
-    for (const name of await this.#disk.list(path)) if (name.startsWith(`.${owner}.`) && !kept.has(name)) await this.#disk.remove(`${path}/${name}`)
+    for (const name of await this.#disk.list(path)) if (name.startsWith(`.${owner}${asideMark}`) && !kept.has(name)) await this.#disk.remove(`${path}/${name}`)
   }
 }
 

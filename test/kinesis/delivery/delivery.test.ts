@@ -175,6 +175,61 @@ describe('no record is lost', () => {
     expect(at.length).toBeGreaterThan(30)
   })
 
+  it('where its key looks like the name of something unfinished', async () => {
+    const first = await started('archive', {}, { OutputKeyTemplate: '.!{channel-id}.data' }, 'STRING')
+    const { disk, backend, clock } = first
+    const delivered = (): string[] => disk.files.filter(path => path.includes('.data-') && disk.contentOf(path).toString() === 'kept\n')
+    await put(first, ['kept'])
+    await first.until(() => delivered().length === 1 && unfinished(first).length === 0, 'an object')
+    first.handler[Symbol.dispose]()
+    const second = await channelKinesis({ disk, backend, clock })
+    await put(second, ['more'])
+    await second.until(() => unfinished(second).length === 1, 'something is begun')
+    expect(delivered()).toHaveLength(1)
+  })
+
+  it('where its disk is not there for a while, although an object was set aside on it', async () => {
+    const first = await started('archive', {}, {}, 'STRING')
+    const { disk, backend, clock } = first
+    await put(first, numbers(0, 10))
+    await first.until(() => unfinished(first).length === 1, 'something is begun')
+    const { rename } = disk
+    disk.rename = async (from, to) => to.endsWith('.ready') ? rename.call(disk, from, to) : Promise.reject(new Error('it has ended'))
+    await first.until(() => backend.documents.all('kinesis-delivery').length === 1, 'it is noted')
+    first.handler[Symbol.dispose]()
+    disk.rename = rename
+    const empty = new SimDisk()
+    const without = await channelKinesis({ disk: empty, backend, clock })
+    const says = (): boolean => without.logger.lines.some(line => JSON.stringify(line).includes('bucket archive is gone: there is no directory /channels/archive'))
+    await without.until(says, 'it says so')
+    expect(empty.files).toEqual([])
+    without.handler[Symbol.dispose]()
+    const mounted = await channelKinesis({ disk, backend, clock })
+    await mounted.until(() => lines(mounted).length >= 10, 'all of it')
+    expect(lines(mounted)).toEqual(numbers(0, 10))
+  })
+
+  it('where it cannot be noted how far it is, nor do files pile up meanwhile', async () => {
+    const clock = new TestClock()
+    const backend = memoryBackend({ now: () => clock.now() })
+    const { find, all, remove, put: keep } = backend.documents
+    let failures = 0
+    let isDown = true
+    const documents: Documents = {
+      find, all, remove,
+      put: (document, version) => isDown && document.kind === 'kinesis-delivery' ? (failures++, Promise.reject(new Error('no quorum'))) : keep(document, version),
+    }
+    const kinesis = await channelKinesis({ clock, backend, documents })
+    await onDemandStream(kinesis)
+    await madeChannel(kinesis, 'archive', {}, {}, 'STRING')
+    await put(kinesis, numbers(0, 20))
+    await kinesis.until(() => failures > 9, 'it was tried often')
+    expect(unfinished(kinesis).length).toBe(1)
+    isDown = false
+    await kinesis.until(() => lines(kinesis).length >= 20 && unfinished(kinesis).length === 0, 'all of it')
+    expect(lines(kinesis)).toEqual(numbers(0, 20))
+  })
+
   it.each(['write', 'sync'] as const)('where a %s fails: it is tried again', async operation => {
     const kinesis = await started('archive', {}, {}, 'STRING')
     kinesis.disk.fail(operation, operation === 'write' ? 'ENOSPC' : 'EIO')
@@ -233,6 +288,22 @@ describe('no record is lost', () => {
     } })
     expect(await kinesis.refused('UpdateChannel', { ChannelARN: kinesis.channel, S3DestinationConfiguration: { DataFreshnessInSeconds: 600 } })).toMatch(/not ACTIVE, instead in state FAILED$/)
     await kinesis.ok('DeleteChannel', { ChannelARN: kinesis.channel })
+  })
+
+  it('also what other shards have that was not read when one failed', async () => {
+    const kinesis = await started('archive', {}, {}, 'STRING')
+    const keys = new KmsKeys({ documents: kinesis.backend.documents, clock: kinesis.clock, random, region, account })
+    const { id } = await keys.create({ alias: 'alias/orders' }) as { id: string }
+    const one = (ExplicitHashKey: string, text: string): Promise<unknown> =>
+      kinesis.ok('PutRecord', { StreamName: 'orders', PartitionKey: 'a', ExplicitHashKey, Data: Buffer.from(text).toString('base64') })
+    await kinesis.ok('StartStreamEncryption', { StreamName: 'orders', EncryptionType: 'KMS', KeyId: 'alias/orders' })
+    await one('0', 'never')
+    await kinesis.ok('StopStreamEncryption', { StreamName: 'orders', EncryptionType: 'KMS', KeyId: 'alias/orders' })
+    await one(String(2n ** 128n - 1n), 'readable')
+    await kinesis.backend.documents.remove('kms-key', id, kinesis.backend.documents.find('kms-key', id)!.version)
+    await kinesis.until(() => lines(kinesis).length > 0 && unfinished(kinesis).length === 0, 'it is over')
+    expect(lines(kinesis)).toEqual(['readable'])
+    expect(await kinesis.ok('DescribeChannel', { ChannelARN: kinesis.channel })).toMatchObject({ ChannelDescription: { ChannelStatus: 'FAILED' } })
   })
 
   it('and all of it is measured', async () => {
