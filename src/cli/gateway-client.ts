@@ -160,7 +160,7 @@ function certificates(options: GatewayOptions): { cert: Buffer; key: Buffer; ca:
 }
 
 function reasonOf(error: Error & { code?: string }): string {
-  if (error.code === 'ECONNREFUSED') return 'nothing listens there (is Sluice running?)'
+  if (error.code === 'ECONNREFUSED') return 'nothing listens there (is Sluice running? --gateway names another address)'
   if (error.code === 'EPROTO') return 'it does not speak TLS (a server started with --dev is reached at http://)'
   if (foreignCertificate.includes(error.code ?? '')) return `its certificate is not from the CA in --ca or --certs-dir (${error.code}); for a server on another port give --gateway`
   if (error.code === 'ECONNRESET' && error.message === 'socket hang up') return 'it hung up (a server without --dev is reached at https://)'

@@ -43,7 +43,8 @@ Examples:
   sluice kinesis limits chaos --throttle 0.2 --failure 0.05 --delay 250
   sluice kinesis limits chaos --only PutRecords GetRecords --throttle 0.5 --seed 7
 
-A throttled record is not stored. The same seed gives the same calls the same troubles. What is set here holds until the server stops.`
+A throttled record is not stored. The same seed gives the same calls the same troubles. What is set here holds until the server stops.
+What is not given stays as it was, at first as the settings kinesis.chaos.… say (sluice start --help): --failure 0 for no failures.`
 
 export function kinesisCommand(): Command {
   const command = new Command('kinesis').description('look at and change the limits of the Kinesis API, and make trouble for its clients')
@@ -64,6 +65,7 @@ async function limits(profile: string | undefined, options: LimitsOptions): Prom
   const path = '/admin/kinesis/limits'
   const before = await askGateway(options, 'GET', path) as ShownLimits
   const chaos = chaosOf(options, before.chaos)
+  if (profile !== undefined && profile !== 'chaos' && chaos !== undefined) throw new Error(`limits: '${profile}' takes no troubles: \`sluice kinesis limits chaos …\``)
   if (profile === undefined && chaos !== undefined) throw new Error('limits: say which profile: `sluice kinesis limits chaos …`')
   const shown = profile === undefined ? before : await sendJson(options, 'PUT', path, { profile, ...chaos && { chaos } }) as ShownLimits
   if (options.json === true) return console.log(JSON.stringify(shown, null, 2))

@@ -154,7 +154,7 @@ describe('sluice token', () => {
 
 describe('what goes wrong', () => {
   it.each([
-    ['no server', ['--gateway', 'https://localhost:1'], /^cannot reach the gateway at https:\/\/localhost:1: nothing listens there \(is Sluice running\?\)\n$/],
+    ['no server', ['--gateway', 'https://localhost:1'], /^cannot reach the gateway at https:\/\/localhost:1: nothing listens there \(is Sluice running\? --gateway names another address\)\n$/],
     ['no address', ['--gateway', 'nonsense'], /^--gateway: 'nonsense' is not an address like https:\/\/localhost:8443\n$/],
     ['no certificates', ['--certs-dir', '/nowhere'], /^--cert: cannot read \/nowhere\/admin\.pem: /],
     ['a certificate without its key', ['--cert', '/nowhere.pem'], /^--cert and --key go together\n$/],
@@ -171,6 +171,6 @@ describe('what goes wrong', () => {
 
   it('ends the command with code 1 and that line', async () => {
     const failure = run(process.execPath, [program, 'topics', 'list', '--gateway', 'https://localhost:1', '--certs-dir', sluice.certificatesDirectory])
-    await expect(failure).rejects.toMatchObject({ code: 1, stdout: '', stderr: 'sluice: cannot reach the gateway at https://localhost:1: nothing listens there (is Sluice running?)\n' })
+    await expect(failure).rejects.toMatchObject({ code: 1, stdout: '', stderr: 'sluice: cannot reach the gateway at https://localhost:1: nothing listens there (is Sluice running? --gateway names another address)\n' })
   })
 })

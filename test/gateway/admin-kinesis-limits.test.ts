@@ -70,6 +70,7 @@ describe('sluice kinesis limits', () => {
     await using line = await commandLine({ kinesis: kinesisCommand }, [1])
     expect((await line.run('kinesis', 'limits', 'calm')).stderr).toBe('PUT /admin/kinesis/limits: \'profile\' must be one of aws, off, chaos, not "calm"\n')
     expect((await line.run('kinesis', 'limits', '--throttle', '0.5')).stderr).toBe('limits: say which profile: `sluice kinesis limits chaos …`\n')
+    expect((await line.run('kinesis', 'limits', 'aws', '--throttle', '0.5')).stderr).toBe('limits: \'aws\' takes no troubles: `sluice kinesis limits chaos …`\n')
     expect((await line.run('kinesis', 'limits', 'chaos', '--throttle', '2')).stderr).toBe('--throttle: \'2\' is not a number from 0 to 1\n')
     expect((await line.run('kinesis', 'limits', 'chaos', '--only', 'PutRecords', '--throttle', '0', '--failure', '0')).stderr)
       .toBe('--only: say which troubles they have: --throttle, --failure or --delay\n')
