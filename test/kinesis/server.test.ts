@@ -5,6 +5,7 @@ import { type Socket, connect } from 'node:net'
 import { type TLSSocket, connect as connectTls } from 'node:tls'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { bodiesBytesMax, bodyBytesMax } from '../../src/kinesis/body.ts'
+import type { KinesisRequest } from '../../src/kinesis/handler.ts'
 import { type KinesisServer, type KinesisServerOptions, startKinesis } from '../../src/kinesis/server.ts'
 import { realClock, sign, testKinesis, type TestKinesis } from './support/kinesis.ts'
 import { selfSigned } from './support/certificate.ts'
@@ -71,9 +72,14 @@ async function listStreams1(server: KinesisServer): Promise<number> {
 
 describe('one port', () => {
   test('answers HTTP/1.1, HTTP/2 and TLS with either, told apart by the first bytes', async () => {
-    const { server } = await start({ tls: certificate })
+    const kinesis = await testKinesis({ clock: realClock })
+    const encrypted: unknown[] = []
+    // What policies ask for as aws:SecureTransport.
+    const handler = { ...kinesis.handler, handle: (asked: KinesisRequest) => { encrypted.push(asked.isEncrypted); return kinesis.handler.handle(asked) } }
+    const { server } = await start({ tls: certificate, handler })
     expect(await listStreams1(server)).toBe(200)
     expect(await listStreams(session(server))).toBe(200)
+    expect(encrypted.splice(0)).toEqual([false, false])
     const one = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: certificate.cert })
     expect(await listStreams(one)).toBe(200)
     one.close()
@@ -82,6 +88,7 @@ describe('one port', () => {
     expect(tls.alpnProtocol).toBe('http/1.1')
     tls.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
     expect(await all(tls)).toMatch(/^HTTP\/1\.1 403 Forbidden\r\n/)
+    expect(encrypted).toEqual([true, true])
   })
 
   test('knows a greeting that comes byte by byte', async () => {
