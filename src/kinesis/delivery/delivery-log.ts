@@ -1,5 +1,6 @@
 // What a channel logs where its LoggingConfiguration says so, in place of CloudWatch Logs: a line of JSON for each object and each trouble, in the file of its log group and
 // log stream below LOGS in the channels' directory. Names and numbers only, never records.
+import { createHash } from 'node:crypto'
 import type { Disk } from '../../world/world.ts'
 
 export interface DeliveryEvent {
@@ -18,6 +19,9 @@ export interface LogPlace {
 
 /** No bucket has capitals in its name. */
 const directoryName = 'LOGS'
+/** What file systems take as one name, less '.log'. */
+const nameCharactersMax = 251
+const digestCharacters = 32
 
 export class DeliveryLog {
   readonly #disk: Disk
@@ -47,7 +51,9 @@ export class DeliveryLog {
   }
 }
 
-/** One name of a path, whatever characters it is made of. */
+/** One name of a path, whatever characters it is made of. A long one ends in a digest instead. */
 function fileName(text: string): string {
-  return encodeURIComponent(text.toWellFormed()).replace(/^\.+$/, dots => '%2E'.repeat(dots.length))
+  const name = encodeURIComponent(text.toWellFormed()).replace(/^\.+$/, dots => '%2E'.repeat(dots.length))
+  if (name.length <= nameCharactersMax) return name
+  return `${name.slice(0, nameCharactersMax - digestCharacters)}${createHash('sha256').update(name).digest('hex').slice(0, digestCharacters)}`
 }

@@ -10,8 +10,8 @@ import type { Gate } from '../gate.ts'
 import { type ReadRecord, readPage } from '../records.ts'
 import { type ShardMap, type ShardNode, shardIdOf, shardMapOf } from '../shard-map.ts'
 import type { DeliveryEvent, DeliveryLog } from './delivery-log.ts'
-import { type KeyParts, objectKey } from './object-keys.ts'
-import { type Buckets, compressedExtension, type Compression, type ObjectDraft } from './objects.ts'
+import { errorKey, type KeyParts, keyPartsOf, objectKey } from './object-keys.ts'
+import type { Buckets, Compression, ObjectDraft } from './objects.ts'
 import { commitProgress, committedProgress, forgetProgress, type Progress, startOf } from './progress.ts'
 import { deadLetter, formatFault } from './record-formats.ts'
 
@@ -20,6 +20,8 @@ const roundMs = 5_000
 const retryMs = 30_000
 const pageBytesMax = 1_048_576
 const pageRecordsMax = 10_000
+/** Of a shard in one round: one that never ends keeps neither the others nor other channels waiting. */
+const pagesMax = 64
 const newline = Buffer.from('\n')
 
 export interface DeliveryParts {
@@ -48,6 +50,8 @@ export class Delivery implements Disposable {
   #isOver = false
   /** A note failed that may yet come to be. */
   #isUnsure = false
+  /** A shard has more than one round takes. */
+  #hasMore = false
   /** How far shards are read; undefined: to be taken up from where it was noted last. */
   #positions: Map<number, number> | undefined
   #data: Unfinished | undefined
@@ -78,7 +82,7 @@ export class Delivery implements Disposable {
       const status = channelStatus(channel, services)
       if (status === 'DELETING' || status === 'FAILED') return await this.#end()
       if (status !== 'CREATING') await gate.run(() => this.#deliver(channel, topic))
-      pauseMs = Math.min(roundMs, Math.max(this.#dueMs(channel) - services.clock.now(), 0))
+      pauseMs = this.#hasMore ? 0 : Math.min(roundMs, Math.max(this.#dueMs(channel) - services.clock.now(), 0))
     } catch (error) {
       if (this.#isOver) return
       pauseMs = retryMs
@@ -102,6 +106,7 @@ export class Delivery implements Disposable {
 
   async #deliver(channel: Channel, topic: Topic): Promise<void> {
     const { services } = this.#parts
+    this.#hasMore = false
     this.#positions ??= await this.#takeUp()
     const map = shardMapOf(topic)
     let failure: string | undefined
@@ -142,7 +147,7 @@ export class Delivery implements Disposable {
   /** Resolves to why the rest of the shard never can be read, where that is so. */
   async #readShard(channel: Channel, topic: Topic, shard: ShardNode): Promise<string | undefined> {
     const { services, objectBytesMax } = this.#parts
-    for (;;) {
+    for (let pages = 0; pages < pagesMax; pages++) {
       const offset = this.#positionOf(channel, shard.index)
       const page = await readPage(topic, shard, { offset, limit: pageRecordsMax, bytesMax: pageBytesMax }, services)
       if (this.#isOver) return undefined
@@ -153,6 +158,8 @@ export class Delivery implements Disposable {
       if (Math.max(this.#data?.draft.bytes ?? 0, this.#failed?.draft.bytes ?? 0) >= objectBytesMax) await this.#finish(channel, topic)
       if (page.isAtTip || page.nextOffset === offset) return undefined
     }
+    this.#hasMore = true
+    return undefined
   }
 
   /** Where the key of records is gone they never can be read. */
@@ -289,15 +296,6 @@ export class Delivery implements Disposable {
       logger.warn({ channel: this.#channel.name, error: String(error) }, 'the log of a channel could not be written')
     })
   }
-}
-
-/** Of some object of the channel; for finding out whether its keys are good before there is any. */
-export function keyPartsOf({ name, id, storage }: Pick<Channel, 'name' | 'id' | 'storage'>, streamName: string): KeyParts {
-  return { channelName: name, channelId: id, streamName, timeMs: 0, extension: compressedExtension[storage.CompressionType], suffix: '000000-000000000000' }
-}
-
-export function errorKey({ deadLetters }: Pick<Channel, 'deadLetters'>, parts: KeyParts): string {
-  return deadLetters.ErrorOutputPrefix + objectKey('!{yyyy}/!{MM}/!{dd}/!{HH}/!{channel-name}-!{channel-id}-!{yyyy}-!{MM}-!{dd}-!{HH}-!{mm}!{extension:.json}', parts)
 }
 
 async function add(unfinished: Unfinished, bytes: Buffer, records: number, oldestMs: number): Promise<void> {

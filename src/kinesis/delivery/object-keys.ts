@@ -1,6 +1,8 @@
 // Keys of the objects that channels deliver, from templates with AWS's rules: !{channel-name}, !{channel-id}, !{stream-name}, !{yyyy}, !{yy}, !{MM}, !{dd}, !{HH}, !{mm}, and at
 // the end !{extension} or a literal one, !{extension:.json}; times are UTC, of the oldest record in the object. A suffix that no other object has comes before the extension.
 // Here a key is a path below its bucket's directory, so it may not lead out of it.
+import type { Channel } from '../channels.ts'
+import { compressedExtension } from './objects.ts'
 
 /** What AWS takes where a channel says nothing. */
 export const defaultTemplate = 'kinesis-channel/!{channel-name}/!{channel-id}/!{yyyy}/!{MM}/!{dd}/!{HH}/!{channel-name}-!{channel-id}-!{yyyy}-!{MM}-!{dd}-!{HH}-!{mm}!{extension}'
@@ -65,6 +67,15 @@ export function keyFault(key: string): string | undefined {
   if (names.includes('')) return 'it begins with / or has two in a row'
   if (key.includes('..') || names.includes('.')) return 'it has .. or a . alone between slashes'
   return names.some(name => Buffer.byteLength(name) > nameBytesMax) ? `it has more than ${nameBytesMax} bytes between slashes` : undefined
+}
+
+/** Of some object of the channel; for finding out whether its keys are good before there is any. */
+export function keyPartsOf({ name, id, storage }: Pick<Channel, 'name' | 'id' | 'storage'>, streamName: string): KeyParts {
+  return { channelName: name, channelId: id, streamName, timeMs: 0, extension: compressedExtension[storage.CompressionType], suffix: '000000-000000000000' }
+}
+
+export function errorKey({ deadLetters }: Pick<Channel, 'deadLetters'>, parts: KeyParts): string {
+  return deadLetters.ErrorOutputPrefix + objectKey('!{yyyy}/!{MM}/!{dd}/!{HH}/!{channel-name}-!{channel-id}-!{yyyy}-!{MM}-!{dd}-!{HH}-!{mm}!{extension:.json}', parts)
 }
 
 function filled(template: string, parts: KeyParts): string {

@@ -1,7 +1,7 @@
 // What channels deliver: which records, when, where and in which form; and that none is lost, whatever happens meanwhile.
 import { describe, expect, it } from 'vitest'
 import { channelMetrics } from '../../../src/kinesis/cloudwatch/metric-names.ts'
-import type { Documents } from '../../../src/ports.ts'
+import { type Documents, Refusal } from '../../../src/ports.ts'
 import type { DiskFile } from '../../../src/world/world.ts'
 import { KmsKeys } from '../../../src/security/kms-keys.ts'
 import { Prng } from '../../../src/base/prng.ts'
@@ -115,6 +115,34 @@ describe('a channel delivers', () => {
     await kinesis.until(() => kinesis.objects()['LOGS/mine/%2E%2E/x/a%2F..%2Fb.log']?.split('\n').length === 3, 'two lines')
     const logged = kinesis.objects()['LOGS/mine/%2E%2E/x/a%2F..%2Fb.log']!.split('\n').slice(0, -1).map(line => JSON.parse(line) as object)
     expect(logged).toMatchObject([{ level: 'INFO', event: 'object-delivered', channel: 'archive', records: 1, bytes: 2 }, { level: 'ERROR', event: 'records-failed', records: 1 }])
+  })
+
+  it('all shards by turns, also where one has more than a round takes', async () => {
+    const kinesis = await started('archive', {}, {}, 'STRING')
+    const { logs } = kinesis.backend
+    const append = (partition: number): Promise<unknown> =>
+      logs.append({ topic: 'orders', partition }, buildBatch([{ key: null, value: Buffer.from('x') }], { timestampMs: kinesis.clock.now() }), { acks: 'all', timeoutMs: 1_000 })
+    for (let count = 0; count < 1_100; count++) await append(0)
+    await append(1)
+    const reads: number[] = []
+    const { read } = logs
+    logs.read = async (at, ...how) => {
+      const slice = await read.call(logs, at, ...how)
+      reads.push(at.partition)
+      return slice instanceof Refusal ? slice : { ...slice, batches: slice.batches.slice(0, 1) }
+    }
+    await kinesis.until(() => lines(kinesis).length >= 1_101, 'all of it')
+    // 64 pages of 16 reads.
+    expect(reads.indexOf(1)).toBe(1_024)
+  })
+
+  it('its log also where names are longer than those of files', async () => {
+    const logging = { CloudWatchLogs: { Enabled: true, LogGroupName: `${'g'.repeat(300)}/x`, LogStreamName: 's'.repeat(512) } }
+    const kinesis = await started('archive', { LoggingConfiguration: logging })
+    await put(kinesis, ['1'])
+    const logs = (): string[] => Object.keys(kinesis.objects()).filter(path => path.startsWith('LOGS/'))
+    await kinesis.until(() => logs().length === 1, 'a line')
+    expect(Math.max(...logs()[0]!.split('/').map(name => name.length))).toBe(255)
   })
 
   it('nothing that was put before it was ACTIVE', async () => {
