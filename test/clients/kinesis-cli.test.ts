@@ -44,7 +44,10 @@ describe.skipIf(!hasCli)('the AWS CLI', () => {
     const { ShardIterator } = await aws('get-shard-iterator', '--stream-name', 'cli', '--shard-id', put.ShardId, '--shard-iterator-type', 'AT_SEQUENCE_NUMBER',
       '--starting-sequence-number', put.SequenceNumber) as { ShardIterator: string }
     expect(await aws('get-records', '--shard-iterator', ShardIterator)).toMatchObject({ Records: [{ SequenceNumber: put.SequenceNumber, Data: Buffer.from('hello').toString('base64'), PartitionKey: 'k' }], MillisBehindLatest: 0 })
-    await expect(aws('describe-stream', '--stream-name', 'absent')).rejects.toThrow('ResourceNotFoundException) when calling the DescribeStream operation: Stream absent under account 000000000000 not found.')
+    await expect(aws('describe-stream', '--stream-name', 'absent')).rejects.toThrow(
+      // Older versions say how often they tried.
+      /\(ResourceNotFoundException\) when calling the DescribeStream operation(?: \(reached max retries: \d\))?: Stream absent under account 000000000000 not found\./,
+    )
     expect(await aws('delete-stream', '--stream-name', 'cli')).toBe('')
   }, 120_000)
 })
@@ -113,7 +116,11 @@ print('done')
     const known = JSON.parse(await boto.line()) as string[]
     const here = operations.map(({ operation }) => operation.name).filter(name => known.includes(name))
     const { done, failures } = await walk(boto.client, name => here.includes(name))
-    expect(failures).toEqual([])
-    expect(done.toSorted()).toEqual(here)
+    // What an older boto3 does not send, since it knows an operation without its newer members.
+    const unsent = failures.filter(failure => /^\w+: ParamValidationError: [^]*Unknown parameter/.test(failure))
+    for (const failure of unsent) console.log(`skipped: this boto3 is older than ${failure}`)
+    expect(failures.filter(failure => !unsent.includes(failure))).toEqual([])
+    const names = new Set(unsent.map(failure => failure.split(':')[0]!))
+    expect([...done, ...names].toSorted()).toEqual(here)
   })
 })

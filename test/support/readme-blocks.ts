@@ -30,8 +30,16 @@ export function outputPattern(shown: string): RegExp {
   for (const found of shown.trim().matchAll(variable)) {
     const [text] = found
     pattern += literal(shown.trim().slice(at, found.index))
-    pattern += text === '…' ? '[^]*?' : text.length >= 20 ? '[A-Za-z0-9+/_=:.-]+' : '\\d+(?:\\.\\d+)?'
+    pattern += patternOf(text)
     at = found.index + text.length
   }
   return new RegExp(`^\\s*${pattern}${literal(shown.trim().slice(at))}\\s*$`)
+}
+
+function patternOf(text: string): string {
+  if (text === '…') return '[^]*?'
+  if (text.length >= 20) return '[A-Za-z0-9+/_=:.-]+'
+  const number = '\\d+(?:\\.\\d+)?'
+  // Seconds since the epoch, as version 1 of the AWS CLI prints times; version 2 prints them in words.
+  return /^\d{10}\.\d+$/.test(text) ? `(?:${number}|"\\d{4}-\\d\\d-\\d\\dT[\\d:.+-]+")` : number
 }
