@@ -132,6 +132,8 @@ export const steps: readonly Step[] = [
 export interface Walked {
   readonly done: readonly string[]
   readonly failures: readonly string[]
+  /** What the client refused to send, since it is older than a member: boto3's words. */
+  readonly unsent: readonly string[]
 }
 
 /** Takes the steps of the operations that `isServed`; a step that fails does not keep later ones from being tried. */
@@ -139,6 +141,7 @@ export async function walk(client: Client, isServed: (operation: string) => bool
   const kept: Kept = {}
   const done: string[] = []
   const failures: string[] = []
+  const unsent: string[] = []
   for (const { operation, input, see } of steps.filter(one => isServed(one.operation))) {
     try {
       const answer = await client(operation, input(kept))
@@ -146,8 +149,10 @@ export async function walk(client: Client, isServed: (operation: string) => bool
       if (wrong === undefined) done.push(operation)
       else failures.push(`${operation} lacks ${wrong}: ${JSON.stringify(answer).slice(0, 400)}`)
     } catch (error) {
-      failures.push(`${operation}: ${(error as Error).message}`)
+      const { message } = error as Error
+      if (/^ParamValidationError: [^]*Unknown parameter/.test(message)) unsent.push(operation)
+      else failures.push(`${operation}: ${message}`)
     }
   }
-  return { done, failures }
+  return { done, failures, unsent }
 }
